@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` shows the product, `make test` proves it. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+SETUP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types lock clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP) ## install everything into .venv (once)
+
+$(SETUP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "rspnet needs Python 3.11 to 3.13; got $$($(PYTHON) -V). Choose one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## write sample videos, index them, search, print the retrieval report
+	$(BIN)/rspnet-index sample-data $(DEMO)
+	$(BIN)/rspnet-index build $(DEMO)
+	$(BIN)/rspnet-index search $$(find $(DEMO) -name '*.mp4' | sort | head -n 1) --index $(DEMO)/.rspnet
+	$(BIN)/rspnet-index benchmark --index $(DEMO)/.rspnet --report $(DEMO)/report
+
+test: setup ## run the suite
+	$(BIN)/python -m pytest
+
+check: format lint types test ## everything that has to hold before a commit
+
+format: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+lock: setup ## pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove the demo and the tools' caches (not .venv)
+	rm -rf $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis

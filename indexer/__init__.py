@@ -1,0 +1,1 @@
+"""The video library: pooling, catalogue, FAISS index, search and retrieval reports."""

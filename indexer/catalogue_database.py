@@ -1,0 +1,228 @@
+"""The catalogue's door to SQLite or PostgreSQL: connections, transactions, tables brought up to date, errors in words.
+
+One connection writes (it also holds PostgreSQL's writer lock, so a lost connection cannot write unlocked); every read
+opens its own, so that a reader never waits for a writer.
+"""
+
+import os
+import sqlite3
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
+
+HEAD_REVISION = "0001"
+BUSY_TIMEOUT_SECONDS = 30.0
+PAGE_BYTES = 16384
+"""Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
+WRITER_LOCK = 0x7273706E6574
+"""The number of PostgreSQL's advisory lock: "rspnet"."""
+
+
+class Database:
+    """An open catalogue database; ``write`` brings its tables up to date first.
+
+    Raises LibraryNotFound, LibraryBusy (PostgreSQL: another writer), LibraryDamaged or LibraryError.
+    """
+
+    def __init__(self, target: str | Path, *, write: bool) -> None:
+        self.name, self._engine = _create_engine(target, write=write)
+        self._write_lock = threading.Lock()
+        self._writer: Connection | None = None
+        try:
+            with translated(self.name):
+                if write:
+                    self._open_writer()
+                else:
+                    self._check_revision()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite, as against PostgreSQL."""
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Give back all connections and, on PostgreSQL, the writer lock."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the catalogue, whatever is written meanwhile."""
+        with translated(self.name), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is on disk when the block ends, or did not happen."""
+        if self._writer is None:
+            raise LibraryError(f"{self.name} was opened for reading; open it with write=True to change it")
+        if self._writer.invalidated:
+            raise LibraryError(f"the connection to {self.name} was lost, and with it the writer's lock; run again")
+        with self._write_lock, translated(self.name), self._writer.begin():
+            yield self._writer
+
+    def _open_writer(self) -> None:
+        self._writer = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
+        if not self.is_sqlite:
+            self._take_server_lock(self._writer)
+        with self._writer.begin():
+            found = _revision(self._writer)
+            if found != HEAD_REVISION:
+                _refuse_unknown(found, self.name)
+                _migrate(self._writer)
+
+    def _take_server_lock(self, connection: Connection) -> None:
+        with connection.begin():
+            if connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": WRITER_LOCK}):
+                return
+            holder = connection.scalar(
+                text(
+                    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)"
+                    " WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + objid::bigint = :lock"
+                ),
+                {"lock": WRITER_LOCK},
+            )
+        raise LibraryBusy(f"{holder or 'another process'} is writing to {self.name}; wait for it to finish or stop it")
+
+    def _check_revision(self) -> None:
+        with self._engine.connect() as connection, connection.begin():
+            found = _revision(connection)
+        if found is None:
+            raise LibraryNotFound(f"{self.name} has no library yet; make one with `rspnet-index build`")
+        _refuse_unknown(found, self.name)
+
+
+def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
+    """Return the name for messages, without password, and the engine."""
+    if isinstance(target, Path) or "://" not in target:
+        return str(target), _sqlite_engine(Path(target), write=write)
+    try:
+        url = make_url(target)
+    except ArgumentError as error:
+        raise LibraryError(f"{target!r} is no database URL; allowed is postgresql://USER@HOST/DATABASE") from error
+    name = url.render_as_string(hide_password=True)
+    if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise LibraryError(f"got a catalogue at {name}; allowed are a SQLite file and postgresql://USER@HOST/DATABASE")
+    options: dict[str, Any] = {"application_name": f"rspnet (pid {os.getpid()} on {os.uname().nodename})"}
+    if not write:
+        options["options"] = "-c default_transaction_read_only=on"
+    try:
+        return name, create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=options,
+            isolation_level="REPEATABLE READ",
+            hide_parameters=True,
+        )
+    except ImportError as error:
+        raise LibraryError(
+            "a PostgreSQL catalogue needs psycopg; install it with `pip install 'rspnet[postgres]'`"
+        ) from error
+
+
+def _sqlite_engine(path: Path, *, write: bool) -> Engine:
+    if not write and not path.exists():
+        raise LibraryNotFound(f"{path} does not exist; make a library with `rspnet-index build`")
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: _connect_sqlite(path, write=write),
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the write lock at once: a transaction that starts by reading could not upgrade it later.
+        kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
+    query = "mode=rwc" if write else _read_mode(path)
+    connection = sqlite3.connect(
+        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,  # transactions begin and end where this module says
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        if write:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_mode(path: Path) -> str:
+    """How to open for reading; without a log, a folder that cannot be written needs SQLite's ``immutable``.
+
+    Asked anew at each connection: where only this user may not write, another one's build may start any time.
+    """
+    log = path.with_name(path.name + "-wal")
+    if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size > 0):
+        return "mode=ro"
+    return "mode=ro&immutable=1"
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+
+
+def _refuse_unknown(found: str | None, name: str) -> None:
+    if found is not None and found > HEAD_REVISION:
+        raise LibraryError(
+            f"{name} has tables of revision {found}, this version of rspnet knows them up to {HEAD_REVISION}; "
+            "update rspnet, or use another --index"
+        )
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # a second to import, needed once in a library's life
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turn the database's errors into the project's, one line each."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _in_words(str(error.orig).strip().partition("\n")[0], name) from error
+    except SQLAlchemyError as error:
+        raise LibraryError(f"{name}: {str(error).partition(chr(10))[0]}") from error
+
+
+def _in_words(reason: str, name: str) -> LibraryError:
+    if any(sign in reason for sign in ("malformed", "not a database", "disk I/O error")):
+        return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")
+    if "disk is full" in reason or "No space left" in reason:
+        return LibraryError(f"no space left for {name}; nothing was half-written: free some space and run again")
+    if "database is locked" in reason:
+        return LibraryBusy(f"another process is writing to {name}; wait for it to finish or stop it")
+    return LibraryError(f"{name}: {reason}")

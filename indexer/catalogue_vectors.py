@@ -1,0 +1,97 @@
+"""The vectors of one video: what is sound, and how they are packed into the catalogue.
+
+Packed = little-endian float32 (vectors, histogram) and float64 (spans). A digest over all of them stands beside the
+video vector, so that one damaged byte anywhere is found and blamed on its video.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rspnet_core.errors import LibraryDamaged
+
+HISTOGRAM_BINS = 512
+UNIT_TOLERANCE = 1e-3
+_FLOAT = np.dtype("<f4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClipVectors:
+    """The clips of a video: ``vectors`` float32 (num_clips, D), ``spans_seconds`` float64 (num_clips, 2)."""
+
+    vectors: NDArray[np.float32]
+    spans_seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VideoVectors:
+    """All vectors of one video; every part of every vector has unit length.
+
+    ``video`` float32 (D,); ``clips`` float32 (num_clips, D); ``spans_seconds`` float64 (num_clips, 2), start <= end;
+    ``colour_histogram`` float32 (512,).
+    """
+
+    video: NDArray[np.float32]
+    clips: NDArray[np.float32]
+    spans_seconds: NDArray[np.float64]
+    colour_histogram: NDArray[np.float32]
+
+    def digest(self) -> bytes:
+        """BLAKE2b, 16 bytes, over all values as they are packed."""
+        state = hashlib.blake2b(digest_size=16)
+        for values in (self.video, self.colour_histogram, self.clips):
+            state.update(pack(values))
+        state.update(np.ascontiguousarray(self.spans_seconds, dtype="<f8").tobytes())
+        return state.digest()
+
+
+def pack(values: NDArray[np.float32]) -> bytes:
+    """Float32 values of any shape as bytes."""
+    return np.ascontiguousarray(values, dtype=_FLOAT).tobytes()
+
+
+def unpack(blobs: list[bytes], dims: int) -> NDArray[np.float32]:
+    """Equal blobs as float32 (len(blobs), dims); LibraryDamaged when one has another length."""
+    if any(len(blob) != dims * _FLOAT.itemsize for blob in blobs):
+        raise LibraryDamaged(
+            f"a stored vector does not have {dims} numbers; run `rspnet-index verify` to see which video it belongs to"
+        )
+    return np.frombuffer(b"".join(blobs), dtype=_FLOAT).reshape(len(blobs), dims).astype(np.float32)
+
+
+def vector_problem(vectors: VideoVectors, parts: Mapping[str, int]) -> str | None:
+    """Say in words what is wrong with the vectors, or None when they are sound."""
+    dims, num_clips = sum(parts.values()), len(vectors.clips)
+    shapes = (
+        ("video vector", vectors.video.shape, (dims,)),
+        ("clip vectors", vectors.clips.shape, (num_clips, dims)),
+        ("clip spans", vectors.spans_seconds.shape, (num_clips, 2)),
+        ("colour histogram", vectors.colour_histogram.shape, (HISTOGRAM_BINS,)),
+    )
+    for name, got, expected in shapes:
+        if got != expected:
+            return f"{name} of shape {got}, expected {expected}"
+    if num_clips == 0:
+        return "no clip vectors"
+    for name, values in (("colour histogram", vectors.colour_histogram), ("clip spans", vectors.spans_seconds)):
+        if not np.isfinite(values).all():
+            return f"{name} with values that are not finite"
+    if (vectors.spans_seconds[:, 0] > vectors.spans_seconds[:, 1]).any():
+        return "a clip that ends before it starts"
+    return _length_problem(np.vstack([vectors.video, vectors.clips]), parts)
+
+
+def _length_problem(rows: NDArray[np.float32], parts: Mapping[str, int]) -> str | None:
+    start = 0
+    for name, length in parts.items():
+        norms = np.linalg.norm(rows[:, start : start + length].astype(np.float64), axis=1)
+        if not np.isfinite(norms).all():
+            return f"{name} vector with values that are not finite"
+        worst = float(norms[np.abs(norms - 1).argmax()])
+        if abs(worst - 1) > UNIT_TOLERANCE:
+            return f"{name} vector of length {worst:.4f}, expected 1"
+        start += length
+    return None

@@ -1,0 +1,288 @@
+"""Publishing files by generation: written aside, verified, renamed, and only then made current.
+
+    generations/000006/             the one before, kept for readers that have just looked it up
+    generations/000007/             index.faiss, manifest.json (size and SHA-256 of each file)
+    CURRENT                         "000007 <SHA-256 of its manifest>"
+
+Killed anywhere, ``CURRENT`` names a whole generation: the old one or the new one. A reader opens the files of one
+generation and keeps them, whatever is published or removed meanwhile.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, BinaryIO, NamedTuple, Protocol
+
+from pydantic import Field, ValidationError
+
+from rspnet_core.config import Settings
+from rspnet_core.errors import LibraryDamaged, LibraryError, LibraryNotFound
+
+CURRENT = "CURRENT"
+FOLDER = "generations"
+MANIFEST = "manifest.json"
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}\.[a-z0-9]{1,10}$")]
+
+
+class Sink(Protocol):
+    """What a file's writer writes to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of ``data`` and return its length; OSError when it cannot."""
+        ...
+
+
+Writers = Mapping[str, Callable[[Sink], None]]
+"""File name -> function that writes the file's content."""
+
+
+class Content(Settings):
+    """What a generation was made from."""
+
+    content_version: str
+    """The catalogue's content version: another one there means that this generation is out of date."""
+    fingerprint: str
+    """The encoder's."""
+    count: int = Field(ge=0)
+    dims: int = Field(ge=0)
+
+
+class FileFacts(Settings):
+    """Of one file."""
+
+    size_bytes: int = Field(ge=0)
+    sha256: Digest
+
+
+class Manifest(Settings):
+    """The contents of ``manifest.json``."""
+
+    generation: int = Field(ge=1)
+    created: datetime
+    content: Content
+    files: dict[FileName, FileFacts]
+
+
+class _Current(NamedTuple):
+    number: int
+    manifest_sha256: str
+
+
+class _HashingFile:
+    """A file that hashes and counts what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._size_bytes = 0
+
+    def write(self, data: bytes, /) -> int:
+        self._file.write(data)
+        self._digest.update(data)
+        self._size_bytes += len(data)
+        return len(data)
+
+    def facts(self) -> FileFacts:
+        return FileFacts(size_bytes=self._size_bytes, sha256=self._digest.hexdigest())
+
+
+class Generation:
+    """One generation, its files open; close it, or use it as a context manager."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        """Open all files; FileNotFoundError when the generation was removed meanwhile."""
+        self.path = path
+        self.manifest = manifest
+        self._files: dict[str, BinaryIO] = {}
+        try:
+            for name in manifest.files:
+                self._files[name] = (path / name).open("rb")
+        except BaseException:
+            self.close()
+            raise
+
+    def verified(self, name: str) -> BinaryIO:
+        """The file at its start; LibraryDamaged when its bytes are not those that were published."""
+        file, facts = self._files[name], self.manifest.files[name]
+        file.seek(0)
+        size_bytes = os.fstat(file.fileno()).st_size
+        if size_bytes != facts.size_bytes:
+            raise _damaged(self.path / name, f"{size_bytes} bytes, published were {facts.size_bytes}")
+        if hashlib.file_digest(file, "sha256").hexdigest() != facts.sha256:
+            raise _damaged(self.path / name, "its bytes are not those that were published")
+        file.seek(0)
+        return file
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+    def __enter__(self) -> "Generation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_current(folder: Path) -> Generation:
+    """Open the current generation of an index folder.
+
+    Raises LibraryNotFound when nothing was published, LibraryDamaged when ``CURRENT`` or the manifest is unsound.
+    """
+    for last_try in (False, True):
+        current = _read_current(folder)
+        path = _path(folder, current.number)
+        try:
+            return Generation(path, _read_manifest(path, current))
+        except FileNotFoundError as error:
+            # Two newer generations may have been published since CURRENT was read: look once more.
+            if last_try:
+                raise _damaged(path / Path(error.filename).name, "the file is missing") from error
+    raise AssertionError("unreachable")
+
+
+def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
+    """Publish files as the next generation, make it current, remove all but it and the one before.
+
+    The caller holds the folder's ``WriterLock``. Raises LibraryError when the disk is full or the folder cannot be
+    written; what was current stays so, and nothing half-written is left.
+    """
+    previous = _number_before(folder)
+    numbers = [int(path.name[:6]) for path in _generation_folders(folder)]
+    number = max([previous, *numbers]) + 1
+    final = _path(folder, number)
+    aside = final.with_suffix(".tmp")
+    try:
+        with _clean_on_error(aside):
+            aside.mkdir(parents=True)
+            manifest, current = _write_files(aside, number, writers, content)
+            with Generation(aside, manifest) as written:
+                for name in manifest.files:
+                    written.verified(name)
+            aside.rename(final)
+            _sync_folder(final.parent)
+        with _clean_on_error(final, folder / f"{CURRENT}.tmp"):
+            _switch(folder, current)
+    except OSError as error:
+        raise LibraryError(
+            f"cannot publish the index in {folder} ({error.strerror}); the one before stays in use: "
+            "free some space or fix the folder and run again"
+        ) from error
+    for path in _generation_folders(folder):
+        if path.name not in (f"{number:06d}", f"{previous:06d}"):
+            shutil.rmtree(path, ignore_errors=True)
+    return manifest
+
+
+def verify(folder: Path) -> list[str]:
+    """Read all bytes of the current generation; problems in words, an empty list when it is sound."""
+    try:
+        with open_current(folder) as generation:
+            problems = []
+            for name in generation.manifest.files:
+                try:
+                    generation.verified(name)
+                except LibraryDamaged as error:
+                    problems.append(str(error))
+            return problems
+    except LibraryError as error:
+        return [str(error)]
+
+
+def _write_files(aside: Path, number: int, writers: Writers, content: Content) -> tuple[Manifest, _Current]:
+    facts = {}
+    for name, write in writers.items():
+        with _durable_file(aside / name) as file:
+            write(file)
+        facts[name] = file.facts()
+    manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts)
+    with _durable_file(aside / MANIFEST) as file:
+        file.write(manifest.model_dump_json(indent=2).encode())
+    _sync_folder(aside)
+    return manifest, _Current(number, file.facts().sha256)
+
+
+@contextmanager
+def _durable_file(path: Path) -> Iterator[_HashingFile]:
+    """A new file that is on disk when the block ends."""
+    with path.open("xb") as file:
+        yield _HashingFile(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _switch(folder: Path, current: _Current) -> None:
+    """Make a generation current: the one step that readers see."""
+    aside = folder / f"{CURRENT}.tmp"
+    aside.unlink(missing_ok=True)
+    with _durable_file(aside) as file:
+        file.write(f"{current.number:06d} {current.manifest_sha256}\n".encode())
+    aside.replace(folder / CURRENT)
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _clean_on_error(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / FOLDER / f"{number:06d}"
+
+
+def _generation_folders(folder: Path) -> list[Path]:
+    """All generations, those left half-written too."""
+    return [path for path in (folder / FOLDER).glob("[0-9]*") if path.stem.isdecimal()]
+
+
+def _read_current(folder: Path) -> _Current:
+    try:
+        text = (folder / CURRENT).read_bytes()[:100].decode("ascii", "replace")
+    except FileNotFoundError as error:
+        raise LibraryNotFound(f"{folder} has no published index; run `rspnet-index build` or `repair`") from error
+    number, _, digest = text.strip().partition(" ")
+    if not (number.isdecimal() and len(digest) == 64):
+        raise _damaged(folder / CURRENT, f"got {text[:80]!r}")
+    return _Current(int(number), digest)
+
+
+def _read_manifest(path: Path, current: _Current) -> Manifest:
+    data = (path / MANIFEST).read_bytes()
+    if hashlib.sha256(data).hexdigest() != current.manifest_sha256:
+        raise _damaged(path / MANIFEST, "its bytes are not those that were published")
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        raise _damaged(path / MANIFEST, f"{error.error_count()} invalid fields") from error
+
+
+def _number_before(folder: Path) -> int:
+    """The current generation's number, 0 when there is none that can be read."""
+    try:
+        return _read_current(folder).number
+    except LibraryError:
+        return 0
+
+
+def _damaged(path: Path, reason: str) -> LibraryDamaged:
+    return LibraryDamaged(f"{path} is damaged ({reason}); `rspnet-index repair` makes it anew from the catalogue")

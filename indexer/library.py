@@ -1,0 +1,233 @@
+"""A published library as a reader sees it: open one generation, search it, ask what it holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer import generations
+from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key, video_key
+from indexer.encoder import ClipEncoder, choose_device
+from indexer.place import Place
+from indexer.pooling import Layout, video_vector
+from indexer.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
+from indexer.vector_index import VectorIndex
+from rspnet_core.checkpoint import load_checkpoint
+from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryNotFound, QueryNotFound, VideoError
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query's vectors and where they come from."""
+
+    source: dict[str, Any]
+    """``path`` or ``id``, and the segment where one was given; printed with the hits."""
+    vector: NDArray[np.float32]
+    """float32 (D,), parts of unit length."""
+    clips: NDArray[np.float32]
+    """float32 (num_clips, D), parts of unit length."""
+
+
+class Library:
+    """Reads one generation of a library; a newer one is seen by opening it again.
+
+    >>> with Library.open("demo") as library:
+    ...     for hit in library.search("demo/Bounce/v_Bounce_g01_c01.mp4", top=5):
+    ...         print(hit.score, hit.path)
+    """
+
+    def __init__(self, place: Place, catalogue: Catalogue, record: EncoderRecord, device: str) -> None:
+        self.place = place
+        self.catalogue = catalogue
+        self.record = record
+        self.layout = Layout(dict(record.parts))
+        self._device = choose_device(device)
+
+    @classmethod
+    def open(cls, path: str | Path, *, device: str = "auto") -> Self:
+        """Open the library at ``path``, or the one in the data folder ``path``.
+
+        Raises:
+            LibraryNotFound: there is none, or nothing has been built yet.
+            DeviceUnavailable: ``device`` is not on this machine.
+        """
+        place = Place.find(path)
+        catalogue = Catalogue.open(place.catalogue_target, write=False)
+        record = catalogue.encoder()
+        if record is None:
+            catalogue.close()
+            raise LibraryNotFound(f"the library at {place.folder} is empty: its first build has not begun; run it again")
+        return cls(place, catalogue, record, device)
+
+    def close(self) -> None:
+        """Release the catalogue."""
+        self.catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def encoder(self) -> ClipEncoder:
+        """The library's own copy of the encoder that made its vectors; loaded when first needed.
+
+        Raises:
+            LibraryDamaged: the copy is not the encoder that the vectors were made with.
+        """
+        model, spec = load_checkpoint(self.place.encoder_path(self.record.fingerprint))
+        encoder = ClipEncoder(model, spec, pooling=self.record.description["pooling"], device=self._device)
+        if encoder.fingerprint != self.record.fingerprint:
+            raise LibraryDamaged(
+                f"the library's vectors are of encoder {self.record.fingerprint}, its weights of {encoder.fingerprint}; "
+                "this version of rspnet reads videos in another way: build into a new --index"
+            )
+        return encoder
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """The published FAISS index, on the GPU where there is one."""
+        generation = generations.open_current(self.place.folder)
+        return VectorIndex.from_bytes(generation.read_index()).to(self._device)
+
+    def search(
+        self,
+        query: str | Path,
+        *,
+        top: int = 5,
+        weights: PartWeights | None = None,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        moments: bool = False,
+        label: str | None = None,
+        split: str | None = None,
+        folder: str | None = None,
+    ) -> SearchResult:
+        """Find the videos most like ``query``: a video file, or the id of an indexed video.
+
+        Args:
+            query: a file, embedded now, or an id, whose stored vectors are used.
+            top: how many hits, at least 1.
+            weights: how much backbone, motion and appearance count; the default is the backbone alone.
+            start_seconds: beginning of the segment of the query that counts; its file is then read again.
+            end_seconds: end of that segment.
+            moments: find the clip of each hit that is most like any clip of the query.
+            label: only videos of this class.
+            split: only videos of this side (``train``, ``test``, ``val``) of any fold.
+            folder: only videos below this folder, relative to the data folder.
+
+        Raises:
+            QueryNotFound: neither a file nor an id.
+            VideoError: the query cannot be decoded.
+            MissingHead: a weight for a head that the library does not have.
+            InvalidSetting: a number out of range.
+        """
+        if top < 1:
+            raise InvalidSetting(f"top must be at least 1, got {top}")
+        shares = (weights or PartWeights()).shares(self.layout)
+        question = self.embed(query, start_seconds=start_seconds, end_seconds=end_seconds)
+        allowed = None
+        if not (label is split is folder is None):
+            allowed = self.catalogue.select_keys(label=label, split=split, folder=folder)
+        weighted = weigh(question.vector, shares, self.layout)
+        scores, keys = self.index.search(weighted[None], top, allowed_keys=allowed)
+        hits = self._hits(question, scores[0], keys[0])
+        if moments:
+            clips = weigh(question.clips, shares, self.layout)
+            hits = [self._with_moment(hit, clips) for hit in hits]
+        return SearchResult(
+            query=question.source | {"weights": shares}, encoder=dict(self.record.description), hits=hits
+        )
+
+    def embed(
+        self, query: str | Path, *, start_seconds: float | None = None, end_seconds: float | None = None
+    ) -> Query:
+        """Vectors of a video file or of an indexed video; see :meth:`search` for arguments and errors."""
+        segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+        whole = start_seconds is end_seconds is None
+        path = Path(query)
+        if not path.exists():
+            row = self._video(str(query))
+            path = self.path_of(row)
+            if whole:
+                clips = self.catalogue.clip_vectors(row.id).vectors
+                return Query({"id": row.id, "path": str(path)} | segment, self.catalogue.video_vector(row.id), clips)
+        result = self._decode(path, start_seconds, end_seconds)
+        vectors = self.encoder.encode([result.frames])[0]
+        return Query({"path": str(path)} | segment, video_vector(vectors, self.layout), vectors)
+
+    def path_of(self, video: VideoRow) -> Path:
+        """Where the file of an indexed video was when it was indexed."""
+        return Path(self._roots[video.root_id]) / video.path
+
+    @cached_property
+    def _roots(self) -> dict[int, str]:
+        return self.catalogue.roots()
+
+    def _video(self, query: str) -> VideoRow:
+        """The indexed video with the id ``query``."""
+        try:
+            found = list(self.catalogue.videos(ids=[query], status="indexed"))
+        except QueryNotFound:
+            found = []
+        if not found:
+            raise QueryNotFound(f"{query!r} is neither a file nor the id of an indexed video; give a path or an id")
+        return found[0]
+
+    def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> Clips:
+        request = DecodeRequest(
+            path=str(path.resolve()),
+            geometry=self.encoder.spec.geometry,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+        )
+        with DecodePool(1) as pool:
+            result = next(pool.map([request]))
+        if result.clips is None:
+            raise VideoError(f"{path}: {result.error}")
+        return result.clips
+
+    def _hits(self, question: Query, scores: NDArray[np.float32], keys: NDArray[np.int64]) -> list[Hit]:
+        """Describe the videos found; one that left the catalogue after this generation was published is left out."""
+        by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
+        return [
+            Hit(
+                id=video.id,
+                path=str(self.path_of(video)),
+                label=video.label,
+                split=video.splits.get(1) or next(iter(video.splits.values()), None),
+                score=by_id[video.id],
+                scores=part_scores(question.vector, self.catalogue.video_vector(video.id), self.layout),
+            )
+            for video in self.catalogue.videos(ids=by_id, status="indexed")
+        ]
+
+    def _with_moment(self, hit: Hit, query_clips: NDArray[np.float32]) -> Hit:
+        clips = self.catalogue.clip_vectors(hit.id)
+        start, end = clips.spans_seconds[best_moment(query_clips, clips.vectors)]
+        return replace(hit, start_seconds=float(start), end_seconds=float(end))
+
+    def info(self) -> dict[str, Any]:
+        """What the library holds, as ``rspnet-index info --json`` prints it."""
+        counts = self.catalogue.counts()
+        current = generations.open_current(self.place.folder)
+        return {
+            "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
+            "clips": counts.clips,
+            "encoder": dict(self.record.description),
+            "generation": current.number,
+            "index_type": "flat",
+            "up_to_date": current.manifest.content_version == self.catalogue.content_version(),
+            "data": sorted(self._roots.values()),
+            "folder": str(self.place.folder),
+        }

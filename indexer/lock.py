@@ -1,0 +1,64 @@
+"""One writer at a time: an advisory lock on a file of the index folder, which the system releases when its holder dies.
+
+Readers never take it.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rspnet_core.errors import LibraryBusy, LibraryError
+
+FILE_NAME = "writer.lock"
+
+_held: set[int] = set()
+"""Descriptors of the locks that this process holds."""
+
+
+class WriterLock:
+    """Context manager: makes the folder, takes its lock at once or raises LibraryBusy naming the holder's pid."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(self._folder / FILE_NAME, flags, 0o644)
+        except OSError as error:
+            raise LibraryError(
+                f"cannot write in {self._folder} ({error.strerror}); put the library elsewhere with --index"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise LibraryBusy(
+                f"another process (pid {holder}) is writing to {self._folder}; wait for it to finish or stop it"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+        _held.add(descriptor)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _held.discard(self._descriptor)
+        os.close(self._descriptor)
+
+
+def _close_in_child() -> None:
+    """A forked child shares the lock and would keep it after its parent's death."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)

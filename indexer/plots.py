@@ -1,0 +1,116 @@
+"""The report's plots as inline SVG that follows the page's colours, light or dark.
+
+matplotlib draws with stand-in colours, which are then replaced by CSS variables of the page; texts stay texts.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+INK, MUTED, GRID, ACCENT, WARM, VIOLET = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", ACCENT: "accent", WARM: "warm", VIOLET: "violet"}
+_LABELLED_CLASSES = 40
+"""Beyond these, class names along a confusion picture would be too small to read."""
+_ACCENT_RGB = (0.05, 0.58, 0.53)  # visible on light and on dark, unlike a variable usable inside a bitmap
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the accuracy plot, with an optional band of intervals."""
+
+    values: dict[int, float]
+    colour: str
+    dashes: str = "-"
+    width: float = 2.0
+    markers: bool = False
+    intervals: dict[int, tuple[float, float]] | None = None
+
+
+def curve_svg(lines: Sequence[Line], *, name: str, width: float, height: float) -> str:
+    """Top-k accuracy (0 to 1) over k, on a logarithmic axis. ``width`` and ``height`` are in points."""
+    figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
+    axes = figure.add_subplot()
+    ks = sorted({k for line in lines for k in line.values})
+    for line in lines:
+        own = sorted(line.values)
+        axes.plot(
+            own,
+            [100 * line.values[k] for k in own],
+            color=line.colour,
+            linestyle=line.dashes,
+            linewidth=line.width,
+            marker="o" if line.markers else "",
+            markersize=5,
+        )
+        if line.intervals:
+            low, high = (np.array([100 * line.intervals[k][side] for k in own]) for side in (0, 1))
+            axes.fill_between(own, low, high, color=line.colour, alpha=0.16, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_xticks(ks, [str(k) for k in ks])
+    axes.minorticks_off()
+    axes.set_xlabel("k, nearest videos looked at")
+    axes.set_ylabel("queries with a hit, %")
+    axes.set_ylim(0, 100)
+    axes.grid(axis="y")
+    _plain(axes)
+    return _svg(figure, name)
+
+
+def confusion_svg(labels: Sequence[str], counts: NDArray[np.int64], *, name: str) -> str:
+    """Share of each class's queries (rows) whose nearest video is of each class (columns): the darker, the more."""
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, where=totals > 0, out=np.zeros(counts.shape))
+    picture = np.empty((*counts.shape, 4))
+    picture[..., :3] = _ACCENT_RGB
+    picture[..., 3] = np.sqrt(shares)  # rare confusions stay visible
+    labelled = len(labels) <= _LABELLED_CLASSES
+    side = 200 + 18 * len(labels) if labelled else 560
+    figure = Figure(figsize=(side / 72, side / 72), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(picture, interpolation="none")
+    for axis, rotation in ((axes.xaxis, 90), (axes.yaxis, 0)):
+        axis.set_ticks(range(len(labels)) if labelled else [])
+        if labelled:
+            axis.set_ticklabels(list(labels), rotation=rotation, parse_math=False)
+    axes.set_xlabel("class of the nearest video")
+    axes.set_ylabel("class of the query")
+    _plain(axes)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=GRID)
+    return _svg(figure, name)
+
+
+def _plain(axes: Axes) -> None:
+    axes.patch.set_alpha(0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(MUTED)
+    axes.tick_params(colors=MUTED, length=0, labelsize=11, pad=6)
+    axes.set_axisbelow(True)
+    for gridline in [*axes.get_xgridlines(), *axes.get_ygridlines()]:
+        gridline.set_color(GRID)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=MUTED, fontsize=11)
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """The figure as an ``<svg>`` element: no fixed size, no addresses, ids that are unique to ``name``."""
+    stream = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", transparent=True)
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", head)
+    rest = re.sub(r'\bid="', f'id="{name}-', rest)
+    rest = re.sub(r'(url\(|xlink:href=")#', rf"\1#{name}-", rest)
+    for stand_in, variable in _VARIABLES.items():
+        rest = rest.replace(stand_in, f"var(--{variable})")
+    return f"{head}>{rest}"

@@ -1,0 +1,92 @@
+"""Every error that a user can cause, in one tree.
+
+RspnetError                     exit code 1
+├── UsageError                  exit code 2: the request itself is wrong
+│   ├── UnknownBackbone
+│   ├── MissingHead             the encoder has no motion or appearance head
+│   ├── InvalidSetting
+│   ├── DeviceUnavailable
+│   ├── DatasetError            folder, list or label file is missing or does not fit
+│   └── QueryNotFound
+├── VideoError                  a video cannot be decoded
+├── WeightsError                a weights file is missing, damaged, unsafe or of another network
+└── LibraryError
+    ├── LibraryNotFound         exit code 2
+    ├── LibraryBusy             exit code 75: another writer holds the library
+    ├── LibraryDamaged          `repair` may help
+    └── EncoderMismatch         exit code 2: vectors of two encoders never mix
+
+A message says what was got, what is allowed and what to do next, on one line.
+"""
+
+from typing import ClassVar
+
+
+class RspnetError(Exception):
+    """Base of all errors a user can cause; ``exit_code`` is what a command ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(RspnetError):
+    """The request cannot be carried out as it was put."""
+
+    exit_code = 2
+
+
+class UnknownBackbone(UsageError):
+    """A backbone's name is not known."""
+
+
+class MissingHead(UsageError):
+    """The motion or appearance head was asked of an encoder that has none."""
+
+
+class InvalidSetting(UsageError):
+    """A number or name is outside of what is allowed."""
+
+
+class DeviceUnavailable(UsageError):
+    """The device that was asked for is not on this machine."""
+
+
+class DatasetError(UsageError):
+    """A folder, split list or label file is missing or does not fit the others."""
+
+
+class QueryNotFound(UsageError):
+    """The query is neither a readable file nor the id of an indexed video."""
+
+
+class VideoError(RspnetError):
+    """A file cannot be decoded as a video; the message is a reason that a user understands."""
+
+
+class WeightsError(RspnetError):
+    """A weights file is missing, damaged, unsafe to load or made for another network."""
+
+
+class LibraryError(RspnetError):
+    """The library on disk cannot be used as it is."""
+
+
+class LibraryNotFound(LibraryError):
+    """There is no library at the given place."""
+
+    exit_code = 2
+
+
+class LibraryBusy(LibraryError):
+    """Another process is writing to the library."""
+
+    exit_code = 75
+
+
+class LibraryDamaged(LibraryError):
+    """A file of the library is missing or does not match its recorded hash."""
+
+
+class EncoderMismatch(LibraryError):
+    """The library was made with another encoder."""
+
+    exit_code = 2

@@ -1,0 +1,48 @@
+"""What every backbone is: a network from clips to a map of features, with its smallest clip."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from rspnet_core.errors import InvalidSetting
+
+
+class Backbone(nn.Module):
+    """Clips float (B, 3, T, H, W) -> feature map (B, channels, T', H', W') of the last convolutional stage."""
+
+    channels: ClassVar[int]
+    """Channels of the feature map."""
+    min_frames: ClassVar[int] = 1
+    """Fewest frames T that leave at least one step of time in the feature map."""
+    min_size: ClassVar[int] = 1
+    """Smallest height or width in pixels that leaves at least one cell in the feature map."""
+
+    def check(self, clips: Tensor) -> None:
+        """Raise InvalidSetting unless ``clips`` can go through this backbone.
+
+        Kept out of ``forward`` so that tracers see tensor operations alone.
+        """
+        got = f"got {str(clips.dtype).removeprefix('torch.')} {tuple(clips.shape)}"
+        if clips.ndim != 5 or clips.shape[1] != 3 or not clips.is_floating_point():
+            raise InvalidSetting(
+                f"{got}, a batch of clips is float (batch, 3, frames, height, width): reshape the input"
+            )
+        if clips.shape[2] < self.min_frames or min(clips.shape[3:]) < self.min_size:
+            raise InvalidSetting(
+                f"{got}, {type(self).__name__} needs at least {self.min_frames} frames of "
+                f"{self.min_size}x{self.min_size} pixels: take longer or larger clips"
+            )
+
+
+def initialise(module: nn.Module) -> None:
+    """Give all convolutions He's normal initialisation (fan out, ReLU), batch norms the identity.
+
+    PyTorch's default shrinks the signal about 2.4 times a layer (its variance is 1/3 of 1/fan-in, and a ReLU halves
+    that), which batch norms of an untrained network do not restore. Use as ``network.apply(initialise)``.
+    """
+    if isinstance(module, nn.Conv3d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm3d):
+        module.reset_parameters()

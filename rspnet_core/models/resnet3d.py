@@ -1,0 +1,63 @@
+"""3D ResNet-18 (Hara et al., CVPR 2018, https://arxiv.org/abs/1711.09577): not torchvision's ``r3d_18``.
+
+It differs from that one in its 7x7x7 stem, followed by a max pooling that halves time too.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rspnet_core.models.backbone import Backbone, initialise
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3x3 convolutions beside a shortcut, which is a 1x1x1 convolution where the shape changes (type B)."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm3d(out_channels)
+        self.conv2 = nn.Conv3d(out_channels, out_channels, kernel_size=3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm3d(out_channels)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or in_channels != out_channels:
+            self.downsample = nn.Sequential(
+                nn.Conv3d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
+                nn.BatchNorm3d(out_channels),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the shortcut before the last ReLU."""
+        out = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        out = self.bn2(self.conv2(out))
+        out += x if self.downsample is None else self.downsample(x)
+        return F.relu(out, inplace=True)
+
+
+def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(BasicBlock(in_channels, out_channels, stride), BasicBlock(out_channels, out_channels, 1))
+
+
+class ResNet3D18(Backbone):
+    """Clips (B, 3, T, H, W) -> (B, 512, T/16, H/32, W/32), rounded up: 16x112x112 gives 1x4x4."""
+
+    channels = 512
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(3, 64, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)
+        self.bn1 = nn.BatchNorm3d(64)
+        self.layer1 = _stage(64, 64, stride=1)
+        self.layer2 = _stage(64, 128, stride=2)
+        self.layer3 = _stage(128, 256, stride=2)
+        self.layer4 = _stage(256, 512, stride=2)
+        self.apply(initialise)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Shapes at the line ends are those of 16x112x112."""
+        x = F.relu(self.bn1(self.conv1(clips)), inplace=True)  # (B, 64, 16, 56, 56)
+        x = F.max_pool3d(x, kernel_size=3, stride=2, padding=1)  # (B, 64, 8, 28, 28)
+        x = self.layer1(x)
+        x = self.layer2(x)  # (B, 128, 4, 14, 14)
+        x = self.layer3(x)  # (B, 256, 2, 7, 7)
+        features: Tensor = self.layer4(x)  # (B, 512, 1, 4, 4)
+        return features

@@ -1,0 +1,92 @@
+"""torchvision's supervised video networks as encoders: the feature map before their pooling, and no heads.
+
+They are the "fully supervised" rows of the paper's tables. No weights are loaded here.
+"""
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_weights
+
+from rspnet_core.config import ClipGeometry, Normalisation
+from rspnet_core.errors import UnknownBackbone
+from rspnet_core.models.backbone import Backbone
+from rspnet_core.models.two_head import BackboneModel
+
+
+class _Stages(Backbone):
+    """Parts of a torchvision network in a row, under their own names, so that its state dict fits."""
+
+    stages: ClassVar[tuple[str, ...]]
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        for name in self.stages:
+            self.add_module(name, net.get_submodule(name))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Run the stages in order."""
+        features = clips
+        for stage in self.children():
+            features = stage(features)
+        return features
+
+
+class VideoResNet18(_Stages):
+    """``r3d_18``, ``r2plus1d_18`` (16x112x112 -> 512x2x7x7) or ``mc3_18`` (-> 512x16x7x7)."""
+
+    stages = ("stem", "layer1", "layer2", "layer3", "layer4")
+    channels = 512
+
+
+class S3D(_Stages):
+    """``s3d``: 16x224x224 -> 1024x2x7x7. (Its 14 frames at least are asked for by the classifier, left out here.)"""
+
+    stages = ("features",)
+    channels = 1024
+    min_frames = 5
+    min_size = 17
+
+
+_NETWORKS: dict[str, type[_Stages]] = {
+    "r3d_18": VideoResNet18,
+    "r2plus1d_18": VideoResNet18,
+    "mc3_18": VideoResNet18,
+    "s3d": S3D,
+}
+TORCHVISION_ENCODERS: tuple[str, ...] = tuple(_NETWORKS)
+
+
+def create_torchvision_model(name: str) -> BackboneModel:
+    """An encoder of fresh weights, whose backbone has torchvision's parameter names less those of the classifier.
+
+    Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
+    """
+    _check_name(name)
+    return BackboneModel(_NETWORKS[name](get_model(name, weights=None)))
+
+
+def torchvision_weights(name: str) -> Any:
+    """Torchvision's entry (a member of a ``WeightsEnum``) of the best published weights; downloads nothing.
+
+    Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
+    """
+    _check_name(name)
+    return get_model_weights(name).DEFAULT
+
+
+def torchvision_settings(name: str) -> tuple[ClipGeometry, Normalisation]:
+    """The clips an encoder was trained on: 16 frames, the side and the pixel statistics of its published weights.
+
+    Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
+    """
+    preset = torchvision_weights(name).transforms()
+    return (
+        ClipGeometry(frames_per_clip=16, size=preset.crop_size[0]),
+        Normalisation(mean=tuple(preset.mean), std=tuple(preset.std)),
+    )
+
+
+def _check_name(name: str) -> None:
+    if name not in _NETWORKS:
+        raise UnknownBackbone(f"got torchvision:{name}, have {', '.join(TORCHVISION_ENCODERS)}: choose one of these")

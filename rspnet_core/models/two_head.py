@@ -1,0 +1,88 @@
+"""A backbone with the motion and the appearance projection head (paper, section 3.1 and Figure 2)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rspnet_core.models.backbone import Backbone
+
+PROJECTION_SIZE = 128
+"""Length of the vectors of both heads (section 4.1)."""
+
+
+class TwoHeadOutput(NamedTuple):
+    """What the two-head model says about B clips."""
+
+    features: Tensor
+    """(B, C, T', H', W'), dtype of the weights: the backbone's last feature map."""
+    motion: Tensor
+    """float32 (B, 128), unit length: relative speed perception (RSP)."""
+    appearance: Tensor
+    """float32 (B, 128), unit length: appearance-focused video instance discrimination (A-VID)."""
+
+    def __repr__(self) -> str:
+        return f"TwoHeadOutput({', '.join(f'{name}={tuple(part.shape)}' for name, part in self._asdict().items())})"
+
+
+class Encoder(nn.Module):
+    """A backbone and the heads upon it; indexing needs no more than this."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.channels = backbone.channels
+        """Channels C of the feature map."""
+
+    @property
+    def heads(self) -> dict[str, nn.Linear]:
+        """Projection heads by name, ``motion`` and ``appearance``; empty where the encoder has none."""
+        return {}
+
+    def features(self, clips: Tensor) -> Tensor:
+        """Clips (B, 3, T, H, W), normalised, in the weights' dtype (float32) -> feature map (B, C, T', H', W').
+
+        Raises InvalidSetting for another rank, channel count, integers or clips too small for the backbone.
+        """
+        self.backbone.check(clips)
+        features: Tensor = self.backbone(clips)
+        return features
+
+
+class BackboneModel(Encoder):
+    """An encoder without heads: its output is the feature map."""
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """The same as ``features``."""
+        return self.features(clips)
+
+
+class TwoHeadModel(Encoder):
+    """f(.; theta) with g_m and g_a of the paper, each a linear layer with bias on the mean of the feature map."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__(backbone)
+        self.motion_head = nn.Linear(backbone.channels, PROJECTION_SIZE)
+        self.appearance_head = nn.Linear(backbone.channels, PROJECTION_SIZE)
+
+    @property
+    def heads(self) -> dict[str, nn.Linear]:
+        """Projection heads by name."""
+        return {"motion": self.motion_head, "appearance": self.appearance_head}
+
+    def forward(self, clips: Tensor) -> TwoHeadOutput:
+        """Clips (B, 3, T, H, W), ImageNet-normalised -> feature map and both unit vectors; raises as ``features``."""
+        features = self.features(clips)
+        return TwoHeadOutput(features, project(features, self.motion_head), project(features, self.appearance_head))
+
+
+def project(features: Tensor, head: nn.Linear) -> Tensor:
+    """Feature map (B, C, T, H, W) -> mean over time and space, through the head, to unit length: float32 (B, 128).
+
+    Always computed in float32, under autocast or with bf16 weights too: the losses hang on differences of
+    cosines that bf16 rounds away.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        pooled = features.mean(dim=(2, 3, 4), dtype=torch.float32)
+        return F.normalize(F.linear(pooled, head.weight.float(), head.bias.float()), dim=1)

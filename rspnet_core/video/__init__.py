@@ -1,0 +1,1 @@
+"""Reading and writing video: the only package that imports decord and PyAV."""

@@ -1,0 +1,66 @@
+"""Which frames of a video a clip takes: index arithmetic alone, no pixels.
+
+Ten clips evenly over a video (section 4.3 of the paper), here 3 clips of 4 frames with step 2, needed = (4-1)*2+1 = 7:
+
+    frame    0  1  2  3  4  5  6  7  8  9 10 11 12
+    clip 0   x  .  x  .  x  .  x
+    clip 1            x  .  x  .  x  .  x
+    clip 2                     x  .  x  .  x  .  x      starts = round(linspace(0, 13 - 7, 3)) = 0, 3, 6
+
+A video shorter than a clip is looped (index modulo its length); 3 frames, 1 clip of 8: 0 1 2 0 1 2 0 1.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rspnet_core.errors import InvalidSetting
+
+Indices = NDArray[np.int64]
+
+_TICK_TOLERANCE_SECONDS = 1e-6
+"""Far below a frame's duration, above what rounding does to a timestamp of many hours."""
+
+
+def even_clip_indices(num_frames: int, num_clips: int = 10, frames_per_clip: int = 16, step: int = 1) -> Indices:
+    """Indices of ``num_clips`` clips whose starts lie evenly between the first frame and the last possible start.
+
+    Returns int64 (num_clips, frames_per_clip), each in ``[0, num_frames)``. Raises InvalidSetting for a number below 1.
+    """
+    if min(num_frames, num_clips, frames_per_clip, step) < 1:
+        raise InvalidSetting(
+            f"got num_frames={num_frames}, num_clips={num_clips}, frames_per_clip={frames_per_clip}, step={step}: "
+            "each must be at least 1"
+        )
+    needed = (frames_per_clip - 1) * step + 1
+    starts = np.round(np.linspace(0, max(num_frames - needed, 0), num_clips)).astype(np.int64)
+    return (starts[:, None] + np.arange(0, needed, step, dtype=np.int64)) % num_frames
+
+
+def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> Indices:
+    """The source frame on show at each tick of a clock of ``fps`` that starts with the first frame.
+
+    ``timestamps_seconds`` float64 (num_frames,) rises strictly. Tick n shows the frame with the greatest timestamp that
+    is not after n / fps; ticks end with the last frame's timestamp. Frames of 30 fps seen at 25 fps:
+
+        source   |0   |1   |2   |3   |4   |5   |6   |7
+        tick     0     1     2     3     4     5            -> 0 1 2 3 4 6, source 5 is never seen
+    """
+    if fps <= 0 or len(timestamps_seconds) == 0:
+        raise InvalidSetting(f"got fps={fps} and {len(timestamps_seconds)} frames: fps and frames must be above 0")
+    since_first = timestamps_seconds - timestamps_seconds[0] - _TICK_TOLERANCE_SECONDS
+    num_ticks = int(np.floor((since_first[-1] + 2 * _TICK_TOLERANCE_SECONDS) * fps)) + 1
+    ticks_seconds = np.arange(num_ticks) / fps
+    return np.searchsorted(since_first, ticks_seconds, side="right").astype(np.int64) - 1
+
+
+def segment_bounds(
+    timestamps_seconds: NDArray[np.float64], start_seconds: float | None, end_seconds: float | None
+) -> tuple[int, int]:
+    """First frame and one past the last frame of a segment: from the frame on show at its start to before its end."""
+    first = 0 if start_seconds is None else np.searchsorted(
+        timestamps_seconds, start_seconds + _TICK_TOLERANCE_SECONDS, side="right"
+    ) - 1
+    stop = len(timestamps_seconds) if end_seconds is None else np.searchsorted(
+        timestamps_seconds, end_seconds - _TICK_TOLERANCE_SECONDS, side="left"
+    )
+    return max(int(first), 0), int(stop)

@@ -1,0 +1,210 @@
+"""The official list files of UCF101, HMDB51, Kinetics and Something-Something-V2, read into one form.
+
+======================  =================================================  ===========================================
+data set                file                                               an entry
+======================  =================================================  ===========================================
+UCF101                  ``trainlist01.txt``, ``testlist01.txt``            ``Archery/v_Archery_g01_c02.avi 3``
+HMDB51                  ``kiss_test_split1.txt``                           ``a b;c#_kiss_u_nm_np2_le_goo_8.avi 1``
+Kinetics                any csv with these columns                         ``label,youtube_id,time_start,time_end,split``
+Something-Something-V2  ``something-something-v2-{train,...}.json``        ``{"id": "78687", "template": "Holding [..]"}``
+======================  =================================================  ===========================================
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rspnet_core.errors import DatasetError
+
+Side = Literal["train", "test", "val"]
+
+_UCF_LIST = re.compile(r"(train|test|val)list0*([1-9]\d?)\.txt")
+_HMDB_LIST = re.compile(r"(.+)_test_split([1-9])\.txt", re.DOTALL)
+_SOMETHING_LIST = re.compile(r"(something-something-v2-)?(train|validation|test)\.json")
+_KINETICS_COLUMNS = {"youtube_id", "time_start", "time_end"}
+
+SIDE_OF_WORD: dict[str, Side] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a list."""
+
+    key: str
+    """What the layout calls the video: ``Class/stem``, or the stem alone where stems are unique by design."""
+    fold: int
+    side: Side | None
+    """None: the list names the video but puts it on neither side (HMDB51's 0)."""
+    label: str | None
+    source: str
+    """The list's file name, for messages."""
+
+
+def stem_of(name: str) -> str:
+    """Give a file name without its last suffix: lists say ``.avi`` where converted files say ``.mp4``."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and stem and suffix.isalnum() else name
+
+
+def read_ucf101(lists: list[Path]) -> list[Entry]:
+    """Read ``trainlist01.txt``, ``testlist01.txt``, ``vallist01.txt`` ... ; the key is ``Class/stem``."""
+    entries = []
+    for path in lists:
+        match = _UCF_LIST.fullmatch(path.name)
+        if match is None:
+            continue
+        for number, line in _lines(path):
+            name, _, last = line.rpartition(" ")
+            if not (name and last.isdecimal()):
+                name = line
+            label, _, file_name = name.strip().replace("\\", "/").rpartition("/")
+            if not label or not file_name:
+                raise _bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
+            label = label.rpartition("/")[2]
+            side, fold = SIDE_OF_WORD[match[1]], int(match[2])
+            entries.append(Entry(f"{label}/{stem_of(file_name)}", fold, side, label, path.name))
+    return entries
+
+
+def read_hmdb51(lists: list[Path]) -> list[Entry]:
+    """Read ``CLASS_test_split1.txt`` ...: 1 trains, 2 tests, 0 does neither; the key is ``Class/stem``."""
+    sides: dict[str, Side | None] = {"0": None, "1": "train", "2": "test"}
+    entries = []
+    for path in lists:
+        match = _HMDB_LIST.fullmatch(path.name)
+        if match is None:
+            continue
+        label, fold = match[1], int(match[2])
+        for number, line in _lines(path):
+            name, _, side = line.rpartition(" ")
+            if not name.strip() or side not in sides:
+                raise _bad_line(path, number, line, "name.avi 1 (1 trains, 2 tests, 0 does neither)")
+            entries.append(Entry(f"{label}/{stem_of(name.strip())}", fold, sides[side], label, path.name))
+    return entries
+
+
+def read_kinetics(lists: list[Path]) -> list[Entry]:
+    """Read every csv with the columns youtube_id, time_start and time_end; the key is ``id_000010_000020``.
+
+    The side is the ``split`` column, else the word train, val or test in the file's name.
+    """
+    entries = []
+    for path in lists:
+        if path.suffix.lower() != ".csv":
+            continue
+        for number, row in _rows(path, _KINETICS_COLUMNS):
+            word = row.get("split") or next((w for w in re.split(r"[^a-z]+", path.stem.lower()) if w in SIDE_OF_WORD), "")
+            side = SIDE_OF_WORD.get(word.strip().lower())
+            try:
+                start, end = (round(float(row[column])) for column in ("time_start", "time_end"))
+            except (ValueError, OverflowError):
+                side = None
+            if side is None:
+                raise _bad_line(path, number, ",".join(row.values()), "label,youtube_id,0,10,train|val|test")
+            key = f"{row['youtube_id'].strip()}_{start:06d}_{end:06d}"
+            entries.append(Entry(key, 1, side, (row.get("label") or "").strip() or None, path.name))
+    return entries
+
+
+def read_something_something(lists: list[Path]) -> list[Entry]:
+    """Read the json lists; the key is the id, the label the template without its brackets (tests have no label)."""
+    entries = []
+    for path in lists:
+        match = _SOMETHING_LIST.fullmatch(path.name)
+        if match is None:
+            continue
+        records = _json(path)
+        if not isinstance(records, list) or not all(isinstance(r, dict) and "id" in r for r in records):
+            if match[1] is None:
+                continue  # a train.json of something else
+            raise DatasetError(f'{path} is no list of {{"id", "label", "template"}}; take the official file')
+        for record in records:
+            template = record.get("template")
+            label = template.replace("[", "").replace("]", "").strip() if isinstance(template, str) else None
+            entries.append(Entry(str(record["id"]), 1, SIDE_OF_WORD[match[2]], label or None, path.name))
+    return entries
+
+
+def read_class_numbers(lists: list[Path]) -> set[str]:
+    """Give the names in UCF101's ``classInd.txt`` (``1 Archery``); empty where there is no such file."""
+    names = set()
+    for path in lists:
+        if path.name != "classInd.txt":
+            continue
+        for number, line in _lines(path):
+            index, _, name = line.partition(" ")
+            if not index.isdecimal() or not name.strip():
+                raise _bad_line(path, number, line, "1 ClassName")
+            names.add(name.strip())
+    return names
+
+
+def read_families(path: Path) -> dict[str, str]:
+    """Read a csv of the columns class and family: class -> family.
+
+    Raises:
+        DatasetError: no such file, no such columns, an empty cell, or a class in two families.
+
+    """
+    families: dict[str, str] = {}
+    for number, row in _rows(path, {"class", "family"}, must_fit=True):
+        label, family = row["class"].strip(), row["family"].strip()
+        if not label or not family:
+            raise _bad_line(path, number, ",".join(row.values()), "class,family")
+        if families.setdefault(label, family) != family:
+            raise DatasetError(f"{path}: class {label} is in {families[label]} and in {family}; keep one line")
+    return families
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    # Surrogates keep bytes that are not UTF-8 as they are, so that they still equal the bytes of a file's name.
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if line.strip():
+            yield number, line.strip()
+
+
+def _rows(path: Path, columns: set[str], *, must_fit: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a csv that has all of the columns; none of another csv unless it must fit."""
+    reader = csv.DictReader(_text(path).splitlines(), restval="")
+    try:
+        if not columns <= set(reader.fieldnames or ()):
+            if must_fit:
+                raise DatasetError(f"{path} needs the columns {', '.join(sorted(columns))}, has {reader.fieldnames}")
+            return
+        for row in reader:
+            yield reader.line_num, {column: value for column, value in row.items() if isinstance(value, str)}
+    except csv.Error as error:
+        raise DatasetError(f"{path}, line {reader.line_num}: no csv ({error})") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} is no json ({error}); take the official file") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():  # a FIFO would wait for ever
+            raise DatasetError(f"{path} is no file")
+        return path.read_text("utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _bad_line(path: Path, number: int, line: str, expected: str) -> DatasetError:
+    return DatasetError(f"{path}, line {number}: got {ascii(line[:80])}, expected {expected}")
