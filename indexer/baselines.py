@@ -16,7 +16,10 @@ class RandomScores:
     """Expected scores of a gallery in random order."""
 
     overall: Summary
+    within_overall: Summary | None
+    """All queries of ``within_family`` together; None without families."""
     within_family: dict[str, Summary]
+    """Families of at least two classes, as in RetrievalScores."""
 
 
 def random_baseline(
@@ -31,16 +34,27 @@ def random_baseline(
 
     ``exclude_self``: each query is itself one of the gallery's videos and is left out of it.
     """
-    ks = sorted(set(ks))
-    within = {}
-    for family in sorted(set((families or {}).values())):
+    ks, families = sorted(set(ks)), families or {}
+    within: dict[str, Summary] = {}
+    queries: dict[str, int] = {}
+    for family in sorted(set(families.values())):
         own_queries, own_gallery = (
-            [label for label in side if (families or {}).get(label) == family]
-            for side in (query_labels, gallery_labels)
+            [label for label in side if families.get(label) == family] for side in (query_labels, gallery_labels)
         )
-        if own_queries and len(own_gallery) > exclude_self:
+        if own_queries and len(own_gallery) > exclude_self and len({*own_queries, *own_gallery}) > 1:
             within[family] = _expectation(own_queries, own_gallery, ks, exclude_self)
-    return RandomScores(_expectation(query_labels, gallery_labels, ks, exclude_self), within)
+            queries[family] = len(own_queries)
+    overall = _expectation(query_labels, gallery_labels, ks, exclude_self)
+    return RandomScores(overall, _weighted(within, queries) if within else None, within)
+
+
+def _weighted(summaries: Mapping[str, Summary], queries: Mapping[str, int]) -> Summary:
+    """Mean over the queries of all families, at the k that each family has."""
+    common = sorted(set.intersection(*(set(summary.top_k) for summary in summaries.values())))
+    total = sum(queries.values())
+    top_k = {k: sum(queries[name] * summary.top_k[k] for name, summary in summaries.items()) / total for k in common}
+    precision = sum(queries[name] * summary.mean_average_precision for name, summary in summaries.items()) / total
+    return Summary(top_k, precision)
 
 
 def _expectation(

@@ -4,16 +4,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from rspnet_core.video.sandbox import DecodePool
+
 from indexer.catalogue import Catalogue, EncoderRecord
 from indexer.encoder import ClipEncoder, choose_device
 from indexer.ingest import BuildReport, Progress, ingest
-from indexer.lock import writer_lock
+from indexer.lock import WriterLock
 from indexer.place import FOLDER_NAME, Place
 from rspnet_core.checkpoint import load_encoder, save_checkpoint
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.models.two_head import Encoder
 from rspnet_core.video.datasets import Dataset, scan
-from rspnet_core.video.sandbox import DecodePool
 
 Started = Callable[[Dataset, ClipEncoder], None]
 """Called once when the folder is scanned and the encoder loaded."""
@@ -42,7 +43,7 @@ def build_library(
     placed_on = choose_device(device)
     dataset = scan(data, split_lists)
     place = Place.prepare(index or data / FOLDER_NAME, catalogue_url)
-    with writer_lock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
+    with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
         record = catalogue.encoder()
         if record is not None and weights is None and backbone is None:
             weights = str(place.encoder_path(record.fingerprint))

@@ -111,8 +111,8 @@ def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
         return str(target), _sqlite_engine(Path(target), write=write)
     try:
         url = make_url(target)
-    except ArgumentError as error:
-        raise LibraryError(f"{target!r} is no database URL; allowed is postgresql://USER@HOST/DATABASE") from error
+    except (ArgumentError, ValueError) as error:
+        raise LibraryError("got an invalid database URL; allowed is postgresql://USER@HOST:PORT/DATABASE") from error
     name = url.render_as_string(hide_password=True)
     if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
         raise LibraryError(f"got a catalogue at {name}; allowed are a SQLite file and postgresql://USER@HOST/DATABASE")

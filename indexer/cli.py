@@ -1,16 +1,17 @@
 """``rspnet-index``: build a library of videos, search it, score it, look after it."""
 
 import json
-import signal
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
-from rspnet_core.errors import RspnetError
+from rspnet_core.command import INTERRUPTED, run
+from rspnet_core.text import printable
 
 app = typer.Typer(
     help="Find videos by what moves and by what is seen.",
@@ -21,13 +22,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 log = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
 
-INTERRUPTED = 130
 SOME_FAILED = 3
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+
+
+def say(line: str) -> None:
+    """One plain line on stderr, whatever characters it holds."""
+    log.print(printable(line), markup=False, soft_wrap=True)
+
+
+def warn_untrained(encoder: Mapping[str, Any]) -> None:
+    """Remind that an untrained encoder's answers mean little."""
+    from indexer.console import UNTRAINED
+
+    if not encoder["trained"]:
+        say(f"note: {UNTRAINED}")
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -46,7 +60,7 @@ def sample_data(
     from rspnet_core.video.synthetic import write_sample_data
 
     manifest = write_sample_data(folder)
-    log.print(f"{len(manifest)} videos in {folder}; next: rspnet-index build {folder}")
+    say(f"{len(manifest)} videos in {folder}; next: rspnet-index build {folder}")
 
 
 @app.command()
@@ -81,3 +95,204 @@ def build(
     [bold]rspnet-index build ucf101 --weights official:resnet18 --index /fast/ucf101[/bold]
     """
     from indexer.build import build_library
+    from indexer.console import BuildProgress, build_document, build_lines
+    from indexer.place import FOLDER_NAME
+
+    with BuildProgress(log) as progress:
+        report = build_library(
+            data,
+            index=index,
+            weights=weights,
+            backbone=backbone,
+            pooling=pooling,
+            fps=fps,
+            split_lists=split_lists,
+            catalogue_url=catalogue,
+            workers=workers,
+            device=device,
+            started=progress.started,
+            progress=progress.advance,
+        )
+    for line in build_lines(report, index or data / FOLDER_NAME):
+        say(line)
+    if as_json:
+        print_json(build_document(report))
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A video file, or the id of an indexed video.")],
+    index: IndexOption,
+    top: Annotated[int, typer.Option(help="How many hits.", min=1)] = 5,
+    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
+    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
+    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    start: Annotated[float | None, typer.Option(help="Query by a segment: its start in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="Its end in seconds.")] = None,
+    moments: Annotated[bool, typer.Option("--moments", help="Show the best matching moment of each hit.")] = False,
+    label: Annotated[str | None, typer.Option(help="Only videos of this class.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, test or val.")] = None,
+    folder: Annotated[str | None, typer.Option(help="Only videos below this folder of the data folder.")] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find the videos most like a video, a segment of it, or an indexed video.
+
+    Scores are the weighted mean of the parts' cosines: 1 is the same video. By motion alone:
+    [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]
+    """
+    from indexer.console import hits_table
+    from indexer.library import Library
+    from indexer.search import PartWeights
+
+    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
+    with Library.open(index, device=device) as library:
+        result = library.search(
+            query,
+            top=top,
+            weights=weights,
+            start_seconds=start,
+            end_seconds=end,
+            moments=moments,
+            label=label,
+            split=split,
+            folder=folder,
+        )
+        warn_untrained(library.record.description)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        out.print(hits_table(result))
+
+
+@app.command()
+def benchmark(
+    index: IndexOption,
+    fold: Annotated[int, typer.Option(help="Official split.", min=1)] = 1,
+    families: Annotated[Path | None, typer.Option(help="CSV of class,family: scores within families too.")] = None,
+    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
+    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
+    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    report: Annotated[Path | None, typer.Option(help="Write report.html and report.json into this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score retrieval as the paper does: test videos query the training gallery, top-k accuracy.
+
+    Example: [bold]rspnet-index benchmark --index demo --report demo/report[/bold]
+    """
+    from indexer.evaluation import evaluate, write_report
+    from indexer.library import Library
+    from indexer.search import PartWeights
+    from indexer.terminal_report import render_table
+    from rspnet_core.video.datasets import read_families
+
+    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
+    with Library.open(index, device="cpu") as library:
+        document, scores = evaluate(
+            library,
+            fold=fold,
+            weights=weights,
+            families=families and read_families(families),
+            command=shlex.join(["rspnet-index", *sys.argv[1:]]),
+        )
+        if report is not None:
+            page = write_report(library, document, scores, report)
+            say(f"report: {page}")
+        warn_untrained(library.record.description)
+    if as_json:
+        print_json(document)
+    else:
+        out.print(render_table(document))
+
+
+@app.command()
+def info(index: IndexOption, as_json: JsonOption = False) -> None:
+    """Say what a library holds: videos, failures, encoder, generation."""
+    from indexer.console import info_table
+    from indexer.library import Library
+
+    with Library.open(index, device="cpu") as library:
+        document = library.info()
+        failed = [] if as_json else library.catalogue.failed()
+    if as_json:
+        print_json(document)
+    else:
+        out.print(info_table(document, failed))
+
+
+@app.command()
+def verify(
+    index: IndexOption,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every vector, not a sample.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the catalogue and the published files against their hashes; exit code 1 when something is wrong."""
+    from indexer.maintenance import verify_library
+
+    verdict = verify_library(index, deep=deep)
+    if as_json:
+        print_json(verdict.to_json())
+    for note in verdict.notes:
+        say(f"note: {note}")
+    for problem in verdict.problems:
+        say(f"problem: {problem}")
+    if verdict.problems:
+        raise typer.Exit(1)
+    say(f"sound: {verdict.videos} videos")
+
+
+@app.command()
+def repair(index: IndexOption, as_json: JsonOption = False) -> None:
+    """Publish the index anew from the catalogue; drops videos with damaged vectors for the next build to embed."""
+    from indexer.maintenance import repair_library
+
+    dropped = repair_library(index)
+    say(f"published anew; {len(dropped)} damaged videos dropped")
+    if as_json:
+        print_json({"dropped": dropped})
+
+
+@app.command()
+def remove(
+    index: IndexOption,
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids, or paths of videos or folders.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Empty the library.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take videos out of the library; no file is touched, and a later build adds those still in the folder."""
+    from indexer.maintenance import remove_videos
+
+    removed = remove_videos(index, videos or [], everything=everything)
+    say(f"{removed} videos removed")
+    if as_json:
+        print_json({"removed": removed})
+
+
+@app.command()
+def export(
+    out_folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for vectors.npy, clips.npy, *.parquet.")],
+    index: IndexOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order."""
+    from indexer.export import export_library
+    from indexer.library import Library
+
+    with Library.open(index, device="cpu") as library:
+        document = export_library(library, out_folder)
+    say(f"{document['videos']} videos in {out_folder}")
+    if as_json:
+        print_json(document)
+
+
+def main() -> None:
+    """Entry point: one line and the right exit code for a user's mistake, no traceback."""
+    run(app, "rspnet-index")
+
+
+if __name__ == "__main__":
+    main()

@@ -13,9 +13,10 @@ from indexer.pooling import PARTS, Layout, clip_vectors
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
 from rspnet_core.models.two_head import Encoder
-from rspnet_core.video.decode import DECODER
 
 HEADS = PARTS[1:]
+DECODER = "exact frames, scaled then cut, 1"
+"""How frames become clips; changed when the pixels of a clip change."""
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple, Protocol
 
@@ -60,12 +61,11 @@ class FileFacts(Settings):
     sha256: Digest
 
 
-class Manifest(Settings):
+class Manifest(Content):
     """The contents of ``manifest.json``."""
 
     generation: int = Field(ge=1)
     created: datetime
-    content: Content
     files: dict[FileName, FileFacts]
 
 
@@ -99,7 +99,7 @@ class Generation:
         """Open all files; FileNotFoundError when the generation was removed meanwhile."""
         self.path = path
         self.manifest = manifest
-        self._files: dict[str, BinaryIO] = {}
+        self._files: dict[str, BufferedReader] = {}
         try:
             for name in manifest.files:
                 self._files[name] = (path / name).open("rb")
@@ -107,7 +107,12 @@ class Generation:
             self.close()
             raise
 
-    def verified(self, name: str) -> BinaryIO:
+    @property
+    def number(self) -> int:
+        """Generations count up from 1."""
+        return self.manifest.generation
+
+    def verified(self, name: str) -> BufferedReader:
         """The file at its start; LibraryDamaged when its bytes are not those that were published."""
         file, facts = self._files[name], self.manifest.files[name]
         file.seek(0)
@@ -136,16 +141,22 @@ def open_current(folder: Path) -> Generation:
 
     Raises LibraryNotFound when nothing was published, LibraryDamaged when ``CURRENT`` or the manifest is unsound.
     """
-    for last_try in (False, True):
-        current = _read_current(folder)
-        path = _path(folder, current.number)
+    try:
         try:
-            return Generation(path, _read_manifest(path, current))
-        except FileNotFoundError as error:
+            return _open_named(folder)
+        except FileNotFoundError:
             # Two newer generations may have been published since CURRENT was read: look once more.
-            if last_try:
-                raise _damaged(path / Path(error.filename).name, "the file is missing") from error
-    raise AssertionError("unreachable")
+            return _open_named(folder)
+    except FileNotFoundError as error:
+        raise _damaged(Path(error.filename), "the file is missing") from error
+    except OSError as error:
+        raise LibraryError(f"the index in {folder} cannot be read ({error.strerror}); check the permissions") from error
+
+
+def _open_named(folder: Path) -> Generation:
+    current = _read_current(folder)
+    path = _path(folder, current.number)
+    return Generation(path, _read_manifest(path, current))
 
 
 def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
@@ -155,29 +166,27 @@ def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
     written; what was current stays so, and nothing half-written is left.
     """
     previous = _number_before(folder)
-    numbers = [int(path.name[:6]) for path in _generation_folders(folder)]
+    numbers = [int(path.stem) for path in _generation_folders(folder)]
     number = max([previous, *numbers]) + 1
     final = _path(folder, number)
     aside = final.with_suffix(".tmp")
     try:
-        with _clean_on_error(aside):
-            aside.mkdir(parents=True)
-            manifest, current = _write_files(aside, number, writers, content)
-            with Generation(aside, manifest) as written:
-                for name in manifest.files:
-                    written.verified(name)
-            aside.rename(final)
-            _sync_folder(final.parent)
-        with _clean_on_error(final, folder / f"{CURRENT}.tmp"):
-            _switch(folder, current)
+        aside.mkdir(parents=True)
+        manifest, current = _write_files(aside, number, writers, content)
+        with Generation(aside, manifest) as written:
+            for name in manifest.files:
+                written.verified(name)
+        aside.rename(final)
+        _sync_folder(final.parent)
+        _switch(folder, current)
     except OSError as error:
         raise LibraryError(
             f"cannot publish the index in {folder} ({error.strerror}); the one before stays in use: "
             "free some space or fix the folder and run again"
         ) from error
-    for path in _generation_folders(folder):
-        if path.name not in (f"{number:06d}", f"{previous:06d}"):
-            shutil.rmtree(path, ignore_errors=True)
+    finally:
+        # On success that is what earlier publishes left; on failure, what this one began.
+        _remove_all_but(folder, {previous, _number_before(folder)})
     return manifest
 
 
@@ -202,7 +211,7 @@ def _write_files(aside: Path, number: int, writers: Writers, content: Content) -
         with _durable_file(aside / name) as file:
             write(file)
         facts[name] = file.facts()
-    manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts)
+    manifest = Manifest(generation=number, created=datetime.now(UTC), files=facts, **content.model_dump())
     with _durable_file(aside / MANIFEST) as file:
         file.write(manifest.model_dump_json(indent=2).encode())
     _sync_folder(aside)
@@ -236,14 +245,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def _clean_on_error(*paths: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for path in paths:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        raise
+def _remove_all_but(folder: Path, numbers: set[int]) -> None:
+    kept = {_path(folder, number) for number in numbers}
+    for path in _generation_folders(folder):
+        if path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+    (folder / f"{CURRENT}.tmp").unlink(missing_ok=True)
 
 
 def _path(folder: Path, number: int) -> Path:

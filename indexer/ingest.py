@@ -4,6 +4,7 @@ One transaction a video: what was reported done is in the catalogue. The FAISS i
 after Ctrl-C, and holds what the catalogue holds at that moment.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from rspnet_core.video.sandbox import DecodeRequest, DecodeResult
+
 from indexer.catalogue import Catalogue, VideoEntry, VideoVectors
 from indexer.encoder import ClipEncoder
 from indexer.plan import Plan, plan_build
 from indexer.pooling import video_vector
 from indexer.publish import publish_index
 from rspnet_core.video.datasets import Dataset
-from rspnet_core.video.sandbox import DecodeRequest, DecodeResult
 
 VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
 """A CPU gains nothing from more than one video's ten clips; a GPU needs about 160 clips to be busy."""
@@ -86,7 +88,7 @@ def ingest(
     is published and the report says ``interrupted``.
     """
     started = time.perf_counter()
-    root_id = catalogue.root_id(str(root))
+    root_id = catalogue.root_id(os.path.relpath(root, folder))
     plan = plan_build(dataset, root, root_id, catalogue)
     report = BuildReport(layout=dataset.layout, notes=list(dataset.notes), total=len(dataset.files))
     report.skipped = plan.unchanged

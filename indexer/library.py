@@ -1,8 +1,6 @@
 """A published library as a reader sees it: open one generation, search it, ask what it holds."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -10,17 +8,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
 
 from indexer import generations
-from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key, video_key
+from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
 from indexer.encoder import ClipEncoder, choose_device
 from indexer.place import Place
 from indexer.pooling import Layout, video_vector
+from indexer.publish import open_index
 from indexer.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
 from indexer.vector_index import VectorIndex
 from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryNotFound, QueryNotFound, VideoError
-from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+from rspnet_core.video.decode import Clips
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Library:
         record = catalogue.encoder()
         if record is None:
             catalogue.close()
-            raise LibraryNotFound(f"the library at {place.folder} is empty: its first build has not begun; run it again")
+            raise LibraryNotFound(f"the library at {place.folder} is empty: run its build again")
         return cls(place, catalogue, record, device)
 
     def close(self) -> None:
@@ -97,8 +97,7 @@ class Library:
     @cached_property
     def index(self) -> VectorIndex:
         """The published FAISS index, on the GPU where there is one."""
-        generation = generations.open_current(self.place.folder)
-        return VectorIndex.from_bytes(generation.read_index()).to(self._device)
+        return open_index(self.place.folder).to(str(self._device))
 
     def search(
         self,
@@ -168,7 +167,11 @@ class Library:
 
     def path_of(self, video: VideoRow) -> Path:
         """Where the file of an indexed video was when it was indexed."""
-        return Path(self._roots[video.root_id]) / video.path
+        return self.root_of(video) / video.path
+
+    def root_of(self, video: VideoRow) -> Path:
+        """The data folder of an indexed video, wherever the library and it were moved together."""
+        return self.place.folder / self._roots[video.root_id]
 
     @cached_property
     def _roots(self) -> dict[int, str]:
@@ -220,14 +223,15 @@ class Library:
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""
         counts = self.catalogue.counts()
-        current = generations.open_current(self.place.folder)
+        with generations.open_current(self.place.folder) as generation:
+            manifest = generation.manifest
         return {
             "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
             "clips": counts.clips,
             "encoder": dict(self.record.description),
-            "generation": current.number,
+            "generation": manifest.generation,
             "index_type": "flat",
-            "up_to_date": current.manifest.content_version == self.catalogue.content_version(),
-            "data": sorted(self._roots.values()),
+            "up_to_date": manifest.content.content_version == self.catalogue.content_version(),
+            "data": sorted(str((self.place.folder / root).resolve()) for root in self._roots.values()),
             "folder": str(self.place.folder),
         }

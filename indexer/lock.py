@@ -5,9 +5,9 @@ Readers never take it.
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rspnet_core.errors import LibraryBusy, LibraryError
 
@@ -17,41 +17,39 @@ _held: set[int] = set()
 """Descriptors of the locks that this process holds."""
 
 
-class WriterLock:
-    """Context manager: makes the folder, takes its lock at once or raises LibraryBusy naming the holder's pid."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self._folder / FILE_NAME, flags, 0o644)
-        except OSError as error:
-            raise LibraryError(
-                f"cannot write in {self._folder} ({error.strerror}); put the library elsewhere with --index"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise LibraryBusy(
-                f"another process (pid {holder}) is writing to {self._folder}; wait for it to finish or stop it"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._descriptor = descriptor
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Be the only writer of an index folder, made if need be; LibraryBusy, at once, names the pid of another one."""
+    descriptor = _open(folder)
+    try:
+        _take(descriptor, folder)
         _held.add(descriptor)
-        return self
+        yield
+    finally:
+        _held.discard(descriptor)
+        os.close(descriptor)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _held.discard(self._descriptor)
-        os.close(self._descriptor)
+
+def _open(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise LibraryError(
+            f"cannot write in {folder} ({error.strerror}); put the library elsewhere with --index"
+        ) from error
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        raise LibraryBusy(
+            f"another process (pid {holder}) is writing to {folder}; wait for it to finish or stop it"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def _close_in_child() -> None:

@@ -1,7 +1,6 @@
 """Where a library lies: its folder, its catalogue's address and its own copy of the encoder."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,9 @@ class Place:
         for folder in (given, given / FOLDER_NAME):
             if (folder / SETTINGS_NAME).is_file():
                 return cls(folder.resolve(), _read_settings(folder / SETTINGS_NAME).get("catalogue"))
-        raise LibraryNotFound(f"no library at {given}: it has no {SETTINGS_NAME}; make one with `rspnet-index build DATA`")
+        raise LibraryNotFound(
+            f"no library at {given}: it has no {SETTINGS_NAME}; make one with `rspnet-index build DATA`"
+        )
 
     @classmethod
     def prepare(cls, folder: Path, catalogue: str | None) -> "Place":
@@ -46,7 +47,7 @@ class Place:
             folder.mkdir(parents=True, exist_ok=True)
             known = _read_settings(folder / SETTINGS_NAME) if (folder / SETTINGS_NAME).exists() else None
             if known is None:
-                if any(name != "writer.lock" for name in os.listdir(folder)):
+                if any(path.name != "writer.lock" for path in folder.iterdir()):
                     raise InvalidSetting(
                         f"{folder} holds other files and no library; give an empty or new folder with --index"
                     )

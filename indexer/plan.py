@@ -5,7 +5,6 @@ whatever its name is now; one that failed is tried again; what left the folder l
 """
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def _entry(file: VideoFile, root: Path, root_id: int) -> tuple[VideoEntry, str |
     """Describe a scanned file; the second value says why it cannot be read, if so."""
     problem, size_bytes, modified_ns = file.problem, 0, 0
     try:
-        status = os.stat(root / file.path, follow_symlinks=problem is None)
+        status = (root / file.path).stat(follow_symlinks=problem is None)
         size_bytes, modified_ns = status.st_size, status.st_mtime_ns
     except OSError as error:
         problem = problem or f"cannot be read: {error.strerror}"

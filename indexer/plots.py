@@ -57,7 +57,8 @@ def curve_svg(lines: Sequence[Line], *, name: str, width: float, height: float) 
     axes.minorticks_off()
     axes.set_xlabel("k, nearest videos looked at")
     axes.set_ylabel("queries with a hit, %")
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 102)  # room for a marker at 100
+    axes.set_yticks(range(0, 101, 20))
     axes.grid(axis="y")
     _plain(axes)
     return _svg(figure, name)
@@ -71,7 +72,7 @@ def confusion_svg(labels: Sequence[str], counts: NDArray[np.int64], *, name: str
     picture[..., :3] = _ACCENT_RGB
     picture[..., 3] = np.sqrt(shares)  # rare confusions stay visible
     labelled = len(labels) <= _LABELLED_CLASSES
-    side = 200 + 18 * len(labels) if labelled else 560
+    side = max(460, 200 + 18 * len(labels)) if labelled else 560
     figure = Figure(figsize=(side / 72, side / 72), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(picture, interpolation="none")
@@ -97,6 +98,7 @@ def _plain(axes: Axes) -> None:
         gridline.set_color(GRID)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=MUTED, fontsize=11)
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 8
 
 
 def _svg(figure: Figure, name: str) -> str:

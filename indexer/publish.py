@@ -4,4 +4,40 @@ from pathlib import Path
 
 from indexer import generations
 from indexer.catalogue import Catalogue
-from indexer.vector_index import VectorIndex
+from indexer.vector_index import FILE_NAME, VectorIndex
+from rspnet_core.errors import LibraryError
+
+
+def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -> None:
+    """Publish what the catalogue holds now, unless the current generation already holds it (or ``always``).
+
+    The caller holds the writer's lock. Raises LibraryError when the disk refuses; what was current then stays so.
+    """
+    record = catalogue.encoder()
+    if record is None:
+        raise LibraryError(f"the library in {folder} has no encoder yet; run `rspnet-index build` first")
+    version = catalogue.content_version()
+    if not always and is_current(folder, version, record.fingerprint):
+        return
+    index = VectorIndex.build(catalogue.all_vectors(), record.dims)
+    content = generations.Content(
+        content_version=version, fingerprint=record.fingerprint, count=len(index), dims=record.dims
+    )
+    generations.publish(folder, {FILE_NAME: index.write}, content)
+
+
+def is_current(folder: Path, content_version: str, fingerprint: str) -> bool:
+    """Whether the published generation is sound in name and made from this state of the catalogue."""
+    try:
+        with generations.open_current(folder) as generation:
+            content = generation.manifest.content
+    except LibraryError:
+        return False
+    return (content.content_version, content.fingerprint) == (content_version, fingerprint)
+
+
+def open_index(folder: Path) -> VectorIndex:
+    """The current generation's index, its bytes verified; LibraryNotFound or LibraryDamaged when there is none."""
+    with generations.open_current(folder) as generation:
+        content = generation.manifest.content
+        return VectorIndex.read(generation.verified(FILE_NAME), count=content.count, dims=content.dims)

@@ -56,7 +56,11 @@ def to_json(
         "baselines": {
             "random": {
                 **_means(random.overall),
-                "within_family": {name: _means(summary) for name, summary in random.within_family.items()},
+                "within_family": random.within_overall
+                and {
+                    "overall": _means(random.within_overall),
+                    "families": {name: _means(summary) for name, summary in random.within_family.items()},
+                },
             },
             "colour_histogram": colour_histogram
             and {**_with_intervals(colour_histogram.overall), "within_family": _within_family(colour_histogram)},
@@ -156,26 +160,28 @@ class ComparisonRow:
     """``library``, ``macro``, ``histogram``, ``random``, ``published`` or ``published-ours``."""
     top_k: dict[str, float]
     intervals: dict[str, list[float]]
-    mean_average_precision: float | None
+    mean_average_precision: float | None = None
+    mean_average_precision_interval: list[float] | None = None
 
 
 def comparison_rows(report: Mapping[str, Any]) -> list[ComparisonRow]:
-    """This library, the mean over classes, the baselines, then the published rows."""
+    """Rows for this library, the mean over classes, the baselines and the published figures, in this order."""
     baselines = report["baselines"]
     measured = [
-        ("This library", "library", report, report["intervals"]),
-        ("Mean over classes", "macro", report["macro"], report["macro"]["intervals"]),
-        ("Random order", "random", baselines["random"], {"top_k": {}}),
+        ("This library", "library", report),
+        ("Mean over classes", "macro", report["macro"]),
+        ("Colour histogram", "histogram", baselines["colour_histogram"]),
+        ("Random order", "random", baselines["random"]),
     ]
-    if histogram := baselines["colour_histogram"]:
-        measured.insert(2, ("Colour histogram", "histogram", histogram, histogram["intervals"]))
-    rows = [
-        ComparisonRow(name, kind, found["top_k"], intervals["top_k"], found["mean_average_precision"])
-        for name, kind, found, intervals in measured
-    ]
+    rows = []
+    for name, kind, found in measured:
+        if found:
+            intervals = found.get("intervals", {"top_k": {}, "mean_average_precision": None})
+            precision = (found["mean_average_precision"], intervals["mean_average_precision"])
+            rows.append(ComparisonRow(name, kind, found["top_k"], intervals["top_k"], *precision))
     for row in report["published"]["rows"]:
         kind = "published-ours" if row["ours"] else "published"
-        rows.append(ComparisonRow(f"{row['method']}, {row['architecture']}", kind, row["top_k"], {}, None))
+        rows.append(ComparisonRow(f"{row['method']}, {row['architecture']}", kind, row["top_k"], {}))
     return rows
 
 

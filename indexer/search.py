@@ -6,6 +6,7 @@ needs no new index, and a video's score with itself is 1 for any weights.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -101,7 +102,12 @@ class SearchResult:
     encoder: dict[str, Any]
     hits: list[Hit]
 
-    def __iter__(self) -> Any:
+    @property
+    def parts(self) -> list[str]:
+        """The parts that the library's vectors have."""
+        return list(self.query["weights"])
+
+    def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
 
     def __len__(self) -> int:

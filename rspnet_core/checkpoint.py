@@ -193,10 +193,10 @@ def _load_torchvision(backbone: str) -> tuple[Encoder, EncoderSpec]:
     try:
         state = published.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        file = Path(torch.hub.get_dir()) / "checkpoints" / Path(published.url).name
         raise WeightsError(
-            f"cannot get {backbone} from {published.url}: {_one_line(error)}; try again, "
-            f"or download the file by hand and save it in {cache}"
+            f"cannot get {backbone} from {published.url}: {_one_line(error)}; delete {file} if it is there "
+            "and try again, or download it by hand and save it there"
         ) from error
     model = _create(backbone)
     load_tensors(model, _without_classifier(state), backbone)

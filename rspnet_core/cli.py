@@ -1,13 +1,13 @@
 """``rspnet-train``: the command line of rspnet_core. torch is imported inside the commands, so that help is instant."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rspnet_core.errors import InvalidSetting, RspnetError
+from rspnet_core.command import run
+from rspnet_core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
@@ -124,14 +124,8 @@ def _show(document: dict[str, Any], as_json: bool, summary: str) -> None:
 
 
 def main() -> None:
-    """Entry point: errors that a user can cause are one line on stderr; Ctrl-C ends with 130."""
-    try:
-        app(prog_name="rspnet-train")
-    except RspnetError as error:
-        typer.echo(f"rspnet-train: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Entry point: a user's mistake is one line on stderr, Ctrl-C ends with 130."""
+    run(app, "rspnet-train")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ the queue of negatives. Only the trained encoder is taken:
     encoder_k.*, queue, queue_ptr      left out
 """
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,7 +84,8 @@ def _rename(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
 def _load_safely(path: Path) -> Any:
     try:
         _refuse_compressed(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's remarks on unusual pickles; the outcome is what counts
+            return torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except Exception as error:  # a damaged or hostile pickle fails in any way it likes: KeyError, struct.error, ...

@@ -19,7 +19,8 @@ def tensors_sha256(tensors: Tensors) -> str:
         values = tensors[name].detach().cpu().contiguous()
         header = [name, str(values.dtype).removeprefix("torch."), list(values.shape)]
         digest.update(json.dumps(header).encode() + b"\n")
-        digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
+        if values.numel():  # bytes of an empty tensor cannot be viewed
+            digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -56,11 +56,11 @@ def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> In
 def segment_bounds(
     timestamps_seconds: NDArray[np.float64], start_seconds: float | None, end_seconds: float | None
 ) -> tuple[int, int]:
-    """First frame and one past the last frame of a segment: from the frame on show at its start to before its end."""
-    first = 0 if start_seconds is None else np.searchsorted(
-        timestamps_seconds, start_seconds + _TICK_TOLERANCE_SECONDS, side="right"
-    ) - 1
-    stop = len(timestamps_seconds) if end_seconds is None else np.searchsorted(
-        timestamps_seconds, end_seconds - _TICK_TOLERANCE_SECONDS, side="left"
-    )
-    return max(int(first), 0), int(stop)
+    """First frame and one past the last of a part of a video; at least one frame.
+
+    The first is the frame on show at ``start_seconds``, the last the one that appeared before ``end_seconds``.
+    """
+    start = -np.inf if start_seconds is None else start_seconds + _TICK_TOLERANCE_SECONDS
+    end = np.inf if end_seconds is None else end_seconds - _TICK_TOLERANCE_SECONDS
+    first = max(int(np.searchsorted(timestamps_seconds, start, side="right")) - 1, 0)
+    return first, max(int(np.searchsorted(timestamps_seconds, end, side="left")), first + 1)

@@ -78,7 +78,9 @@ def _match(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
     for first, packet_bytes in ((0, 188), (4, 192)):  # plain transport streams, and those of cameras with a time code
-        if len(head) > first + 2 * packet_bytes and set(head[first : first + 3 * packet_bytes : packet_bytes]) == {0x47}:
+        if len(head) > first + 2 * packet_bytes and set(head[first : first + 3 * packet_bytes : packet_bytes]) == {
+            0x47
+        }:
             return "mpegts"
     return None
 

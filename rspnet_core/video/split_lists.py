@@ -1,22 +1,19 @@
 """The official list files of UCF101, HMDB51, Kinetics and Something-Something-V2, read into one form.
 
-======================  =================================================  ===========================================
-data set                file                                               an entry
-======================  =================================================  ===========================================
-UCF101                  ``trainlist01.txt``, ``testlist01.txt``            ``Archery/v_Archery_g01_c02.avi 3``
-HMDB51                  ``kiss_test_split1.txt``                           ``a b;c#_kiss_u_nm_np2_le_goo_8.avi 1``
-Kinetics                any csv with these columns                         ``label,youtube_id,time_start,time_end,split``
-Something-Something-V2  ``something-something-v2-{train,...}.json``        ``{"id": "78687", "template": "Holding [..]"}``
-======================  =================================================  ===========================================
+- UCF101: ``trainlist01.txt`` and ``testlist01.txt`` of ``Archery/v_Archery_g01_c02.avi 3``
+- HMDB51: ``kiss_test_split1.txt`` of ``a b;c#_kiss_u_nm_np2_le_goo_8.avi 1``
+- Kinetics: any csv with the columns ``label,youtube_id,time_start,time_end,split``
+- Something-Something-V2: ``something-something-v2-train.json`` of ``{"id": "7", "template": "Holding [something]"}``
 """
 
 import csv
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from rspnet_core.errors import DatasetError
 
@@ -44,7 +41,7 @@ class Entry:
     """One line of a list."""
 
     key: str
-    """What the layout calls the video: ``Class/stem``, or the stem alone where stems are unique by design."""
+    """What the layout calls the video: its stem; ``Class/stem`` for HMDB51, which has a stem in several classes."""
     fold: int
     side: Side | None
     """None: the list names the video but puts it on neither side (HMDB51's 0)."""
@@ -60,7 +57,7 @@ def stem_of(name: str) -> str:
 
 
 def read_ucf101(lists: list[Path]) -> list[Entry]:
-    """Read ``trainlist01.txt``, ``testlist01.txt``, ``vallist01.txt`` ... ; the key is ``Class/stem``."""
+    """Read ``trainlist01.txt``, ``testlist01.txt``, ``vallist01.txt`` ...; the key is the stem."""
     entries = []
     for path in lists:
         match = _UCF_LIST.fullmatch(path.name)
@@ -75,7 +72,7 @@ def read_ucf101(lists: list[Path]) -> list[Entry]:
                 raise _bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
             label = label.rpartition("/")[2]
             side, fold = SIDE_OF_WORD[match[1]], int(match[2])
-            entries.append(Entry(f"{label}/{stem_of(file_name)}", fold, side, label, path.name))
+            entries.append(Entry(stem_of(file_name), fold, side, label, path.name))
     return entries
 
 
@@ -106,7 +103,9 @@ def read_kinetics(lists: list[Path]) -> list[Entry]:
         if path.suffix.lower() != ".csv":
             continue
         for number, row in _rows(path, _KINETICS_COLUMNS):
-            word = row.get("split") or next((w for w in re.split(r"[^a-z]+", path.stem.lower()) if w in SIDE_OF_WORD), "")
+            word = row.get("split") or next(
+                (w for w in re.split(r"[^a-z]+", path.stem.lower()) if w in SIDE_OF_WORD), ""
+            )
             side = SIDE_OF_WORD.get(word.strip().lower())
             try:
                 start, end = (round(float(row[column])) for column in ("time_start", "time_end"))
@@ -126,11 +125,11 @@ def read_something_something(lists: list[Path]) -> list[Entry]:
         match = _SOMETHING_LIST.fullmatch(path.name)
         if match is None:
             continue
-        records = _json(path)
-        if not isinstance(records, list) or not all(isinstance(r, dict) and "id" in r for r in records):
+        records = _records(path)
+        if records is None:
             if match[1] is None:
                 continue  # a train.json of something else
-            raise DatasetError(f'{path} is no list of {{"id", "label", "template"}}; take the official file')
+            raise DatasetError(f'{path} is no json list of {{"id", "label", "template"}}; take the official file')
         for record in records:
             template = record.get("template")
             label = template.replace("[", "").replace("]", "").strip() if isinstance(template, str) else None
@@ -170,41 +169,50 @@ def read_families(path: Path) -> dict[str, str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    # Surrogates keep bytes that are not UTF-8 as they are, so that they still equal the bytes of a file's name.
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if line.strip():
-            yield number, line.strip()
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line.strip()
 
 
 def _rows(path: Path, columns: set[str], *, must_fit: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a csv that has all of the columns; none of another csv unless it must fit."""
-    reader = csv.DictReader(_text(path).splitlines(), restval="")
+    """Rows of a csv that has all of the columns; none of any other file unless it must fit."""
+    with _open(path) as file:
+        reader = csv.DictReader(file, restval="")
+        fits = False
+        try:
+            fits = columns <= set(reader.fieldnames or ())
+            for row in reader if fits else ():
+                yield reader.line_num, {column: value for column, value in row.items() if isinstance(value, str)}
+        except csv.Error as error:
+            if fits or must_fit:
+                raise DatasetError(f"{path}, line {reader.line_num}: no csv ({error})") from None
+        if must_fit and not fits:
+            raise DatasetError(f"{path} needs a first line with the columns {', '.join(sorted(columns))}")
+
+
+def _records(path: Path) -> list[dict[str, Any]] | None:
     try:
-        if not columns <= set(reader.fieldnames or ()):
-            if must_fit:
-                raise DatasetError(f"{path} needs the columns {', '.join(sorted(columns))}, has {reader.fieldnames}")
-            return
-        for row in reader:
-            yield reader.line_num, {column: value for column, value in row.items() if isinstance(value, str)}
-    except csv.Error as error:
-        raise DatasetError(f"{path}, line {reader.line_num}: no csv ({error})") from None
+        with _open(path) as file:
+            records = json.load(file)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(records, list) and all(isinstance(record, dict) and "id" in record for record in records):
+        return records
+    return None
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} is no json ({error}); take the official file") from None
-
-
-def _text(path: Path) -> str:
+@contextmanager
+def _open(path: Path) -> Iterator[TextIO]:
     try:
         if not path.is_file():  # a FIFO would wait for ever
-            raise DatasetError(f"{path} is no file")
-        return path.read_text("utf-8-sig", errors="surrogateescape")
+            raise DatasetError(f"{path} is not a file; name a list or csv")
+        # Surrogates keep bytes that are not UTF-8 as they are, so that they still equal the bytes of a file's name.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None) as file:
+            yield file
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _bad_line(path: Path, number: int, line: str, expected: str) -> DatasetError:
-    return DatasetError(f"{path}, line {number}: got {ascii(line[:80])}, expected {expected}")
+    return DatasetError(f"{path}, line {number}: got {line[:80]!a}, expected {expected}")

@@ -22,7 +22,7 @@ MAX_GROUPS = 99
 
 _GENERATOR = "rspnet sample data, version 1"
 _FPS = 25
-_SECONDS = 3
+_NUM_FRAMES = 75
 _SPEEDS = (1.0, 2.0)
 _FAMILIES = {
     "Bounce": "Oscillation",
@@ -146,7 +146,7 @@ def _write_one(target: Path, video: SampleVideo, seed: int) -> None:
         look,
         playback_speed=video.playback_speed,
         phase=float(rng.random()),
-        num_frames=_SECONDS * _FPS,
+        num_frames=_NUM_FRAMES,
         fps=_FPS,
     )
     write_video(target, frames, fps=_FPS, crf=26)

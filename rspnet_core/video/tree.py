@@ -9,10 +9,15 @@ from pathlib import Path
 from rspnet_core.errors import DatasetError
 from rspnet_core.video.sniff import looks_like_video
 
-VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m1v .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf"
-    " .ogm .ogv .rm .rmvb .ts .vob .webm .wmv .y4m".split()
-)
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob",
+    ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+# Sound in containers that also carry video: only with these suffixes are they no video that fails to decode.
+_SOUND_SUFFIXES = frozenset({".aac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".opus", ".wma"})
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".json"})
 
 LEADS_OUTSIDE = "symbolic link leads outside of the data folder"
@@ -62,11 +67,11 @@ def walk(root: Path) -> Tree:
         if problem is None and not is_candidate:
             if _suffix(entry.name) in LIST_SUFFIXES:
                 tree.texts.append(path)
-            is_candidate = looks_like_video(entry.path)
+            is_candidate = _suffix(entry.name) not in _SOUND_SUFFIXES and looks_like_video(entry.path)
         if is_candidate:
             tree.videos[path] = problem
     if linked_folders:
-        tree.notes.append(f"{linked_folders} symbolic links to folders were not followed")
+        tree.notes.append(f"symbolic links to folders, not followed: {linked_folders}")
     tree.texts.sort()
     return tree
 
@@ -86,7 +91,7 @@ def _entries(root: str, notes: list[str]) -> Iterator[tuple[str, os.DirEntry[str
                     else:
                         yield prefix + entry.name, entry
         except OSError as error:
-            notes.append(f"the folder {ascii(prefix)} cannot be read: {error.strerror}")
+            notes.append(f"the folder {prefix!a} cannot be read: {error.strerror}")
 
 
 def _problem_of_link(path: str, real_root: str) -> str | None:

@@ -57,7 +57,8 @@ def checkpoint(backbone: str, state: State) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def s3dg_state() -> State:
-    return official_state("s3dg")
+    """Right keys and shapes, but each tensor is one stored number: files of kilobytes."""
+    return {key: values.flatten()[0].clone().expand(values.shape) for key, values in official_state("s3dg").items()}
 
 
 @pytest.mark.parametrize("backbone", CLASSIFIER)
@@ -68,6 +69,7 @@ def test_every_published_network_is_imported(tmp_path: Path, backbone: str, zip_
     model, spec = load_checkpoint(path)
     assert (spec.backbone, spec.trained, spec.source) == (backbone, True, path.name)
     assert not model.training
+    path.unlink()
     expected = create_model(backbone, seed=3).state_dict()
     assert model.state_dict().keys() == expected.keys()
     assert all(values.equal(expected[key]) for key, values in model.state_dict().items())
@@ -76,9 +78,7 @@ def test_every_published_network_is_imported(tmp_path: Path, backbone: str, zip_
 def test_keys_of_a_wrapped_model_are_understood(tmp_path: Path, s3dg_state: State) -> None:
     path = tmp_path / "wrapped.pth.tar"
     torch.save(checkpoint("s3dg", {f"module.{key}": values for key, values in s3dg_state.items()}), path)
-    assert load_checkpoint(path)[1].sha256
-    expected = create_model("s3dg", seed=3)
-    assert load_model(path).motion_head.weight.equal(expected.motion_head.weight)
+    assert load_model(path).motion_head.weight.equal(s3dg_state["encoder_q.fc2.2.weight"])
 
 
 def renamed(state: State, old: str, new: str) -> State:
@@ -153,13 +153,18 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, writer
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("zip_format", [True, False], ids=["zip", "legacy"])
+@pytest.fixture(scope="module", params=[True, False], ids=["zip", "legacy"])
+def complete_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, s3dg_state: State) -> Path:
+    path = tmp_path_factory.mktemp("complete") / "complete.pth.tar"
+    torch.save(checkpoint("s3dg", s3dg_state), path, _use_new_zipfile_serialization=request.param)
+    return path
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.999])
-def test_a_truncated_checkpoint_is_refused(tmp_path: Path, s3dg_state: State, zip_format: bool, kept: float) -> None:
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, complete_file: Path, kept: float) -> None:
+    content = complete_file.read_bytes()
     path = tmp_path / "short.pth.tar"
-    torch.save(checkpoint("s3dg", s3dg_state), path, _use_new_zipfile_serialization=zip_format)
-    with path.open("r+b") as file:
-        file.truncate(int(path.stat().st_size * kept))
+    path.write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(WeightsError, match="damaged, or not a checkpoint") as caught:
         read_official(path)
     assert "\n" not in str(caught.value)
@@ -193,7 +198,6 @@ def closed_form() -> ModuleType:
     return module
 
 
-@torch.inference_mode()
 def test_imported_resnet18_computes_what_the_published_network_does(tmp_path: Path, closed_form: ModuleType) -> None:
     golden = json.loads((REFERENCE / "encoders.json").read_text())["resnet18"]
     shapes = {f"encoder.{key}": shape for key, shape in golden["encoder_keys"].items()} | golden["head_keys"]
@@ -208,7 +212,8 @@ def test_imported_resnet18_computes_what_the_published_network_does(tmp_path: Pa
     torch.save(checkpoint("resnet18", encoder | momentum | queue), path)
 
     batch, _, frames, size, _ = golden["input"]
-    out = load_model(path)(closed_form.clip(batch, frames, size, golden["salt"]))
+    with torch.inference_mode():
+        out = load_model(path)(closed_form.clip(batch, frames, size, golden["salt"]))
     assert list(out.features.shape) == golden["feature_shape"]
     expected = np.array(golden["feature_clip0_channel0to3"])
     found = out.features[0].flatten()[: expected.size].numpy()

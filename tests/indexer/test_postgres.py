@@ -1,0 +1,105 @@
+"""The catalogue's contract on a PostgreSQL server of our own: no network, a Unix socket in a temporary folder."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import urllib.parse
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from indexer.catalogue import Catalogue
+from rspnet_core.errors import LibraryBusy, LibraryError
+from tests.indexer.catalogue_contract import CatalogueContract
+from tests.indexer.storage import filled, make_entry, make_vectors
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+_numbers = count(1)
+
+
+def _programs():
+    """The folder of the newest server that Debian's package installed."""
+    return max(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=Path(), key=lambda path: int(path.parts[-3])
+    ).parent
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The folder of a running server's socket."""
+    programs = _programs()
+    if programs == Path():
+        pytest.skip("no PostgreSQL server below /usr/lib/postgresql")
+    as_owner = []
+    if os.geteuid() == 0:
+        if not shutil.which("runuser"):
+            pytest.skip("PostgreSQL refuses to run as root, and runuser is not installed")
+        as_owner = [shutil.which("runuser"), "-u", "postgres", "--"]
+
+    def control(*arguments):
+        subprocess.run([*as_owner, *map(str, arguments)], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if as_owner:
+            shutil.chown(folder, "postgres")
+        data = folder / "data"
+        options = f"-c listen_addresses='' -c fsync=off -c max_connections=30 -k {folder}"
+        control(programs / "initdb", "--no-sync", "-A", "trust", "-U", "rspnet", "-E", "UTF8", "-D", data)
+        control(programs / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
+        try:
+            yield folder
+        finally:
+            control(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture
+def target(server):
+    """The address of a new database."""
+    import psycopg
+
+    name = f"library{next(_numbers)}"
+    with psycopg.connect(host=str(server), user="rspnet", dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql://rspnet@/{name}?host={urllib.parse.quote(str(server), safe='')}"
+
+
+class TestPostgresCatalogue(CatalogueContract):
+    pass
+
+
+def test_a_second_writer_is_told_who_the_first_is(target):
+    with Catalogue.open(target, write=True) as catalogue:
+        filled(catalogue, 1)
+        with pytest.raises(LibraryBusy, match=f"pid {os.getpid()}"):
+            Catalogue.open(target, write=True)
+        with Catalogue.open(target, write=False) as reader:
+            assert reader.counts().indexed == 1
+    Catalogue.open(target, write=True).close()
+
+
+def test_a_writer_whose_connection_was_lost_does_not_go_on_unlocked(target):
+    import psycopg
+
+    with Catalogue.open(target, write=True) as catalogue:
+        filled(catalogue, 1)
+        with psycopg.connect(target, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'rspnet'"
+            )
+        for _ in range(2):
+            with pytest.raises(LibraryError, match=r"terminat|connection|lost"):
+                catalogue.commit_indexed(make_entry("later.mp4"), make_vectors())
+
+
+def test_a_reader_s_session_is_read_only(target):
+    Catalogue.open(target, write=True).close()
+    with (
+        Catalogue.open(target, write=False) as reader,
+        pytest.raises(LibraryError, match="read-only"),
+        reader._database.reading() as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM videos")
