@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from indexer.catalogue_check import damaged_videos, database_problems
 from indexer.catalogue_database import Database
@@ -55,6 +55,7 @@ FILE_NAME = "catalogue.sqlite"
 """The catalogue's file in an index folder."""
 
 _LARGEST = 2**63 - 1
+_UPDATED = ("size_bytes", "modified_ns", "label", "group")
 _SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips")
 
 
@@ -169,12 +170,14 @@ class Catalogue(CatalogueQueries):
 
     def update_entries(self, entries: Iterable[VideoEntry]) -> None:
         """Store size, time, label, group and splits of known videos whose content has not changed."""
-        names = ("size_bytes", "modified_ns", "label", "group")
+        changes: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _UPDATED}
+        statement = update(Video).where(Video.key == bindparam("of_key")).values(changes)
         for chunk in chunks(entries):
+            rows = [
+                {f"new_{name}": _columns(entry)[name] for name in _UPDATED} | {"of_key": entry.key} for entry in chunk
+            ]
             with self._database.writing() as connection:
-                for entry in chunk:
-                    values = {name: _columns(entry)[name] for name in names}
-                    connection.execute(update(Video).where(Video.key == entry.key).values(values))
+                connection.execute(statement, rows)
                 connection.execute(delete(Split).where(Split.video_key.in_([entry.key for entry in chunk])))
                 _insert_splits(connection, chunk)
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -119,9 +120,9 @@ class Video(Base):
     group: Mapped[str | None] = mapped_column("group_name", AnyText)
     width: Mapped[int | None]
     height: Mapped[int | None]
-    fps: Mapped[float | None]
+    fps: Mapped[float | None] = mapped_column(Double)
     num_frames: Mapped[int | None] = mapped_column(BigInteger)
-    duration_seconds: Mapped[float | None]
+    duration_seconds: Mapped[float | None] = mapped_column(Double)
     num_clips: Mapped[int]
 
 
@@ -155,8 +156,8 @@ class Clip(Base):
 
     video_key: Mapped[int] = mapped_column(BigKey, ForeignKey("videos.key", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    start_seconds: Mapped[float]
-    end_seconds: Mapped[float]
+    start_seconds: Mapped[float] = mapped_column(Double)
+    end_seconds: Mapped[float] = mapped_column(Double)
     vector: Mapped[bytes]
 
 

@@ -1,11 +1,16 @@
 """The paper's retrieval protocol on a library: test videos query the training gallery (section 4.3)."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from rspnet_core.video.sandbox import DecodePool
 
 from indexer.baselines import histogram_vectors, random_baseline
 from indexer.benchmark import score
@@ -13,10 +18,15 @@ from indexer.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue_queries import KeyedVectors
 from indexer.library import Library
 from indexer.ranking import LabelledVectors
+from indexer.report import write_html
 from indexer.report_data import to_json
 from indexer.scores import RetrievalScores
 from indexer.search import PartWeights, weigh
-from rspnet_core.errors import DatasetError
+from rspnet_core.atomic import replaced_when_complete
+from rspnet_core.errors import DatasetError, VideoError
+
+POSTER_HEIGHT = 120
+"""Pixels; a report shows up to 72 posters."""
 
 
 @dataclass(frozen=True)
@@ -137,3 +147,23 @@ def _labelled(videos: list[LabelledVideo], vectors: Mapping[int, NDArray[np.floa
         groups=[video.group for video in videos],
         vectors=np.stack([vectors[video.key] for video in videos]),
     )
+
+
+def write_report(library: Library, report: dict[str, Any], scores: RetrievalScores, folder: Path) -> Path:
+    """Write ``report.html``, one file with everything in it, and ``report.json`` into ``folder``; returns the page."""
+    shown = {row.id: row for row in library.catalogue.videos(status="indexed")}
+    with DecodePool(1) as pool:
+
+        def poster(video_id: str) -> bytes | None:
+            try:
+                picture = pool.poster(str(library.path_of(shown[video_id])), POSTER_HEIGHT)
+            except VideoError:  # the file went away since it was indexed
+                return None
+            jpeg = BytesIO()
+            Image.fromarray(picture).save(jpeg, "JPEG", quality=82)
+            return jpeg.getvalue()
+
+        page = write_html(report, scores, poster, folder, names={key: row.path for key, row in shown.items()})
+    with replaced_when_complete(folder / "report.json") as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n")
+    return page

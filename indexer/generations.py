@@ -61,11 +61,12 @@ class FileFacts(Settings):
     sha256: Digest
 
 
-class Manifest(Content):
+class Manifest(Settings):
     """The contents of ``manifest.json``."""
 
     generation: int = Field(ge=1)
     created: datetime
+    content: Content
     files: dict[FileName, FileFacts]
 
 
@@ -211,7 +212,7 @@ def _write_files(aside: Path, number: int, writers: Writers, content: Content) -
         with _durable_file(aside / name) as file:
             write(file)
         facts[name] = file.facts()
-    manifest = Manifest(generation=number, created=datetime.now(UTC), files=facts, **content.model_dump())
+    manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts)
     with _durable_file(aside / MANIFEST) as file:
         file.write(manifest.model_dump_json(indent=2).encode())
     _sync_folder(aside)

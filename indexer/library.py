@@ -1,5 +1,6 @@
 """A published library as a reader sees it: open one generation, search it, ask what it holds."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -171,7 +172,7 @@ class Library:
 
     def root_of(self, video: VideoRow) -> Path:
         """The data folder of an indexed video, wherever the library and it were moved together."""
-        return self.place.folder / self._roots[video.root_id]
+        return Path(os.path.normpath(self.place.folder / self._roots[video.root_id]))
 
     @cached_property
     def _roots(self) -> dict[int, str]:
@@ -232,6 +233,6 @@ class Library:
             "generation": manifest.generation,
             "index_type": "flat",
             "up_to_date": manifest.content.content_version == self.catalogue.content_version(),
-            "data": sorted(str((self.place.folder / root).resolve()) for root in self._roots.values()),
+            "data": sorted(os.path.normpath(self.place.folder / root) for root in self._roots.values()),
             "folder": str(self.place.folder),
         }

@@ -5,9 +5,9 @@ Readers never take it.
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from rspnet_core.errors import LibraryBusy, LibraryError
 
@@ -17,17 +17,32 @@ _held: set[int] = set()
 """Descriptors of the locks that this process holds."""
 
 
-@contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
-    """Be the only writer of an index folder, made if need be; LibraryBusy, at once, names the pid of another one."""
-    descriptor = _open(folder)
-    try:
-        _take(descriptor, folder)
+class WriterLock:
+    """Be the only writer of an index folder, made if need be, while the ``with`` block runs.
+
+    Entering raises LibraryBusy at once, naming the pid of the other writer, or LibraryError where nothing can be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        descriptor = _open(self._folder)
+        try:
+            _take(descriptor, self._folder)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
         _held.add(descriptor)
-        yield
-    finally:
-        _held.discard(descriptor)
-        os.close(descriptor)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _held.discard(self._descriptor)
+        os.close(self._descriptor)
 
 
 def _open(folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,6 +14,7 @@ from indexer.plots import ACCENT, MUTED, VIOLET, WARM, Line, confusion_svg, curv
 from indexer.ranking import QueryResult
 from indexer.report_data import ComparisonRow, comparison_rows, printable, to_json
 from indexer.scores import RetrievalScores
+from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import RspnetError
 
 __all__ = ["printable", "to_json", "write_html"]
@@ -129,14 +129,11 @@ def _images(shown: Sequence[QueryResult], posters: Posters) -> dict[str, str]:
 
 
 def _write(folder: Path, html: str) -> Path:
-    """Write aside and rename, so that a reader never sees half a report."""
     target = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, suffix=".part", delete=False) as part:
-            part.write(html)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(target)
+        with replaced_when_complete(target) as temporary:
+            temporary.write_text(html, encoding="utf-8")
     except OSError as error:
         raise RspnetError(f"report: cannot write {str(target)!r} ({error.strerror}); choose another folder") from error
     return target

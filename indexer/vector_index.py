@@ -44,6 +44,7 @@ class VectorIndex:
     def __init__(self, index: Any) -> None:
         self._index = index
         self._flat = faiss.downcast_index(index.index)
+        self._resources: Any = None
         self._on_gpu: Any = None
         self.keys: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
         if (np.diff(self.keys) <= 0).any():
@@ -96,18 +97,17 @@ class VectorIndex:
 
     def to(self, device: str) -> "VectorIndex":
         """Search on ``cpu``, ``cuda`` or ``cuda:N`` from now on; DeviceUnavailable when FAISS does not see it."""
-        kind, _, number = device.partition(":")
-        self._on_gpu = None
-        if kind == "cpu":
+        count = faiss.get_num_gpus()
+        allowed = {"cpu": None, "cuda": 0} | {f"cuda:{number}": number for number in range(count)}
+        number = allowed.get(device, count)
+        if number is None:
+            self._on_gpu = None
             return self
-        count, wanted = faiss.get_num_gpus(), int(number or 0)
-        if kind != "cuda" or wanted >= count:
-            raise DeviceUnavailable(
-                f"FAISS cannot search on {device!r}: it sees {count} GPUs; use cpu"
-                + (f" or cuda:0 to cuda:{count - 1}" if count else "")
-            )
+        if number >= count:
+            choices = "use cpu" if count == 0 else f"use cpu or cuda:0 to cuda:{count - 1}"
+            raise DeviceUnavailable(f"FAISS cannot search on {device!r}: it sees {count} GPUs; {choices}")
         self._resources = faiss.StandardGpuResources()
-        self._on_gpu = faiss.index_cpu_to_gpu(self._resources, wanted, self._flat)
+        self._on_gpu = faiss.index_cpu_to_gpu(self._resources, number, self._flat)
         return self
 
     def search(

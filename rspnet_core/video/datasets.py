@@ -72,7 +72,7 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
         *match.notes,
         *_notes_on_classes(classes, numbered),
         *(
-            f"leakage: {len(groups)} groups stand on both sides of fold {fold}, scores will be too high: {_some(groups)}"
+            f"leakage: {len(groups)} groups stand on both sides of fold {fold} and raise its scores: {_some(groups)}"
             for fold, groups in leaks.items()
         ),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.catalogue import FILE_NAME, Catalogue
-from indexer.lock import writer_lock
+from indexer.lock import WriterLock
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 from tests.indexer.catalogue_contract import CatalogueContract
 from tests.indexer.storage import filled, make_entry, make_vectors
@@ -168,8 +168,8 @@ def test_nothing_that_was_reported_done_is_lost_by_kills(tmp_path):
 HOLD_LOCK = """
 import sys
 from pathlib import Path
-from indexer.lock import writer_lock
-with writer_lock(Path(sys.argv[1])):
+from indexer.lock import WriterLock
+with WriterLock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -178,25 +178,25 @@ with writer_lock(Path(sys.argv[1])):
 def test_a_second_writer_is_told_who_the_first_is(tmp_path):
     holder = start(HOLD_LOCK, tmp_path, stdin=subprocess.PIPE)
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(LibraryBusy, match=f"pid {holder.pid}") as caught, writer_lock(tmp_path):
+    with pytest.raises(LibraryBusy, match=f"pid {holder.pid}") as caught, WriterLock(tmp_path):
         pass
     assert caught.value.exit_code == 75
     holder.kill()
     holder.communicate()
-    with writer_lock(tmp_path):
+    with WriterLock(tmp_path):
         pass
 
 
 def test_one_process_cannot_lock_twice(tmp_path):
-    with writer_lock(tmp_path), pytest.raises(LibraryBusy, match=f"pid {os.getpid()}"), writer_lock(tmp_path):
+    with WriterLock(tmp_path), pytest.raises(LibraryBusy, match=f"pid {os.getpid()}"), WriterLock(tmp_path):
         pass
 
 
 LOCK_AND_FORK = """
 import os, sys, time
 from pathlib import Path
-from indexer.lock import writer_lock
-with writer_lock(Path(sys.argv[1])):
+from indexer.lock import WriterLock
+with WriterLock(Path(sys.argv[1])):
     child = os.fork()
     if child == 0:
         time.sleep(60)
@@ -211,7 +211,7 @@ def test_a_child_of_a_killed_writer_does_not_keep_its_lock(tmp_path):
     child = int(holder.stdout.readline())
     try:
         holder.wait()
-        with writer_lock(tmp_path):
+        with WriterLock(tmp_path):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
@@ -221,6 +221,6 @@ def test_a_child_of_a_killed_writer_does_not_keep_its_lock(tmp_path):
 def test_the_lock_does_not_follow_a_link(tmp_path):
     (tmp_path / "target").write_text("precious")
     (tmp_path / "writer.lock").symlink_to(tmp_path / "target")
-    with pytest.raises(LibraryError, match="cannot write"), writer_lock(tmp_path):
+    with pytest.raises(LibraryError, match="cannot write"), WriterLock(tmp_path):
         pass
     assert (tmp_path / "target").read_text() == "precious"

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import av
@@ -78,7 +77,7 @@ def test_bad_frames_and_settings_leave_an_existing_file_alone(tmp_path, frames, 
     with pytest.raises(InvalidSetting):
         write_video(target, frames, **settings)
     assert target.read_bytes() == b"before"
-    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_frames_that_fail_half_way_leave_nothing(tmp_path):
@@ -88,7 +87,7 @@ def test_frames_that_fail_half_way_leave_nothing(tmp_path):
 
     with pytest.raises(RuntimeError, match="camera"):
         write_video(tmp_path / "a.mp4", frames())
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -11,8 +11,15 @@ from rspnet_core.video.scenes import HEIGHT, MOTIONS, SHAPES, TEXTURES, WIDTH, L
 from rspnet_core.video.synthetic import SampleManifest, write_sample_data
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_videos():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rspnet_core.video.synthetic._NUM_FRAMES", 12)
+        yield
+
+
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory) -> SampleManifest:
+def sample(tmp_path_factory, short_videos) -> SampleManifest:
     return write_sample_data(tmp_path_factory.mktemp("data") / "sample", groups=2)
 
 
@@ -34,10 +41,10 @@ def test_the_ground_truth_lists_what_is_there(sample):
     assert truth["videos"][0].keys() == {"path", "motion", "texture", "shape", "playback_speed", "group"}
 
 
-def test_videos_are_h264_of_three_seconds(sample):
+def test_videos_are_h264_at_25_fps(sample):
     with av.open(str(sample.folder / sample.videos[0].path)) as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.frames, stream.average_rate) == ("h264", 75, 25)
+        assert (stream.codec_context.name, stream.frames, stream.average_rate) == ("h264", 12, 25)
         assert (stream.width, stream.height) == (WIDTH, HEIGHT)
 
 
@@ -65,8 +72,7 @@ def test_the_same_seed_gives_the_same_files_and_finishes_what_was_cut_off(sample
     assert kept.stat().st_mtime_ns == before
 
 
-def test_another_seed_replaces_the_videos_and_keeps_what_others_put_there(tmp_path, monkeypatch):
-    monkeypatch.setattr("rspnet_core.video.synthetic._NUM_FRAMES", 2)
+def test_another_seed_replaces_the_videos_and_keeps_what_others_put_there(tmp_path):
     folder = tmp_path / "sample"
     write_sample_data(folder, groups=4)
     before = contents(folder)
@@ -94,8 +100,7 @@ def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path, truth)
     assert contents(tmp_path) == before
 
 
-def test_paths_in_a_foreign_ground_truth_are_never_followed(tmp_path, monkeypatch):
-    monkeypatch.setattr("rspnet_core.video.synthetic._NUM_FRAMES", 2)
+def test_paths_in_a_foreign_ground_truth_are_never_followed(tmp_path):
     folder, outside = tmp_path / "sample", tmp_path / "outside.mp4"
     write_sample_data(folder, groups=2)
     outside.write_bytes(b"mine")
