@@ -148,6 +148,7 @@ class Catalogue(CatalogueQueries):
             Video.key == source,
             Video.key != entry.key,
             Video.status == "indexed",
+            Video.content_hash.is_not(None),
             Video.content_hash == entry.content_hash,
         )
         with self._database.writing() as connection:

@@ -1,6 +1,6 @@
 """Is the catalogue sound? Looks at the database's own structure, then at every video's vectors."""
 
-from itertools import islice
+from collections import defaultdict
 
 import numpy as np
 from sqlalchemy import Connection, Row, func, select, text
@@ -98,19 +98,13 @@ def _value_problems(connection: Connection, keys: list[int], encoder: EncoderRec
     """Videos whose values are unsound or are not those that were stored; their sizes are known to be right."""
     if encoder is None:
         return dict.fromkeys(keys, "vectors of no known encoder")
-    rows = connection.execute(select(Vector).where(Vector.video_key.in_(keys)))
-    clips = iter(
-        connection.execute(
-            select(Clip.video_key, Clip.start_seconds, Clip.end_seconds, Clip.vector)
-            .where(Clip.video_key.in_(keys))
-            .order_by(Clip.video_key, Clip.position)
-        ).all()
-    )
-    counted = connection.execute(select(Video.key, Video.num_clips).where(Video.key.in_(keys)))
-    counts = {row.key: row.num_clips for row in counted}
+    clips = defaultdict(list)
+    columns = select(Clip.video_key, Clip.start_seconds, Clip.end_seconds, Clip.vector)
+    for clip in connection.execute(columns.where(Clip.video_key.in_(keys)).order_by(Clip.video_key, Clip.position)):
+        clips[clip.video_key].append(clip)
     problems: dict[int, str] = {}
-    for row in sorted(rows, key=lambda row: row.video_key):
-        own = list(islice(clips, counts[row.video_key]))
+    for row in connection.execute(select(Vector).where(Vector.video_key.in_(keys))):
+        own = clips[row.video_key]
         vectors = VideoVectors(
             video=unpack([row.vector], encoder.dims)[0],
             clips=unpack([clip.vector for clip in own], encoder.dims),

@@ -1,7 +1,7 @@
 """The catalogue's door to SQLite or PostgreSQL: connections, transactions, tables brought up to date, errors in words.
 
 One connection writes (it also holds PostgreSQL's writer lock, so a lost connection cannot write unlocked); every read
-opens its own, so that a reader never waits for a writer.
+has its own, so that a reader never waits for a writer.
 """
 
 import os
@@ -34,12 +34,13 @@ class Database:
 
     def __init__(self, target: str | Path, *, write: bool) -> None:
         self.name, self._engine = _create_engine(target, write=write)
+        self._may_write = write
         self._write_lock = threading.Lock()
         self._writer: Connection | None = None
         try:
             with translated(self.name):
                 if write:
-                    self._open_writer()
+                    self._live_writer()
                 else:
                     self._check_revision()
         except BaseException:
@@ -67,22 +68,36 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is on disk when the block ends, or did not happen."""
-        if self._writer is None:
+        if not self._may_write:
             raise LibraryError(f"{self.name} was opened for reading; open it with write=True to change it")
-        if self._writer.invalidated:
-            raise LibraryError(f"the connection to {self.name} was lost, and with it the writer's lock; run again")
-        with self._write_lock, translated(self.name), self._writer.begin():
-            yield self._writer
+        with self._write_lock, translated(self.name):
+            writer = self._live_writer()
+            with writer.begin():
+                yield writer
 
-    def _open_writer(self) -> None:
-        self._writer = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
-        if not self.is_sqlite:
-            self._take_server_lock(self._writer)
-        with self._writer.begin():
-            found = _revision(self._writer)
-            if found != HEAD_REVISION:
-                _refuse_unknown(found, self.name)
-                _migrate(self._writer)
+    def _live_writer(self) -> Connection:
+        """The writing connection; a new one when the server went away, or Ctrl-C came in the middle of a statement."""
+        if self._writer is not None and self._writer.invalidated:
+            self._writer.close()
+            self._writer = None
+        if self._writer is None:
+            self._writer = self._open_writer()
+        return self._writer
+
+    def _open_writer(self) -> Connection:
+        writer = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
+        try:
+            if not self.is_sqlite:
+                self._take_server_lock(writer)
+            with writer.begin():
+                found = _revision(writer)
+                if found != HEAD_REVISION:
+                    _refuse_unknown(found, self.name)
+                    _migrate(writer)
+        except BaseException:
+            writer.close()
+            raise
+        return writer
 
     def _take_server_lock(self, connection: Connection) -> None:
         with connection.begin():
@@ -219,7 +234,7 @@ def translated(name: str) -> Iterator[None]:
 
 
 def _in_words(reason: str, name: str) -> LibraryError:
-    if any(sign in reason for sign in ("malformed", "not a database", "disk I/O error")):
+    if any(sign in reason for sign in ("malformed", "not a database")):
         return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")
     if "disk is full" in reason or "No space left" in reason:
         return LibraryError(f"no space left for {name}; nothing was half-written: free some space and run again")

@@ -60,7 +60,7 @@ def sample_data(
     from rspnet_core.video.synthetic import write_sample_data
 
     manifest = write_sample_data(folder)
-    say(f"{len(manifest)} videos in {folder}; next: rspnet-index build {folder}")
+    say(f"{len(manifest.videos)} videos in {folder}; next: rspnet-index build {folder}")
 
 
 @app.command()
@@ -196,7 +196,7 @@ def benchmark(
             library,
             fold=fold,
             weights=weights,
-            families=families and read_families(families),
+            families=None if families is None else read_families(families),
             command=shlex.join(["rspnet-index", *sys.argv[1:]]),
         )
         if report is not None:

@@ -1,5 +1,6 @@
 """The encoder as the index uses it: uint8 clips in, unit vectors out, on a CPU or a GPU."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def choose_precision(device: torch.device) -> torch.dtype:
 
 
 class ClipEncoder:
-    """A model with its specification, placed on a device, ready to turn clips into vectors."""
+    """A model with its specification, copied to a device, ready to turn clips into vectors."""
 
     def __init__(
         self,
@@ -62,11 +63,11 @@ class ClipEncoder:
         self.pooling: Pooling = pooling
         self.device = device or choose_device()
         self.precision = choose_precision(self.device)
-        self.heads = {name: head.to(self.device) for name, head in model.heads.items()}
+        self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
         self.layout = Layout(
             {"backbone": model.channels} | {name: self.heads[name].out_features for name in HEADS if name in self.heads}
         )
-        self._backbone = model.backbone.eval().to(self.device, self.precision)
+        self._backbone = copy.deepcopy(model.backbone).eval().to(self.device, self.precision)
         if spec.backbone != "tsm18":  # its convolutions are 2D
             self._backbone = self._backbone.to(memory_format=torch.channels_last_3d)
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))

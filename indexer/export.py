@@ -75,7 +75,7 @@ def export_library(library: Library, folder: Path) -> dict[str, Any]:
                     row, clip_row = row + 1, clip_row + len(stored.vectors)
                     clips_of_chunk += _clips(video, stored.spans_seconds)
                 clip_file.write_table(pa.Table.from_pylist(clips_of_chunk, CLIP_COLUMNS))
-        description = library.record.description | {"parts": dict(library.layout.dims)}
+        description = dict(library.record.description) | {"parts": dict(library.layout.dims)}
         (folder / "encoder.json").write_text(json.dumps(description, indent=2) + "\n")
     except OSError as error:
         raise LibraryError(f"cannot export to {folder} ({error.strerror}); choose a folder with room") from error

@@ -15,6 +15,7 @@ from typing import Protocol
 from rspnet_core.video.sandbox import DecodeRequest, DecodeResult
 
 from indexer.catalogue import Catalogue, VideoEntry, VideoVectors
+from indexer.catalogue_vectors import vector_problem
 from indexer.encoder import ClipEncoder
 from indexer.plan import Plan, plan_build
 from indexer.pooling import video_vector
@@ -142,12 +143,16 @@ def _commit(
     report: BuildReport,
 ) -> None:
     """Embed the videos that were decoded, in one pass; store each, decoded or failed, in its own transaction."""
-    decoded = [(result, result.clips) for result in results if result.clips is not None]
-    vectors = encoder.encode([clips.frames for _, clips in decoded]) if decoded else []
-    for (result, clips), clip_vectors in zip(decoded, vectors, strict=True):
+    decoded = [
+        (result, result.clips, result.colour_histogram)
+        for result in results
+        if result.clips is not None and result.colour_histogram is not None
+    ]
+    vectors = encoder.encode([clips.frames for _, clips, _ in decoded]) if decoded else []
+    for (result, clips, histogram), clip_vectors in zip(decoded, vectors, strict=True):
         info = clips.info
         entry = replace(
-            entries[result.request.path],
+            entries[str(result.request.path)],
             content_hash=result.content_hash,
             width=info.width,
             height=info.height,
@@ -155,16 +160,17 @@ def _commit(
             num_frames=info.num_frames,
             duration_seconds=info.duration_seconds,
         )
-        catalogue.commit_indexed(
-            entry,
-            VideoVectors(
-                video=video_vector(clip_vectors, encoder.layout),
-                clips=clip_vectors,
-                spans_seconds=clips.spans_seconds,
-                colour_histogram=result.colour_histogram,
-            ),
+        stored = VideoVectors(
+            video=video_vector(clip_vectors, encoder.layout),
+            clips=clip_vectors,
+            spans_seconds=clips.spans_seconds,
+            colour_histogram=histogram,
         )
+        if problem := vector_problem(stored, encoder.layout.dims):
+            _fail(catalogue, report, entry, f"the encoder makes no usable vectors of it: {problem}")
+            continue
+        catalogue.commit_indexed(entry, stored)
         report.indexed += 1
     for result in results:
         if result.clips is None:
-            _fail(catalogue, report, entries[result.request.path], result.error or "no reason given")
+            _fail(catalogue, report, entries[str(result.request.path)], result.error or "no reason given")

@@ -20,7 +20,7 @@ _held: set[int] = set()
 class WriterLock:
     """Be the only writer of an index folder, made if need be, while the ``with`` block runs.
 
-    Entering raises LibraryBusy at once, naming the pid of the other writer, or LibraryError where nothing can be written.
+    Entering raises LibraryBusy at once, naming the other writer's pid, or LibraryError where nothing can be written.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -71,7 +71,8 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
                 plan.update.append(entry.with_content(before.content_hash))
         else:
             _plan_content(plan, entry, before, known_sizes, root, catalogue)
-    plan.gone = [video.id for video in known.values()]
+    hidden = tuple(dataset.unreadable)
+    plan.gone = [video.id for path, video in known.items() if not path.startswith(hidden)]
     return plan
 
 

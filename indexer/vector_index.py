@@ -10,12 +10,13 @@ float32 sums of different order agree on, and equal scores are ordered by key.
 import os
 from collections.abc import Iterable
 from io import BufferedReader
-from typing import Any, Protocol
+from typing import Any
 
 import faiss as untyped_faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.generations import Sink
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 
 faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds
@@ -28,14 +29,6 @@ TIE_MARGIN = 16
 MOST_ON_GPU = 2048
 """FAISS's limit of neighbours on a GPU."""
 _IO_BYTES = 1 << 20
-
-
-class Sink(Protocol):
-    """What an index is written to."""
-
-    def write(self, data: bytes, /) -> int:
-        """Take all of ``data`` and return its length; OSError when it cannot."""
-        ...
 
 
 class VectorIndex:

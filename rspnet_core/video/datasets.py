@@ -42,6 +42,8 @@ class Dataset:
     leaks: dict[int, list[str]] = field(default_factory=dict)
     """Fold -> groups that stand on both sides; folds without any are absent."""
     notes: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """Folders, with a ``/`` at the end, that could not be looked into."""
 
 
 def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | None = None) -> Dataset:
@@ -76,7 +78,7 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
             for fold, groups in leaks.items()
         ),
     ]
-    return Dataset(match.layout.name, files, classes, families, leaks, notes)
+    return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable)
 
 
 def _video_file(path: str, problem: str | None, layout: Layout, listed: Listing | None) -> VideoFile:

@@ -9,6 +9,7 @@ What decord 3.4 does with this project's files, compared with PyAV in order (fra
     10 bits                                                    wrong colours (read as another layout)
     several video streams                                      another stream than the first
     MPEG-TS                                                    does not open
+    a declared frame count that is far too high                aborts the process
 """
 
 import sys
@@ -51,7 +52,9 @@ def reads_exactly(packets: Packets, width: int) -> bool:
         and packets.pixel_format in _PIXEL_FORMATS
         and packets.rotation_degrees == 0
         and packets.num_video_streams == 1
+        and packets.num_declared_frames in (0, len(packets.pts))
         and width >= _MIN_WIDTH
+        and packets.groups_are_closed
         and seeks_exactly(packets)
     )
 

@@ -50,7 +50,6 @@ class Packets:
     """The packets that should give a frame each, in file order, with the first decoded frame's properties."""
 
     pts: NDArray[np.int64]
-    dts: NDArray[np.int64]
     is_key: NDArray[np.bool_]
     time_base: Fraction
     fps: float
@@ -61,6 +60,8 @@ class Packets:
     stored_height: int
     rotation_degrees: int
     num_video_streams: int
+    num_declared_frames: int
+    """0 where the container does not say."""
     has_hidden_packets: bool
     """An edit list cuts frames that still must be decoded."""
 
@@ -79,12 +80,21 @@ class Packets:
         return seconds
 
     @property
-    def groups_are_closed(self) -> bool:
-        """Whether decoding may begin at any key frame: none is followed in the file by a frame shown before it."""
-        if not (self.has_timestamps and self.is_key[0] and (np.diff(self.dts) > 0).all()):
+    def groups_are_in_order(self) -> bool:
+        """Whether no frame that comes in the file before a key frame is shown after it.
+
+        Then a frame can be decoded from the last key frame that is shown before it.
+        """
+        if not (self.has_timestamps and self.is_key[0]):
             return False
+        latest_so_far = np.maximum.accumulate(self.pts)
+        return bool((latest_so_far[self.is_key] == self.pts[self.is_key]).all())
+
+    @property
+    def groups_are_closed(self) -> bool:
+        """Whether, besides, no frame that comes in the file after a key frame is shown before it."""
         earliest_from_here = np.minimum.accumulate(self.pts[::-1])[::-1]
-        return bool((earliest_from_here[self.is_key] == self.pts[self.is_key]).all())
+        return self.groups_are_in_order and bool((earliest_from_here[self.is_key] == self.pts[self.is_key]).all())
 
     def info(self, decoded_seconds: NDArray[np.float64] | None = None) -> VideoInfo:
         """As VideoInfo, by the timestamps of the frames that really decoded, where they are known."""
@@ -127,6 +137,8 @@ def open_video(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]
             yield container, stream
     except av.error.MemoryError:
         raise MemoryError from None
+    except (av.error.InvalidDataError, av.error.EOFError):
+        raise VideoError(f"damaged or cut off: the {demuxer} file cannot be read") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"cannot be decoded: {getattr(error, 'strerror', None) or error}") from None
 
@@ -155,13 +167,12 @@ def _check_size(width: int, height: int) -> None:
 def read_packets(path: str | Path) -> Packets:
     """Walk through the file once, decoding up to its first frame. Raises VideoError."""
     with open_video(path) as (container, stream):
-        pts, dts, is_key = array("q"), array("q"), array("b")
+        pts, is_key = array("q"), array("b")
         has_hidden_packets = False
         first_frame: av.VideoFrame | None = None
         for packet in until_damaged(container.demux(stream)):
             if packet.size and not packet.is_discard:
                 pts.append(_NO_TIME if packet.pts is None else packet.pts)
-                dts.append(_NO_TIME if packet.dts is None else packet.dts)
                 is_key.append(packet.is_keyframe)
             has_hidden_packets |= packet.is_discard
             if first_frame is None:
@@ -171,17 +182,17 @@ def read_packets(path: str | Path) -> Packets:
         _check_size(first_frame.width, first_frame.height)
         return Packets(
             pts=np.frombuffer(pts, np.int64),
-            dts=np.frombuffer(dts, np.int64),
             is_key=np.frombuffer(is_key, np.bool_),
             time_base=stream.time_base or Fraction(1, 1000),
             fps=_frame_rate(stream),
             codec=stream.codec_context.codec.canonical_name,
-            container=container.format.name,
+            container=container_of(Path(path)),
             pixel_format=first_frame.format.name,
             stored_width=first_frame.width,
             stored_height=first_frame.height,
             rotation_degrees=first_frame.rotation % 360,
             num_video_streams=len(container.streams.video),
+            num_declared_frames=stream.frames,
             has_hidden_packets=has_hidden_packets,
         )
 

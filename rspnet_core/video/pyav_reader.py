@@ -36,7 +36,7 @@ def seeks_exactly(packets: Packets) -> bool:
     return (
         packets.codec in _SEEKABLE
         and packets.container in _CONTAINERS_WITH_AN_INDEX
-        and packets.groups_are_closed
+        and packets.groups_are_in_order
         and not packets.has_hidden_packets
     )
 
@@ -84,9 +84,13 @@ def read_by_timestamp(
     with open_video(path) as (container, stream):
         for group in _groups(packets, sorted(index_of)):
             for frame in _decode_group(container, stream, group, keep=index_of):
+                if frame.pts is None:
+                    raise FramesMissing
+                if frame.is_corrupt and frame.pts >= group.key_pts:  # what conceals damage depends on earlier frames
+                    raise FramesMissing
                 if frame.pts in index_of:
                     pictures[index_of[frame.pts]] = make_picture(frame)
-                if frame.pts is None or frame.pts >= group.last_pts:
+                if frame.pts >= group.last_pts:
                     break
     if len(pictures) < len(index_of):
         raise FramesMissing
@@ -98,20 +102,19 @@ class _Group:
     """A stretch that is decoded in one go, from a key frame to the last wanted frame before the next seek."""
 
     key_pts: int
-    key_dts: int
     last_pts: int
 
 
 def _groups(packets: Packets, wanted_pts: list[int]) -> list[_Group]:
     """Stretches to decode: a wanted frame joins the stretch before it unless a key frame lies between them."""
-    key_pts, key_dts = packets.pts[packets.is_key], packets.dts[packets.is_key]
+    key_pts = packets.pts[packets.is_key]
     groups: list[_Group] = []
     for pts in wanted_pts:
         key = int(np.searchsorted(key_pts, pts, side="right")) - 1
         if groups and key_pts[key] <= groups[-1].last_pts:
-            groups[-1] = _Group(groups[-1].key_pts, groups[-1].key_dts, pts)
+            groups[-1] = _Group(groups[-1].key_pts, pts)
         else:
-            groups.append(_Group(int(key_pts[key]), int(key_dts[key]), pts))
+            groups.append(_Group(int(key_pts[key]), pts))
     return groups
 
 
@@ -130,16 +133,11 @@ def _decode_group(
 
 
 def _packets_from(container: InputContainer, stream: VideoStream, group: _Group) -> Iterator[VideoPacket]:
-    """Packets from the group's key frame, or from a key frame before it, where the index knows only that one.
-
-    MP4 seeks by the time of decoding, Matroska by the time of showing; too late a landing is tried once more.
-    """
-    for target in (group.key_pts, group.key_dts):
-        container.seek(target, stream=stream)
-        packets = container.demux(stream)
-        first = next(packets)
-        if first.is_keyframe and first.dts is not None and first.dts <= group.key_dts:
-            yield first
-            yield from packets
-            return
-    raise FramesMissing
+    """Packets from the group's key frame, or from one before it, where the container's index knows only that."""
+    container.seek(group.key_pts, stream=stream)
+    packets = container.demux(stream)
+    first = next(packets)
+    if not first.is_keyframe or first.pts is None or first.pts > group.key_pts:
+        raise FramesMissing
+    yield first
+    yield from packets

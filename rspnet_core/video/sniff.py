@@ -7,6 +7,7 @@ is then told which demuxer to use instead of guessing again.
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 
 from rspnet_core.errors import VideoError
@@ -55,18 +56,22 @@ def looks_like_video(path: str | Path) -> bool:
         return False
 
 
-def _head_of(path: Path) -> bytes:
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading; a FIFO, socket, device or folder is refused unopened. Raises VideoError."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise VideoError("not a regular file")
         # O_NONBLOCK: should a FIFO take the file's place after the check, opening it still does not wait.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(_HEAD_BYTES)
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
     except FileNotFoundError:
         raise VideoError("no such file") from None
     except (OSError, ValueError) as error:
         raise VideoError(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _head_of(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(_HEAD_BYTES)
 
 
 def _match(head: bytes) -> str | None:

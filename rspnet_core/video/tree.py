@@ -35,6 +35,8 @@ class Tree:
     texts: list[str] = field(default_factory=list)
     """Files that may be split lists, by suffix."""
     notes: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """Folders, with a ``/`` at the end, whose videos may still be there."""
 
 
 def walk(root: Path) -> Tree:
@@ -55,7 +57,7 @@ def walk(root: Path) -> Tree:
         raise DatasetError(f"cannot read the data folder {root}: {error.strerror}; name a folder of videos") from None
     tree = Tree(Path(real_root))
     linked_folders = 0
-    for path, entry in _entries(real_root, tree.notes):
+    for path, entry in _entries(real_root, tree):
         is_candidate = _suffix(entry.name) in VIDEO_SUFFIXES
         if entry.is_symlink():
             problem = _problem_of_link(entry.path, real_root)
@@ -76,7 +78,7 @@ def walk(root: Path) -> Tree:
     return tree
 
 
-def _entries(root: str, notes: list[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _entries(root: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Relative path and entry of everything that is no folder, without recursion: folders may be nested deeply."""
     pending = [("", root)]
     while pending:
@@ -91,7 +93,8 @@ def _entries(root: str, notes: list[str]) -> Iterator[tuple[str, os.DirEntry[str
                     else:
                         yield prefix + entry.name, entry
         except OSError as error:
-            notes.append(f"the folder {prefix!a} cannot be read: {error.strerror}")
+            tree.unreadable.append(prefix)
+            tree.notes.append(f"the folder {prefix!a} cannot be read: {error.strerror}")
 
 
 def _problem_of_link(path: str, real_root: str) -> str | None:

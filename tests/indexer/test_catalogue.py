@@ -101,6 +101,19 @@ def test_a_damaged_database_is_a_problem_not_a_crash(tmp_path, seed):
         assert "\n" not in str(error)
 
 
+def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):
+    with Catalogue.open(tmp_path / FILE_NAME, write=True) as catalogue:
+        filled(catalogue, 3)
+        with catalogue._database.writing() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(LibraryError, match="no space left"):
+            catalogue.commit_indexed(make_entry("long.mp4"), make_vectors(num_clips=999))
+        assert catalogue.counts().indexed == 3
+        catalogue.commit_failed(make_entry("short.mp4"), "fits")
+        assert catalogue.check(deep=True) == []
+
+
 @pytest.fixture
 def shared_folder():
     """A folder that another user can reach."""

@@ -1,23 +1,37 @@
+import contextlib
+import io
 import json
 import os
 import shutil
-import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from indexer.cli import main
 
-def rspnet_index(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "indexer.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        env=os.environ | environment,
-        timeout=120,
-        check=False,
-    )
+
+@dataclass(frozen=True)
+class Finished:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def rspnet_index(*arguments: object) -> Finished:
+    """Run the command in this process: what it prints, and how it exits."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        pytest.raises(SystemExit) as exit_,
+    ):
+        patch.setattr(sys, "argv", ["rspnet-index", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        main()
+    return Finished(exit_.value.code or 0, stdout.getvalue(), stderr.getvalue())
 
 
 def test_every_command_has_help_with_its_options() -> None:

@@ -1,0 +1,122 @@
+"""Pictures and players of videos, by opaque ids: the only way from a browser to a file.
+
+    id of a library's video, or of a query --locate--> file and its content's hash
+        --sandbox--> poster (JPEG)     --child process--> proxy (H.264 MP4)     both kept by content hash
+
+No path ever comes from a request, and no original is ever sent: browsers do not play xvid, and the originals are not
+the visitor's business.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+import rspnet_core
+from app.media_cache import FileCache
+from rspnet_core.errors import QueryNotFound, VideoError
+from rspnet_core.video.sandbox import DecodePool
+
+LIBRARY_ID = re.compile("[0-9a-f]{16}")
+QUERY_ID = re.compile("q[0-9a-f]{32}")
+POSTER_HEIGHT = 180
+PROXY_SHORT_SIDE = 360
+PROXY_TIMEOUT_SECONDS = 600
+LIMIT_BYTES = 2 * 2**30
+_MOST_QUERIES = 1000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file with what names its content."""
+
+    path: Path
+    content_hash: str
+    """Hexadecimal."""
+
+
+class Media:
+    """Posters and proxies, made once in child processes."""
+
+    def __init__(self, folder: Path, find_video: Callable[[str], Source], *, limit_bytes: int = LIMIT_BYTES) -> None:
+        """``find_video`` gives the file of a library's video by its id, or raises QueryNotFound."""
+        self._cache = FileCache(folder, limit_bytes)
+        self._find_video = find_video
+        self._queries: OrderedDict[str, Source] = OrderedDict()
+        self._lock = threading.Lock()
+        self._posters = DecodePool(1, timeout_seconds=30)
+        self._one_at_a_time = threading.Lock()
+
+    def close(self) -> None:
+        """End the decoder processes."""
+        self._posters.close()
+
+    def add_query(self, path: Path, content_hash: str) -> str:
+        """Show this file too, which is not of the library; returns its id."""
+        media_id = f"q{content_hash[:32]}"
+        with self._lock:
+            self._queries[media_id] = Source(path, content_hash)
+            self._queries.move_to_end(media_id)
+            while len(self._queries) > _MOST_QUERIES:
+                self._queries.popitem(last=False)
+        return media_id
+
+    def locate(self, media_id: str) -> Source:
+        """The file behind an id; QueryNotFound for anything that is not one."""
+        if LIBRARY_ID.fullmatch(media_id):
+            return self._find_video(media_id)
+        with self._lock:
+            source = self._queries.get(media_id) if QUERY_ID.fullmatch(media_id) else None
+        if source is None:
+            raise QueryNotFound("no such video; search again")
+        return source
+
+    def poster(self, media_id: str) -> Path:
+        """JPEG of the middle frame, 180 pixels high. Raises QueryNotFound, VideoError."""
+        source = self.locate(media_id)
+
+        def make(target: Path) -> None:
+            picture = Image.fromarray(self._posters.poster(source.path, POSTER_HEIGHT))
+            picture.save(target, "JPEG", quality=82)
+
+        return self._cache.get(f"{source.content_hash[:32]}.jpg", make)
+
+    def proxy(self, media_id: str) -> Path:
+        """H.264 MP4 with a short side of at most 360 pixels, without sound. Raises QueryNotFound, VideoError."""
+        source = self.locate(media_id)
+
+        def make(target: Path) -> None:
+            with self._one_at_a_time:
+                _run_proxy(source.path, target)
+
+        return self._cache.get(f"{source.content_hash[:32]}.mp4", make)
+
+
+def _run_proxy(source: Path, target: Path) -> None:
+    """Make a proxy in a child process; raises VideoError with its reason."""
+    command = [sys.executable, "-P", "-m", "app.proxy", str(source), str(target), str(PROXY_SHORT_SIDE)]
+    here = str(Path(rspnet_core.__file__).parents[1])
+    python_path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    try:
+        done = subprocess.run(  # noqa: S603 (our own interpreter and module, absolute paths)
+            [*command, str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": python_path, "OMP_NUM_THREADS": "1"},
+            timeout=PROXY_TIMEOUT_SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise VideoError(f"cannot be shown: took longer than {PROXY_TIMEOUT_SECONDS} s") from None
+    if done.returncode != 0 or not target.is_file():
+        reason = done.stdout.decode("utf-8", "replace").strip() or "decoding stopped the decoder process"
+        raise VideoError(f"cannot be shown: {reason[:300]}")

@@ -1,0 +1,97 @@
+"""One generation of a library, opened for the app, with what its filters offer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue import LabelledVideo
+from indexer.generations import CURRENT
+from indexer.library import Library
+from indexer.vector_index import VectorIndex
+from rspnet_core.errors import LibraryError
+
+SPLITS = ("train", "test", "val")
+_MOST_FOLDERS = 500
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Restricts a search to videos of a class, a side of the split, a folder; None does not restrict."""
+
+    label: str | None = None
+    split: str | None = None
+    folder: str | None = None
+
+
+class OpenedLibrary:
+    """A library as it was when it was opened; :attr:`is_outdated` says when to open it again."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        """Open the catalogue and the index. Raises LibraryNotFound, LibraryDamaged, DeviceUnavailable."""
+        self._stamp = _stamp(folder)
+        self._folder = folder
+        self.library = Library.open(folder, device=device)
+        try:
+            self.index: VectorIndex = self.library.index
+        except LibraryError:
+            self.library.close()
+            raise
+        self._allowed = lru_cache(maxsize=64)(self._select)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another generation was published since."""
+        return _stamp(self._folder) != self._stamp
+
+    @cached_property
+    def videos(self) -> list[LabelledVideo]:
+        """Labels and paths of all indexed videos, in the order of the index's keys."""
+        return self.library.catalogue.labels_and_splits(1)
+
+    @cached_property
+    def videos_and_vectors(self) -> tuple[list[LabelledVideo], NDArray[np.float32]]:
+        """Videos and their vectors float32 (N, D), in the same order."""
+        batches = list(self.library.catalogue.all_vectors())
+        row_of = {key: row for row, key in enumerate(key for keys, _ in batches for key in keys.tolist())}
+        videos = [video for video in self.videos if video.key in row_of]
+        vectors = np.concatenate([rows for _, rows in batches] or [np.empty((0, 0), np.float32)])
+        return videos, vectors[[row_of[video.key] for video in videos]]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """All classes, sorted."""
+        return sorted({video.label for video in self.videos if video.label is not None})
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Sides of the split that have videos."""
+        return [name for name in SPLITS if self.library.catalogue.select_keys(split=name).size]
+
+    @cached_property
+    def folders(self) -> list[str]:
+        """Folders that hold videos, relative to their data folders, the outermost first."""
+        found = {folder for video in self.videos for folder in _parents(video.path)}
+        return sorted(found, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]
+
+    def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
+        """Keys of the videos that pass; None when every video does."""
+        return None if filters == Filters() else self._allowed(filters)
+
+    def _select(self, filters: Filters) -> NDArray[np.int64]:
+        return self.library.catalogue.select_keys(label=filters.label, split=filters.split, folder=filters.folder)
+
+
+def _parents(path: str) -> Iterator[str]:
+    return (str(folder) for folder in PurePosixPath(path).parents if str(folder) != ".")
+
+
+def _stamp(folder: Path) -> bytes:
+    """What names the current generation; empty when nothing is published."""
+    try:
+        return (folder / CURRENT).read_bytes()
+    except OSError:
+        return b""

@@ -1,0 +1,322 @@
+"""Everything the tabs and the API call: one open library, one encoder, the media, embedded queries. Thread-safe.
+
+A page's events run in threads. The library that they see is swapped whole when a newer generation is published; what
+embeds or explains holds the encoder's lock, so that one encoder serves all visitors, one after the other.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from app.builds import Builder
+from app.explaining import Explainer
+from app.media import Media, Source
+from app.opened import Filters, OpenedLibrary
+from app.projection import Method, Projection, project
+from app.queries import (
+    QueryCache,
+    QueryHandle,
+    check_segment,
+    hash_of_name,
+    hash_upload,
+    name_of_upload,
+)
+from app.ranking import HITS_PER_PAGE, RankedPage, rank
+from indexer.catalogue import LabelledVideo, VideoRow
+from indexer.encoder import HEADS
+from indexer.evaluation import evaluate
+from indexer.heatmap import PairExplanation
+from indexer.library import Library, Query
+from indexer.place import Place
+from indexer.pooling import PARTS, video_vector
+from indexer.scores import RetrievalScores
+from indexer.search import PartWeights
+from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, VideoError
+from rspnet_core.faithfulness import Faithfulness
+from rspnet_core.text import printable
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+
+log = logging.getLogger("rspnet.app")
+
+Progress = Callable[[float, str], None]
+"""Share of the work that is done, 0 to 1, and what is being done."""
+
+
+class Services:
+    """Use it as a context manager, or close it."""
+
+    def __init__(
+        self,
+        index: Path,
+        *,
+        device: str = "auto",
+        folders: tuple[Path, ...] = (),
+        split_lists: Path | None = None,
+    ) -> None:
+        """Open the library at ``index``; one in which nothing is published yet is empty, not an error.
+
+        Args:
+            index: the library's folder, or the data folder it lies in.
+            device: for the encoder and the index.
+            folders: further folders whose videos may be added.
+            split_lists: folder of the official lists, if not beside the videos.
+
+        Raises:
+            LibraryNotFound: no library there.
+            LibraryDamaged: it cannot be used as it is.
+        """
+        self.place = Place.find(index)
+        self._device = device
+        self._swapping = threading.Lock()
+        self._encoding = threading.Lock()
+        self._opened = self._open()
+        self._queries = QueryCache()
+        self._decoding = DecodePool(1)
+        self.media = Media(_media_folder(self.place), self._find_video)
+        self.builder = Builder(
+            self.place, self.roots, self.reload, device=device, folders=folders, split_lists=split_lists
+        )
+        self._explainer = Explainer(self._decoding)
+
+    def close(self) -> None:
+        """Stop a build, end the decoder processes, release the catalogue."""
+        self.builder.close()
+        self.media.close()
+        self._decoding.close()
+        if self._opened is not None:
+            self._opened.library.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The library
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to search."""
+        return self._opened is None or len(self._opened.index) == 0
+
+    @property
+    def opened(self) -> OpenedLibrary:
+        """The library with its index; LibraryNotFound when nothing is published yet."""
+        if self._opened is None:
+            raise LibraryNotFound("the library is empty; add videos in the Library tab")
+        return self._opened
+
+    @property
+    def library(self) -> Library:
+        """The open library; LibraryNotFound when nothing is published yet."""
+        return self.opened.library
+
+    def reload(self) -> bool:
+        """Open the newest generation if it is not this one; says whether it did. Damage leaves what is open."""
+        with self._swapping:
+            if self._opened is not None and not self._opened.is_outdated:
+                return False
+            try:
+                newer = self._open()
+            except LibraryError as error:
+                log.warning("the newest generation cannot be opened: %s", error)
+                return False
+            if newer is None:
+                return False
+            self._opened = newer
+            return True
+
+    def _open(self) -> OpenedLibrary | None:
+        try:
+            return OpenedLibrary(self.place.folder, self._device)
+        except LibraryNotFound:
+            return None
+
+    @property
+    def encoder(self) -> dict[str, Any]:
+        """Fingerprint, backbone, weights, trained, pooling and geometry; empty for an empty library."""
+        return {} if self._opened is None else dict(self._opened.library.record.description)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether results mean little."""
+        return self.encoder.get("trained") is False
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts that can be weighted: backbone, and motion and appearance where the encoder has heads."""
+        return list(PARTS) if self._opened is None else list(self._opened.library.layout.dims)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether there is a motion and an appearance head."""
+        return set(HEADS) <= set(self.parts)
+
+    def roots(self) -> list[Path]:
+        """The library's data folders."""
+        if self._opened is None:
+            return [self.place.folder.parent] if self.place.folder.name.startswith(".") else []
+        return [Path(root) for root in self.info()["data"]]
+
+    def info(self) -> dict[str, Any]:
+        """The document of ``rspnet-index info --json``."""
+        return self.library.info()
+
+    def video(self, video_id: str) -> VideoRow:
+        """An indexed video by its id. Raises QueryNotFound."""
+        found = list(self.library.catalogue.videos(ids=[video_id], status="indexed"))
+        if not found:
+            raise QueryNotFound(f"no indexed video has the id {printable(video_id)[:40]!r}")
+        return found[0]
+
+    def _find_video(self, video_id: str) -> Source:
+        video = self.video(video_id)
+        return Source(self.library.path_of(video), video.content_hash or hash_of_name(f"{video.id} {video.size_bytes}"))
+
+    # Searching
+
+    def stored(
+        self, video_id: str, start_seconds: float | None = None, end_seconds: float | None = None
+    ) -> QueryHandle:
+        """A video of the library as a query; a segment of it is embedded when it is first ranked."""
+        start, end = check_segment(start_seconds, end_seconds)
+        video = self.video(video_id)
+        return QueryHandle(
+            name=printable(Path(video.path).name),
+            media_id=video.id,
+            path=str(self.library.path_of(video)),
+            video_id=video.id,
+            start_seconds=start,
+            end_seconds=end,
+        )
+
+    def embed(
+        self,
+        path: str | Path,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        *,
+        progress: Progress = lambda share, text: None,
+    ) -> QueryHandle:
+        """Embed an uploaded file, or a segment of it; a file that the library holds needs no encoder.
+
+        Raises:
+            VideoError: not a video, or the segment lies outside of it.
+            InvalidSetting: a segment that cannot be.
+        """
+        start, end = check_segment(start_seconds, end_seconds)
+        path = Path(path)
+        progress(0.05, "Reading the file")
+        digest = hash_upload(path)
+        twin = self.library.catalogue.find_content(digest)
+        if twin is not None:
+            handle = replace(self.stored(twin, start, end), name=name_of_upload(path))
+        else:
+            media_id = self.media.add_query(path, digest)
+            handle = QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
+        self.query(handle, progress=progress)
+        return handle
+
+    def query(self, handle: QueryHandle, *, progress: Progress = lambda share, text: None) -> Query:
+        """The vectors of a handle; embedded again if they are not kept any more. Errors as :meth:`embed`."""
+        opened = self.opened
+        fingerprint = opened.library.record.fingerprint
+        return self._queries.get(handle, fingerprint, lambda: self._embed(opened, handle, progress))
+
+    def _embed(self, opened: OpenedLibrary, handle: QueryHandle, progress: Progress) -> Query:
+        source: dict[str, Any] = {"id": handle.video_id} if handle.video_id else {}
+        source |= {"path": handle.name, "start_seconds": handle.start_seconds, "end_seconds": handle.end_seconds}
+        catalogue = opened.library.catalogue
+        if handle.video_id and handle.is_whole:
+            clips = catalogue.clip_vectors(handle.video_id).vectors
+            return Query(source, catalogue.video_vector(handle.video_id), clips)
+        encoder = opened.library.encoder
+        progress(0.15, "Decoding clips")
+        request = DecodeRequest(handle.path, encoder.spec.geometry, handle.start_seconds, handle.end_seconds)
+        decoded = next(self._decoding.map([request]))
+        if decoded.clips is None:
+            raise VideoError(f"{handle.name}: {decoded.error}")
+        progress(0.4, f"Embedding {len(decoded.clips.frames)} clips")
+        with self._encoding:
+            vectors = encoder.encode([decoded.clips.frames])[0]
+        return Query(source, video_vector(vectors, opened.library.layout), vectors)
+
+    def rank(
+        self,
+        handle: QueryHandle,
+        weights: PartWeights,
+        filters: Filters | None = None,
+        *,
+        page: int = 1,
+        per_page: int = HITS_PER_PAGE,
+    ) -> RankedPage:
+        """A page of hits by stored or kept vectors. Raises MissingHead, and what :meth:`query` raises."""
+        return rank(self.opened, self.query(handle), weights, filters, page=page, per_page=per_page)
+
+    def warm_up(self) -> None:
+        """Load the encoder and run it once, so that the first visitor does not wait for that."""
+        if self._opened is None:
+            return
+        try:
+            with self._encoding:
+                encoder = self._opened.library.encoder
+                size = encoder.spec.geometry
+                frames = np.zeros((size.num_clips, size.frames_per_clip, size.size, size.size, 3), np.uint8)
+                encoder.encode([frames])
+        except LibraryError as error:
+            log.warning("uploads cannot be embedded: %s", error)
+
+    # Explaining and scoring
+
+    def explain(self, handle: QueryHandle, match_id: str, positions: tuple[int, int] | None = None) -> PairExplanation:
+        """Heat maps of both heads for a query and a video of the library.
+
+        ``positions`` are clips of the query and of the match; the best pair without. Both videos' feature maps are
+        kept, so another pair of the same videos comes at once. Raises MissingHead, QueryNotFound, VideoError.
+        """
+        opened = self.opened
+        match = self.stored(match_id)
+        with self._encoding:
+            return self._explainer.explain(opened.library, handle, match, positions)
+
+    def faithfulness(self, handle: QueryHandle, match_id: str, head: str, positions: tuple[int, int]) -> Faithfulness:
+        """Whether the head's map of the query's clip is true: hide what it marks, embed again; takes seconds."""
+        opened = self.opened
+        match = self.stored(match_id)
+        with self._encoding:
+            return self._explainer.faithfulness(opened.library, handle, match, head, positions)
+
+    def report(self, fold: int = 1, weights: PartWeights | None = None) -> tuple[dict[str, Any], RetrievalScores]:
+        """The retrieval report, as ``rspnet-index benchmark --json``, and the scores of each query.
+
+        Raises DatasetError when there is nothing labelled, MissingHead for a head that is not there.
+        """
+        if fold < 1:
+            raise InvalidSetting(f"fold: got {fold}, allowed is 1 or more")
+        return evaluate(self.library, fold=fold, weights=weights)
+
+    def projection(self, space: str, method: Method = "pca") -> tuple[list[LabelledVideo], Projection]:
+        """The library's videos and their points on a plane, in the same order.
+
+        ``space`` is backbone, motion or appearance. Raises InvalidSetting for another, or one that is not there.
+        """
+        opened = self.opened
+        places = opened.library.layout.slices()
+        if space not in places:
+            raise InvalidSetting(f"space: got {space!r}, this library has {', '.join(places)}")
+        videos, vectors = opened.videos_and_vectors
+        return videos, project(vectors[:, places[space]], method)
+
+
+def _media_folder(place: Place) -> Path:
+    """Below $RSPNET_CACHE if that is set, else in the library's folder."""
+    cache = os.environ.get("RSPNET_CACHE")
+    if cache:
+        return Path(cache).expanduser() / "media" / hash_of_name(str(place.folder))[:16]
+    return place.folder / "media"

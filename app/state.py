@@ -1,0 +1,31 @@
+"""What the tabs share: the query and the hit that is looked at, and how a tab is brought up to date."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+
+@dataclass(frozen=True)
+class SharedState:
+    """Per visitor; made once by the page, inputs and outputs of any tab's events."""
+
+    query: gr.State
+    """``QueryHandle`` of the last search, or None."""
+    hit_id: gr.State
+    """Id of the video whose "Why?" was pressed, or None."""
+    tabs: gr.Tabs
+    """Return ``gr.Tabs(selected="why")`` for it to go to a tab: search, why, accuracy, map or library."""
+
+
+@dataclass(frozen=True)
+class TabHandles:
+    """What the page does with a tab: ``refresh()`` gives new values for ``outputs``.
+
+    It is called when the page is loaded and each time the tab is selected, so that a new generation shows.
+    """
+
+    refresh: Callable[[], Any] | None = None
+    outputs: Sequence[Component] = field(default_factory=tuple)

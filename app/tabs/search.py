@@ -1,0 +1,357 @@
+"""Search: give a video, see what is like it, weigh motion against appearance."""
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from app import permalink
+from app.messages import message_of, notice, telling
+from app.opened import Filters
+from app.queries import QueryHandle
+from app.ranking import RankedPage
+from app.services import Services
+from app.state import SharedState, TabHandles
+from app.tabs import cards
+from indexer.pooling import PARTS
+from indexer.search import PartWeights
+from rspnet_core.errors import RspnetError
+
+ENCODER = "encoder"
+"""The queue of all events that embed, of the page and of the API: one at a time."""
+ALL = "All"
+_EXAMPLES = 6
+_CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
+_HINTS = {
+    "backbone": "everything the network sees",
+    "motion": "how things move (RSP head)",
+    "appearance": "what things look like (A-VID head)",
+}
+_PLAYER_TIME = (
+    "() => Math.round((document.querySelector('#query-video video')?.currentTime ?? 0) * 100) / 100"
+)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The tab's components, by what they are for."""
+
+    video: gr.Video
+    start: gr.Number
+    end: gr.Number
+    search: gr.Button
+    examples: gr.HTML
+    query: gr.HTML
+    sliders: dict[str, gr.Slider]
+    filters: dict[str, gr.Dropdown]
+    summary: gr.HTML
+    results: gr.HTML
+    previous: gr.Button
+    position: gr.HTML
+    following: gr.Button
+    page: gr.State
+
+    @property
+    def weighing(self) -> list[Component]:
+        """Inputs that decide the ranking of a query."""
+        return [*(self.sliders[part] for part in PARTS), *self.filters.values()]
+
+    @property
+    def ranked(self) -> list[Component]:
+        """Outputs of a ranking."""
+        return [self.results, self.summary, self.position, self.previous, self.following, self.page]
+
+
+def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
+    """Lay the tab out and connect it."""
+    parts = _lay_out(services)
+    _connect_queries(services, parts, state)
+    _connect_ranking(services, parts, state)
+    _connect_cards(services, parts, state)
+    _connect_address(services, app, parts, state)
+
+    def refresh() -> list[Any]:
+        services.reload()
+        choices = _choices(services)
+        return [_examples(services), *(gr.Dropdown(choices=choices[name]) for name in parts.filters)]
+
+    return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
+
+
+def _lay_out(services: Services) -> _Parts:
+    with gr.Row(elem_classes="search-page"):
+        with gr.Column(scale=2, min_width=300, elem_classes="search-side"):
+            video = gr.Video(
+                label="Find videos like this one",
+                sources=["upload", "webcam"],
+                include_audio=True,  # without it the server would run FFmpeg on what was uploaded
+                webcam_options=gr.WebcamOptions(mirror=False),
+                height=230,
+                elem_id="query-video",
+                buttons=[],
+            )
+            start, end, search = _segment()
+            examples = gr.HTML(_examples(services), js_on_load=_CARDS_JS, elem_id="examples")
+            sliders = _sliders(services)
+            with gr.Accordion("Filters", open=False):
+                filters = _filters(services)
+        with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
+            query = gr.HTML(_welcome(services), js_on_load=_CARDS_JS, elem_id="query")
+            summary = gr.HTML(elem_id="summary")
+            results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
+            with gr.Row(elem_classes="pager"):
+                previous = gr.Button("‹ Previous", size="sm", interactive=False, elem_id="previous-page", min_width=90)
+                position = gr.HTML(elem_id="page-position")
+                following = gr.Button("Next ›", size="sm", interactive=False, elem_id="next-page", min_width=90)
+    return _Parts(
+        video, start, end, search, examples, query, sliders, filters, summary, results, previous, position, following,
+        gr.State(1),
+    )  # fmt: skip
+
+
+def _segment() -> tuple[gr.Number, gr.Number, gr.Button]:
+    """A part of the query: typed, or taken from where the player stands."""
+    with gr.Accordion("Search with a part of it", open=False, elem_id="segment"):
+        with gr.Row():
+            start = gr.Number(None, label="From (seconds)", minimum=0, step=0.1, elem_id="segment-start", min_width=100)
+            end = gr.Number(None, label="To (seconds)", minimum=0, step=0.1, elem_id="segment-end", min_width=100)
+        with gr.Row():
+            for name, number in (("Start here", start), ("End here", end)):
+                button = gr.Button(name, size="sm", min_width=100)
+                button.click(None, outputs=number, js=_PLAYER_TIME, api_visibility="private")
+        search = gr.Button("Search", variant="primary", size="sm", elem_id="search-segment")
+    return start, end, search
+
+
+def _sliders(services: Services) -> dict[str, gr.Slider]:
+    sliders = {}
+    with gr.Group(elem_id="weights"):
+        for part in ("motion", "appearance", "backbone"):
+            there = part in services.parts
+            hint = _HINTS[part] if there else f"this library's encoder has no {part} head"
+            sliders[part] = gr.Slider(
+                0,
+                1,
+                getattr(permalink.DEFAULT_WEIGHTS, part),
+                step=0.05,
+                label=part.capitalize(),
+                info=hint,
+                interactive=there,
+                elem_id=f"weight-{part}",
+                buttons=[],
+            )
+    return sliders
+
+
+def _filters(services: Services) -> dict[str, gr.Dropdown]:
+    labels = {"label": "Class", "split": "Split", "folder": "Folder"}
+    choices = _choices(services)
+    return {
+        name: gr.Dropdown(choices[name], value=ALL, label=label, elem_id=f"filter-{name}", interactive=True)
+        for name, label in labels.items()
+    }
+
+
+def _choices(services: Services) -> dict[str, list[str]]:
+    if services.is_empty:
+        return {name: [ALL] for name in ("label", "split", "folder")}
+    opened = services.opened
+    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
+    return {name: [ALL, *values] for name, values in found.items()}
+
+
+def _examples(services: Services) -> str:
+    """One video of each of some classes, spread evenly."""
+    if services.is_empty:
+        return ""
+    videos = services.opened.examples(_EXAMPLES)
+    return "<h4>Or try one of these</h4>" + cards.examples((id_, path, label) for id_, path, label in videos)
+
+
+def _welcome(services: Services) -> str:
+    if services.is_empty:
+        return cards.empty("There are no videos here yet.", "Add some in the Library tab, then search them here.")
+    count = len(services.opened.index)
+    return cards.empty(
+        f"{count:,} videos are ready to be searched.",
+        "Upload a video, record a clip, or press an example: the most similar videos appear here.",
+    )
+
+
+def _query_panel(handle: QueryHandle) -> str:
+    """The query as a small card."""
+    segment = ""
+    if not handle.is_whole:
+        end = "the end" if handle.end_seconds is None else f"{handle.end_seconds:g} s"
+        segment = f"<p>from {handle.start_seconds or 0:g} s to {end}</p>"
+    origin = "video of this library" if handle.video_id else "uploaded video, not in this library"
+    return (
+        f'<section class="query card" aria-label="The query"><div class="screen">'
+        f"{cards.poster(handle.media_id, handle.name)}</div><div class=\"facts\"><p class=\"eyebrow\">Videos like</p>"
+        f"<h3>{escape(handle.name)}</h3><p>{origin}</p>{segment}</div></section>"
+    )
+
+
+def _connect_queries(services: Services, parts: _Parts, state: SharedState) -> None:
+    """Upload, recording and button embed, then rank."""
+
+    def embed(
+        path: str | None, start: float | None, end: float | None, progress: gr.Progress = gr.Progress()  # noqa: B008
+    ) -> tuple[QueryHandle | None, str]:
+        if path is None:
+            return None, notice("Choose a video first: upload one, record a clip, or press an example.", kind="info")
+        if services.is_empty:
+            return None, _welcome(services)
+        try:
+            services.reload()
+            handle = services.embed(path, start, end, progress=progress)
+        except Exception as error:
+            return None, notice(message_of(error))
+        return handle, _query_panel(handle)
+
+    for trigger in (parts.video.upload, parts.video.stop_recording, parts.search.click):
+        trigger(
+            embed,
+            [parts.video, parts.start, parts.end],
+            [state.query, parts.query],
+            concurrency_id=ENCODER,
+            concurrency_limit=1,
+            show_progress_on=parts.query,
+            api_visibility="private",
+        ).then(
+            _ranker(services, first_page=True),
+            [state.query, parts.page, *parts.weighing],
+            parts.ranked,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+
+def _ranker(services: Services, *, first_page: bool = False, step: int = 0) -> Any:
+    """A function from query, page, weights and filters to the outputs of a ranking."""
+
+    def rank(
+        handle: QueryHandle | None,
+        page: int,
+        backbone: float,
+        motion: float,
+        appearance: float,
+        *chosen: str | None,
+    ) -> tuple[Any, ...]:
+        if handle is None:
+            return "", "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
+        filters = Filters(*(None if value in (None, ALL) else value for value in chosen))
+        try:
+            weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
+            found = services.rank(handle, weights, filters, page=1 if first_page else page + step)
+        except Exception as error:
+            text = "Move at least one slider above 0." if _all_zero(error, backbone, motion, appearance) else None
+            problem = notice(text or message_of(error), kind="warning" if text else "error")
+            return problem, "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
+        return (
+            cards.results(found, can_explain=services.has_heads),
+            _summary(handle, weights, filters, found),
+            f"Page {found.page} of {found.num_pages}",
+            gr.Button(interactive=found.page > 1),
+            gr.Button(interactive=found.page < found.num_pages),
+            found.page,
+        )
+
+    return rank
+
+
+def _all_zero(error: Exception, *weights: float) -> bool:
+    return isinstance(error, RspnetError) and not any(weights)
+
+
+def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found: RankedPage) -> str:
+    """How many, how fast, and the link that restores this search."""
+    passing = "video" if found.num_videos == 1 else "videos"
+    text = f"{found.num_videos:,} {passing} ranked in {max(1, round(found.seconds * 1000))} ms"
+    address = permalink.link(handle, weights, filters, found.page)
+    share = '<span class="muted">A search by an uploaded file has no link.</span>'
+    if address is not None:
+        share = (
+            f'<a class="permalink" href="{escape(address)}">Link to this search</a> '
+            '<button type="button" class="copy" data-copy aria-label="Copy the link to this search">Copy</button>'
+        )
+    return f'<div class="summary"><span role="status">{text}</span><span class="share">{share}</span></div>'
+
+
+def _connect_ranking(services: Services, parts: _Parts, state: SharedState) -> None:
+    """Sliders and filters rank again from the first page; the pager turns pages."""
+    inputs = [state.query, parts.page, *parts.weighing]
+    moved = [parts.sliders[part].input for part in services.parts]
+    chosen = [dropdown.input for dropdown in parts.filters.values()]
+    gr.on(
+        [*moved, *chosen],
+        _ranker(services, first_page=True),
+        inputs,
+        parts.ranked,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    for button, step in ((parts.previous, -1), (parts.following, 1)):
+        button.click(
+            _ranker(services, step=step), inputs, parts.ranked, show_progress="hidden", api_visibility="private"
+        )
+
+
+def _connect_cards(services: Services, parts: _Parts, state: SharedState) -> None:
+    """"Why?" goes to its tab; "More like this" and the examples search by a video of the library."""
+
+    @telling
+    def press(current: QueryHandle | None, event: gr.EventData) -> tuple[Any, ...]:
+        video_id = str(event.id)
+        if event.action == "why":
+            services.video(video_id)
+            return current, video_id, gr.Tabs(selected="why"), gr.skip()
+        handle = services.stored(video_id)
+        return handle, gr.skip(), gr.skip(), _query_panel(handle)
+
+    for component in (parts.results, parts.examples):
+        component.select(
+            press,
+            state.query,
+            [state.query, state.hit_id, state.tabs, parts.query],
+            show_progress="hidden",
+            api_visibility="private",
+        ).success(
+            _ranker(services, first_page=True),
+            [state.query, parts.page, *parts.weighing],
+            parts.ranked,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+
+def _connect_address(services: Services, app: gr.Blocks, parts: _Parts, state: SharedState) -> None:
+    """A page that is opened by a link restores its search."""
+    outputs = [state.query, parts.query, parts.page, *parts.weighing]
+
+    def restore(request: gr.Request) -> tuple[Any, ...]:
+        asked = permalink.parse(dict(request.query_params))
+        skipped = tuple(gr.skip() for _ in outputs)
+        if asked is None:
+            return skipped
+        try:
+            handle = services.stored(asked.video_id, asked.start_seconds, asked.end_seconds)
+        except Exception as error:
+            return (None, notice(message_of(error)), *skipped[2:])
+        filters = [getattr(asked.filters, name) or ALL for name in parts.filters]
+        weights = [getattr(asked.weights, part) for part in PARTS]
+        return handle, _query_panel(handle), asked.page, *weights, *filters
+
+    app.load(
+        restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private"
+    ).success(
+        _ranker(services),
+        [state.query, parts.page, *parts.weighing],
+        parts.ranked,
+        show_progress="hidden",
+        api_visibility="private",
+    )

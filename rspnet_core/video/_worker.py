@@ -1,0 +1,106 @@
+"""The decoder process: answers one request after another on its pipes, under limits that its parent set.
+
+Started by ``child_process`` as ``python -m rspnet_core.video._worker MEMORY_BYTES PARENT_PID``.
+"""
+
+import ctypes
+import hashlib
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.errors import VideoError
+from rspnet_core.video import wire
+from rspnet_core.video.colour import colour_histogram
+from rspnet_core.video.decode import read_clips, read_poster
+from rspnet_core.video.sniff import open_regular
+
+_PR_SET_PDEATHSIG = 1
+Answer = tuple[wire.Header, list[np.ndarray]]
+
+
+def main() -> None:
+    """Serve requests until the parent closes the pipe."""
+    memory_bytes, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    _die_with_parent(parent_pid)
+    _limit(memory_bytes)
+    requests, answers = sys.stdin.buffer, _take_stdout()
+    while True:
+        try:
+            request, _ = wire.unpack(wire.reader_of(requests), max_payload_bytes=0)
+        except EOFError:
+            return
+        header, arrays = _answer(request, memory_bytes)
+        answers.write(wire.pack(header, sum(array.nbytes for array in arrays)))
+        for array in arrays:
+            answers.write(array.data)
+        answers.flush()
+
+
+def _answer(request: wire.Header, memory_bytes: int) -> Answer:
+    try:
+        return _poster(request) if request["kind"] == "poster" else _clips(request)
+    except VideoError as error:
+        return {"error": str(error)}, []
+    except MemoryError:
+        return {"error": f"needs more than {memory_bytes / 2**30:.1f} GB of memory", "exhausted": True}, []
+    except Exception as error:
+        return {"error": f"cannot be decoded: {type(error).__name__}: {error}", "exhausted": True}, []
+
+
+def _clips(request: wire.Header) -> Answer:
+    content_hash = None
+    if request["hash_content"]:
+        with open_regular(Path(request["path"])) as file:
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    header: wire.Header = {"content_hash": content_hash}
+    try:
+        clips = read_clips(
+            request["path"],
+            ClipGeometry(**request["geometry"]),
+            start_seconds=request["start_seconds"],
+            end_seconds=request["end_seconds"],
+        )
+    except VideoError as error:
+        return header | {"error": str(error)}, []
+    arrays = [clips.frames, clips.spans_seconds, colour_histogram(clips.frames)]
+    return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
+
+
+def _poster(request: wire.Header) -> Answer:
+    picture = np.ascontiguousarray(read_poster(request["path"], request["height"]))
+    return {"shape": picture.shape}, [picture]
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """A parent that is killed outright leaves no decoder behind, even one that hangs and never reads its pipe."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before the line above
+        os._exit(1)
+
+
+def _limit(memory_bytes: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # a decoder writes no files
+    if sys.platform == "linux":  # elsewhere the limit of data does not count what malloc maps
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def _take_stdout() -> BinaryIO:
+    """The pipe of answers for us alone: what a C library prints must not end up in the middle of one."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Small videos with real codecs whose frames can be told apart, and the slow oracle that reads them in order."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from rspnet_core.video.pictures import Scaler, centre_square, scaled_size
+
+Frames = NDArray[np.uint8]
+
+
+def numbered_frames(num_frames: int, width: int, height: int) -> Frames:
+    """uint8 (T, H, W, 3): a drifting texture, so that no two frames are alike and motion prediction is used."""
+    texture = np.random.default_rng(0).integers(0, 255, (height // 8 + 40, width // 8 + 40, 3), dtype=np.uint8)
+    texture = texture.repeat(8, axis=0).repeat(8, axis=1)
+    return np.stack([texture[i % 200 :, (2 * i) % 200 :][:height, :width] for i in range(num_frames)])
+
+
+def make_video(
+    path: Path,
+    *,
+    num_frames: int = 60,
+    width: int = 96,
+    height: int = 64,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    gop: int = 12,
+    fps: int = 25,
+    pts: list[int] | None = None,
+    rotation_degrees: int = 0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Encode ``numbered_frames``; ``pts`` in units of 1 / fps makes the frame rate variable."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, pixel_format, gop
+        stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.thread_count = 1
+        stream.options = options or {}
+        if rotation_degrees:
+            stream.set_display_rotation(rotation_degrees)
+        for index, pixels in enumerate(numbered_frames(num_frames, width, height)):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts = pts[index] if pts else index
+            frame.time_base = Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def read_all_in_order(path: Path, size: int) -> Frames:
+    """The oracle: every frame that decodes from frame 0 until the first error, as (T, size, size, 3)."""
+    pictures = []
+    with av.open(str(path), metadata_errors="ignore") as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        codec = stream.codec_context
+        scaler = Scaler(*scaled_size(codec.width, codec.height, short_side=size))
+        try:
+            pictures.extend(centre_square(scaler(frame)) for frame in container.decode(stream))
+        except av.error.FFmpegError:
+            pass
+    return np.stack(pictures)
