@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue import LabelledVideo
+from indexer.catalogue import LabelledVideo, id_of_key
 from indexer.generations import CURRENT
 from indexer.library import Library
 from indexer.vector_index import VectorIndex
@@ -76,6 +76,26 @@ class OpenedLibrary:
         """Folders that hold videos, relative to their data folders, the outermost first."""
         found = {folder for video in self.videos for folder in _parents(video.path)}
         return sorted(found, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]
+
+    def examples(self, count: int) -> list[tuple[str, str, str | None]]:
+        """Id, path and label of up to ``count`` videos, of as many classes as there are."""
+        first = {video.label or video.path: video for video in sorted(self.videos, key=lambda video: video.path)[::-1]}
+        videos = [first[name] for name in sorted(first)]
+        chosen = videos[:: max(1, len(videos) // count)][:count]
+        return [(id_of_key(video.key), video.path, video.label) for video in chosen]
+
+    @cached_property
+    def _by_path(self) -> list[tuple[str, str]]:
+        """Lower-case path and label, and the id, of every video by path."""
+        return [
+            (f"{video.path}\n{video.label or ''}".lower(), id_of_key(video.key))
+            for video in sorted(self.videos, key=lambda video: video.path)
+        ]
+
+    def ids_with(self, text: str) -> list[str]:
+        """Ids, in order of their paths, of the videos whose path or label holds ``text`` in any case."""
+        wanted = text.strip().lower()
+        return [video_id for searched, video_id in self._by_path if wanted in searched]
 
     def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
         """Keys of the videos that pass; None when every video does."""

@@ -175,6 +175,11 @@ class Services:
             raise QueryNotFound(f"no indexed video has the id {printable(video_id)[:40]!r}")
         return found[0]
 
+    def videos(self, *, offset: int = 0, limit: int = 50, text: str = "") -> list[VideoRow]:
+        """Some of the indexed videos in order of their paths, of those whose path or label holds ``text``."""
+        found = self.opened.ids_with(text)
+        return list(self.library.catalogue.videos(ids=found[offset : offset + limit], status="indexed"))
+
     def _find_video(self, video_id: str) -> Source:
         video = self.video(video_id)
         return Source(self.library.path_of(video), video.content_hash or hash_of_name(f"{video.id} {video.size_bytes}"))

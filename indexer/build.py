@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from rspnet_core.video.sandbox import DecodePool
-
 from indexer.catalogue import Catalogue, EncoderRecord
 from indexer.encoder import ClipEncoder, choose_device
+from indexer.engines import EngineName, open_engine
 from indexer.ingest import BuildReport, Progress, ingest
 from indexer.lock import WriterLock
 from indexer.place import FOLDER_NAME, Place
@@ -30,6 +29,7 @@ def build_library(
     fps: float | None = None,
     split_lists: Path | None = None,
     catalogue_url: str | None = None,
+    engine_name: EngineName = "local",
     workers: int | None = None,
     device: str = "auto",
     started: Started = lambda dataset, encoder: None,
@@ -57,7 +57,7 @@ def build_library(
         )
         _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
         started(dataset, encoder)
-        with DecodePool(workers or default_workers(encoder)) as engine:
+        with open_engine(engine_name, workers or default_workers(encoder)) as engine:
             return ingest(
                 dataset,
                 data.resolve(),

@@ -85,6 +85,9 @@ def build(
     catalogue: Annotated[
         str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
+    ] = "local",
     workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -108,6 +111,7 @@ def build(
             fps=fps,
             split_lists=split_lists,
             catalogue_url=catalogue,
+            engine_name=engine,
             workers=workers,
             device=device,
             started=progress.started,
@@ -135,7 +139,7 @@ def search(
     end: Annotated[float | None, typer.Option(help="Its end in seconds.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Show the best matching moment of each hit.")] = False,
     label: Annotated[str | None, typer.Option(help="Only videos of this class.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only train, test or val.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, test or val of official split 1.")] = None,
     folder: Annotated[str | None, typer.Option(help="Only videos below this folder of the data folder.")] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

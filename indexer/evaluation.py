@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rspnet_core.video.sandbox import DecodePool
 
 from indexer.baselines import histogram_vectors, random_baseline
 from indexer.benchmark import score
@@ -24,6 +23,7 @@ from indexer.scores import RetrievalScores
 from indexer.search import PartWeights, weigh
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.video.sandbox import DecodePool
 
 POSTER_HEIGHT = 120
 """Pixels; a report shows up to 72 posters."""

@@ -6,32 +6,23 @@ after Ctrl-C, and holds what the catalogue holds at that moment.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
-
-from rspnet_core.video.sandbox import DecodeRequest, DecodeResult
 
 from indexer.catalogue import Catalogue, VideoEntry, VideoVectors
 from indexer.catalogue_vectors import vector_problem
 from indexer.encoder import ClipEncoder
+from indexer.engines import DecodeEngine
 from indexer.plan import Plan, plan_build
 from indexer.pooling import video_vector
 from indexer.publish import publish_index
 from rspnet_core.video.datasets import Dataset
+from rspnet_core.video.sandbox import DecodeRequest, DecodeResult
 
 VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
 """A CPU gains nothing from more than one video's ten clips; a GPU needs about 160 clips to be busy."""
-
-
-class DecodeEngine(Protocol):
-    """Where videos are decoded: child processes here, or a Ray cluster."""
-
-    def map(self, requests: Iterable[DecodeRequest]) -> Iterator[DecodeResult]:
-        """Decode lazily, in completion order, holding a bounded number of results."""
-        ...
 
 
 @dataclass(frozen=True)

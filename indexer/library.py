@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rspnet_core.video.sandbox import DecodePool, DecodeRequest
 
 from indexer import generations
 from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
@@ -22,6 +21,10 @@ from indexer.vector_index import VectorIndex
 from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryNotFound, QueryNotFound, VideoError
 from rspnet_core.video.decode import Clips
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+
+SHOWN_FOLD = 1
+"""The official split whose sides hits show and filters mean."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Library:
         encoder = ClipEncoder(model, spec, pooling=self.record.description["pooling"], device=self._device)
         if encoder.fingerprint != self.record.fingerprint:
             raise LibraryDamaged(
-                f"the library's vectors are of encoder {self.record.fingerprint}, its weights of {encoder.fingerprint}; "
-                "this version of rspnet reads videos in another way: build into a new --index"
+                f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "
+                f"{encoder.fingerprint} in this version of rspnet; build into a new --index"
             )
         return encoder
 
@@ -123,7 +126,7 @@ class Library:
             end_seconds: end of that segment.
             moments: find the clip of each hit that is most like any clip of the query.
             label: only videos of this class.
-            split: only videos of this side (``train``, ``test``, ``val``) of any fold.
+            split: only videos of this side (``train``, ``test``, ``val``) of official split 1.
             folder: only videos below this folder, relative to the data folder.
 
         Raises:
@@ -138,7 +141,9 @@ class Library:
         question = self.embed(query, start_seconds=start_seconds, end_seconds=end_seconds)
         allowed = None
         if not (label is split is folder is None):
-            allowed = self.catalogue.select_keys(label=label, split=split, folder=folder)
+            allowed = self.catalogue.select_keys(
+                label=label, split=split, fold=None if split is None else SHOWN_FOLD, folder=folder
+            )
         weighted = weigh(question.vector, shares, self.layout)
         scores, keys = self.index.search(weighted[None], top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0])
@@ -209,7 +214,7 @@ class Library:
                 id=video.id,
                 path=str(self.path_of(video)),
                 label=video.label,
-                split=video.splits.get(1) or next(iter(video.splits.values()), None),
+                split=video.splits.get(SHOWN_FOLD),
                 score=by_id[video.id],
                 scores=part_scores(question.vector, self.catalogue.video_vector(video.id), self.layout),
             )

@@ -85,6 +85,7 @@ class Hit:
     """Absolute path of the file."""
     label: str | None
     split: str | None
+    """Side of official split 1."""
     score: float
     """Weighted mean of the cosines in ``scores``; 1 for the same video."""
     scores: dict[str, float | None]

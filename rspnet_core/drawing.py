@@ -55,8 +55,10 @@ def draw_boxes(picture: Image.Image, boxes: Sequence[Box], scale: float) -> None
         left, top = round(box.left * scale), round(box.top * scale)
         right, bottom = round(box.right * scale) - 1, round(box.bottom * scale) - 1
         for inset, width, colour in ((0, 4, INK), (1, 2, PAPER)):
-            if right - left > 2 * inset and bottom - top > 2 * inset:
-                draw.rectangle((left + inset, top + inset, right - inset, bottom - inset), outline=colour, width=width)
+            room = (min(right - left, bottom - top) + 1) // 2 - inset  # Pillow draws thicker lines beyond the corners
+            if room > 0:
+                corners = (left + inset, top + inset, right - inset, bottom - inset)
+                draw.rectangle(corners, outline=colour, width=min(width, room))
 
 
 def colour_bar(width: int, height: int) -> Image.Image:

@@ -1,6 +1,5 @@
 """Accuracy: the library's top-k report, measured now, beside the paper's figures."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -15,44 +14,67 @@ from indexer.pooling import PARTS
 from indexer.search import PartWeights
 
 _FOLDS = (1, 2, 3)  # of UCF101 and HMDB51
-_ABOUT = """
-How often is a video of the right class among the first results? Each test video searches the training videos (without
-a split, each video searches all others), as in the paper's retrieval protocol. The paper's figures are drawn beside.
-"""
+_PROGRESS = gr.Progress()
+_ABOUT = (
+    "How often is a video of the right class among the first results? As in the paper, each test video searches the "
+    "training videos; a library without a split lets each video search all others."
+)
 
 
 def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
     """Lay the tab out; called inside its ``gr.Tab``."""
     gr.Markdown(_ABOUT)
-    with gr.Row(equal_height=True):
-        fold = gr.Dropdown([("Split 1", 1)], value=1, label="Split", info="Which official list of test videos", scale=1)
-        weights = [
-            gr.Slider(
-                0, 1, value=float(name == "backbone"), step=0.05, label=f"{name.capitalize()} weight",
-                info="The paper: 1" if name == "backbone" else "The paper: 0", scale=2,
-            )
-            for name in PARTS
-        ]  # fmt: skip
     with gr.Row():
-        measure = gr.Button("Measure accuracy", variant="primary", scale=2)
-        page_file = gr.DownloadButton("Download report.html", interactive=False)
-        json_file = gr.DownloadButton("Download report.json", interactive=False)
+        fold = gr.Dropdown(_fold_choices(services), value=1, label="Split", info="which official list", min_width=150)
+        weights = [_weight(part) for part in PARTS]
+    with gr.Row():
+        measure = gr.Button("Measure accuracy", variant="primary")
+        downloads = [gr.DownloadButton(f"Download report.{kind}", visible=False) for kind in ("html", "json")]
     shown = component("report", elem_id="report")
 
     def run(
-        fold: int, backbone: float, motion: float, appearance: float, progress: gr.Progress | None = None
+        fold: int, backbone: float, motion: float, appearance: float, progress: gr.Progress = _PROGRESS
     ) -> tuple[Any, ...]:
-        say = progress or gr.Progress()
-        say(0.1, desc="Searching with every test video")
-        weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        report, scores = services.report(fold, weights)
-        say(0.7, desc="Drawing the report")
+        progress(0.1, desc="Searching with every test video")
+        report, scores = services.report(fold, PartWeights(backbone=backbone, motion=motion, appearance=appearance))
+        progress(0.6, desc="Drawing the report")
         names = {video.id: video.path for video in services.library.catalogue.videos(status="indexed")}
         page = report_page(report, scores, services.media, names)
-        return (page.shown, *_downloads(page, page_file.GRADIO_CACHE))
+        return page.shown, *_files(page, downloads[0].GRADIO_CACHE)
 
-    run.__defaults__ = (gr.Progress(),)
-    measure.click(
-        telling(run), [fold, *weights], [shown, page_file, json_file], api_name=False, concurrency_id="encoder"
+    def refresh() -> tuple[Any, ...]:
+        sliders = [gr.Slider(visible=part in services.parts) for part in PARTS]
+        return gr.Dropdown(choices=_fold_choices(services)), *sliders
+
+    def why(event: gr.EventData) -> tuple[Any, ...]:
+        pair = event._data
+        return services.stored(pair["query"]), pair["match"], gr.Tabs(selected="why")
+
+    measure.click(telling(run), [fold, *weights], [shown, *downloads], api_visibility="private")
+    shown.pick(telling(why), None, [state.query, state.hit_id, state.tabs], api_visibility="private")
+    return TabHandles(refresh, [fold, *weights])
+
+
+def _weight(part: str) -> gr.Slider:
+    of_paper = 1 if part == "backbone" else 0
+    return gr.Slider(
+        0, 1, value=of_paper, step=0.05, label=f"{part.capitalize()} weight", info=f"the paper: {of_paper}"
     )
-    return TabHandles()
+
+
+def _fold_choices(services: Services) -> list[tuple[str, int]]:
+    """The official splits that have videos here, as Gradio's pairs of name and value."""
+    if services.is_empty:
+        return [("none", 1)]
+    catalogue = services.library.catalogue
+    found = [(f"Split {fold}", fold) for fold in _FOLDS if catalogue.select_keys(split="test", fold=fold).size]
+    return found or [("none", 1)]
+
+
+def _files(page: ReportPage, cache: str) -> list[gr.DownloadButton]:
+    """The download buttons with their files, which Gradio keeps and clears away."""
+    texts = {"report.html": page.html, "report.json": page.json}
+    return [
+        gr.DownloadButton(value=save_bytes_to_cache(text.encode(), name, cache), visible=True)
+        for name, text in texts.items()
+    ]

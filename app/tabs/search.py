@@ -31,7 +31,8 @@ _HINTS = {
     "appearance": "what things look like (A-VID head)",
 }
 _PLAYER_TIME = (
-    "() => Math.round((document.querySelector('#query-video video')?.currentTime ?? 0) * 100) / 100"
+    "() => { const player = document.querySelector('#query-video video, #query video');"
+    " return Math.round((player?.currentTime ?? 0) * 100) / 100; }"
 )
 
 
@@ -190,7 +191,7 @@ def _query_panel(handle: QueryHandle) -> str:
     origin = "video of this library" if handle.video_id else "uploaded video, not in this library"
     return (
         f'<section class="query card" aria-label="The query"><div class="screen">'
-        f"{cards.poster(handle.media_id, handle.name)}</div><div class=\"facts\"><p class=\"eyebrow\">Videos like</p>"
+        f'{cards.poster(handle.media_id, handle.name)}</div><div class="facts"><p class="eyebrow">Videos like</p>'
         f"<h3>{escape(handle.name)}</h3><p>{origin}</p>{segment}</div></section>"
     )
 
@@ -199,15 +200,23 @@ def _connect_queries(services: Services, parts: _Parts, state: SharedState) -> N
     """Upload, recording and button embed, then rank."""
 
     def embed(
-        path: str | None, start: float | None, end: float | None, progress: gr.Progress = gr.Progress()  # noqa: B008
+        current: QueryHandle | None,
+        path: str | None,
+        start: float | None,
+        end: float | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[QueryHandle | None, str]:
-        if path is None:
-            return None, notice("Choose a video first: upload one, record a clip, or press an example.", kind="info")
         if services.is_empty:
             return None, _welcome(services)
         try:
             services.reload()
-            handle = services.embed(path, start, end, progress=progress)
+            if path is not None:
+                handle = services.embed(path, start, end, progress=progress)
+            elif current is not None and current.video_id is not None:
+                handle = services.stored(current.video_id, start, end)
+                services.query(handle, progress=progress)
+            else:
+                return None, notice("Choose a video: upload one, record a clip, or press an example.", kind="info")
         except Exception as error:
             return None, notice(message_of(error))
         return handle, _query_panel(handle)
@@ -215,7 +224,7 @@ def _connect_queries(services: Services, parts: _Parts, state: SharedState) -> N
     for trigger in (parts.video.upload, parts.video.stop_recording, parts.search.click):
         trigger(
             embed,
-            [parts.video, parts.start, parts.end],
+            [state.query, parts.video, parts.start, parts.end],
             [state.query, parts.query],
             concurrency_id=ENCODER,
             concurrency_limit=1,
@@ -302,7 +311,7 @@ def _connect_ranking(services: Services, parts: _Parts, state: SharedState) -> N
 
 
 def _connect_cards(services: Services, parts: _Parts, state: SharedState) -> None:
-    """"Why?" goes to its tab; "More like this" and the examples search by a video of the library."""
+    """Connect the cards' buttons: "Why?" goes to its tab, "More like this" and examples search by a stored video."""
 
     @telling
     def press(current: QueryHandle | None, event: gr.EventData) -> tuple[Any, ...]:
@@ -340,15 +349,14 @@ def _connect_address(services: Services, app: gr.Blocks, parts: _Parts, state: S
             return skipped
         try:
             handle = services.stored(asked.video_id, asked.start_seconds, asked.end_seconds)
+            services.query(handle)
         except Exception as error:
             return (None, notice(message_of(error)), *skipped[2:])
         filters = [getattr(asked.filters, name) or ALL for name in parts.filters]
         weights = [getattr(asked.weights, part) for part in PARTS]
         return handle, _query_panel(handle), asked.page, *weights, *filters
 
-    app.load(
-        restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private"
-    ).success(
+    app.load(restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private").success(
         _ranker(services),
         [state.query, parts.page, *parts.weighing],
         parts.ranked,

@@ -64,13 +64,14 @@ def read_with_decord(
 ) -> NDArray[np.uint8]:
     """Frames of the sorted unique indices ``wanted``, scaled at decode: uint8 (len(wanted), height, width, 3), RGB.
 
-    Raises FramesMissing if decord sees another number of frames than PyAV or stops at damage.
+    Raises FramesMissing if decord sees another number of frames than PyAV, stops at damage or cannot take the
+    name (which is not UTF-8).
     """
     try:
         reader = decord.VideoReader(str(path), width=width, height=height, num_threads=1)
         if len(reader) != len(packets.pts):
             raise FramesMissing
         frames: NDArray[np.uint8] = reader.get_batch(wanted.tolist()).asnumpy()
-    except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, IndexError):
+    except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, IndexError, UnicodeEncodeError):
         raise FramesMissing from None
     return frames

@@ -176,7 +176,7 @@ def read_packets(path: str | Path) -> Packets:
                 is_key.append(packet.is_keyframe)
             has_hidden_packets |= packet.is_discard
             if first_frame is None:
-                first_frame = next(iter(packet.decode()), None)
+                first_frame = _decode_first(packet)
         if first_frame is None or not pts:
             raise VideoError("no frame can be decoded")
         _check_size(first_frame.width, first_frame.height)
@@ -195,6 +195,13 @@ def read_packets(path: str | Path) -> Packets:
             num_declared_frames=stream.frames,
             has_hidden_packets=has_hidden_packets,
         )
+
+
+def _decode_first(packet: VideoPacket) -> av.VideoFrame | None:
+    try:
+        return next(iter(packet.decode()), None)
+    except av.error.InvalidDataError:
+        raise VideoError("the first frame cannot be decoded: it is damaged or needs too much memory") from None
 
 
 def until_damaged(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:

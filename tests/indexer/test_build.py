@@ -176,3 +176,13 @@ def test_mistakes_are_named_before_anything_is_written(few_videos: Path, small_w
             build_library(**settings)
     assert [path.name for path in full.iterdir()] == ["letter.txt"]
     assert not list(empty.iterdir())
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_builds_the_same_library(build, few_videos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (few_videos / "bad.mp4").write_text("hello")
+    build()
+    report = build(index=tmp_path / "ray", engine_name="ray", workers=1)
+    assert (report.indexed, len(report.failed)) == (4, 1)
+    assert ids_and_vectors(tmp_path / "ray") == ids_and_vectors(few_videos)

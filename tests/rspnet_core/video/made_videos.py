@@ -1,5 +1,6 @@
 """Small videos with real codecs whose frames can be told apart, and the slow oracle that reads them in order."""
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,7 +31,6 @@ def make_video(
     gop: int = 12,
     fps: int = 25,
     pts: list[int] | None = None,
-    rotation_degrees: int = 0,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Encode ``numbered_frames``; ``pts`` in units of 1 / fps makes the frame rate variable."""
@@ -40,8 +40,6 @@ def make_video(
         stream.codec_context.time_base = Fraction(1, fps)
         stream.codec_context.thread_count = 1
         stream.options = options or {}
-        if rotation_degrees:
-            stream.set_display_rotation(rotation_degrees)
         for index, pixels in enumerate(numbered_frames(num_frames, width, height)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame.pts = pts[index] if pts else index
@@ -49,6 +47,19 @@ def make_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def turned(path: Path, rotation_degrees: int) -> Path:
+    """The same packets in another file that asks players to turn them."""
+    copy = path.with_name(f"turned{rotation_degrees}.mp4")
+    with av.open(str(path)) as source, av.open(str(copy), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.set_display_rotation(rotation_degrees)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    return copy
 
 
 def read_all_in_order(path: Path, size: int) -> Frames:
@@ -59,8 +70,6 @@ def read_all_in_order(path: Path, size: int) -> Frames:
         stream.codec_context.thread_count = 1
         codec = stream.codec_context
         scaler = Scaler(*scaled_size(codec.width, codec.height, short_side=size))
-        try:
+        with suppress(av.error.FFmpegError):
             pictures.extend(centre_square(scaler(frame)) for frame in container.decode(stream))
-        except av.error.FFmpegError:
-            pass
     return np.stack(pictures)

@@ -1,0 +1,76 @@
+"""``rspnet-app``: serve the page over a library."""
+
+import logging
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rspnet_core.command import run
+
+app = typer.Typer(
+    help="Search a library of videos in the browser.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LOCAL = {"127.0.0.1", "localhost", "::1"}
+
+
+@app.callback()
+def commands() -> None:
+    """Search a library of videos in the browser."""
+
+
+@app.command()
+def serve(
+    index: Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")],
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of them.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
+    auth_file: Annotated[
+        Path | None, typer.Option(help="Lines of user:password; only they may enter. Not readable by everyone.")
+    ] = None,
+    folder: Annotated[
+        list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
+    ] = None,
+    split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Open the app on a library; Ctrl-C ends it.
+
+    Examples: [bold]rspnet-app serve --index demo[/bold]
+    [bold]rspnet-app serve --index /fast/ucf101 --host 0.0.0.0 --auth-file users[/bold]
+    """
+    import uvicorn
+
+    from app.server import create_server, read_credentials
+    from app.services import Services
+
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    credentials = read_credentials(auth_file) if auth_file else None
+    with Services(index, device=device, folders=tuple(folder or ()), split_lists=split_lists) as services:
+        server = create_server(services, credentials=credentials)
+        if host not in LOCAL and credentials is None:
+            print("note: anyone who can reach this address can search and add videos; see --auth-file", file=sys.stderr)
+        threading.Thread(target=services.warm_up, daemon=True).start()
+        address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
+        print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
+        if open_browser:
+            threading.Timer(1.0, webbrowser.open, [address]).start()
+        uvicorn.run(server, host=host, port=port, log_level="warning")
+
+
+def main() -> None:
+    """Entry point: one line and the right exit code for a user's mistake, no traceback."""
+    run(app, "rspnet-app")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The page: its tabs in their order, what they share, and when they are brought up to date."""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from app.api import add_endpoints
+from app.messages import notice
+from app.services import Services
+from app.state import SharedState, TabHandles
+from app.tabs.accuracy import accuracy_tab
+from app.tabs.library import library_tab
+from app.tabs.map import map_tab
+from app.tabs.search import search_tab
+from app.tabs.why import why_tab
+
+Tab = Callable[[Services, gr.Blocks, SharedState], TabHandles]
+
+TABS: tuple[tuple[str, str, Tab], ...] = (
+    ("search", "Search", search_tab),
+    ("why", "Why", why_tab),
+    ("accuracy", "Accuracy", accuracy_tab),
+    ("map", "Map", map_tab),
+    ("library", "Library", library_tab),
+)
+
+_UNTRAINED = (
+    "This library's encoder is untrained (random weights): results show textures at best. "
+    "Build the library with --weights official:resnet18, or with a file of your own."
+)
+
+
+def create_app(services: Services) -> gr.Blocks:
+    """The page over an open library, not yet served."""
+    with gr.Blocks(title="rspnet: find videos", analytics_enabled=False, fill_width=True) as app:
+        gr.HTML(_header(), elem_id="header")
+        banner = gr.HTML(_banner(services), elem_id="banner")
+        with gr.Tabs(selected="search") as tabs:
+            state = SharedState(query=gr.State(None), hit_id=gr.State(None), tabs=tabs)
+            for tab_id, title, lay_out in TABS:
+                with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
+                    handles = lay_out(services, app, state)
+                _keep_fresh(app, tab, handles)
+        app.load(lambda: _banner(services), None, banner, show_progress="hidden", api_visibility="private")
+        add_endpoints(services)
+    app.queue(default_concurrency_limit=4)
+    return app
+
+
+def _keep_fresh(app: gr.Blocks, tab: gr.Tab, handles: TabHandles) -> None:
+    """Bring a tab up to date when the page is opened and when the tab is."""
+    if handles.refresh is not None:
+        for trigger in (app.load, tab.select):
+            trigger(handles.refresh, None, list(handles.outputs), show_progress="hidden", api_visibility="private")
+
+
+def _header() -> str:
+    return '<header class="app-header"><h1>rspnet</h1><p>Find videos by what moves and by what is seen</p></header>'
+
+
+def _banner(services: Services) -> str:
+    return notice(_UNTRAINED, kind="warning") if services.is_untrained else ""

@@ -1,0 +1,133 @@
+"""The Library tab's panel that adds videos, from the server or by upload, with progress and a way to stop."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from app.builds import BuildStatus
+from app.messages import message_of, notice
+from app.services import Services
+from app.uploads import FOLDER, keep_upload
+from rspnet_core.errors import LibraryNotFound, RspnetError
+from rspnet_core.text import printable
+
+_POLL_SECONDS = 0.3
+_FAILURES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class AddingPanel:
+    """What the tab needs of the panel: ``ended`` are events after which the library may be another one."""
+
+    refresh: Callable[[], tuple[Any, ...]]
+    outputs: list[Component]
+    ended: list[Dependency]
+
+
+def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
+    """Lay the panel out and connect it."""
+    gr.HTML("<h3>Add videos</h3>")
+    files = gr.File(label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140)
+    upload = gr.Button("Add the uploaded videos", size="sm", elem_id="add-uploads")
+    folder = gr.Dropdown(
+        label="Or a folder on the server",
+        info="new and changed videos in it are indexed",
+        choices=_folders(services),
+        value=None,
+        allow_custom_value=True,
+        elem_id="add-folder",
+    )
+    index = gr.Button("Index this folder", size="sm", elem_id="index-folder")
+    status = gr.HTML(elem_id="build-status")
+    stop = gr.Button("Stop", variant="stop", size="sm", interactive=False, elem_id="stop-build")
+    watched: list[Component] = [status, upload, index, stop]
+
+    def watch() -> Iterator[tuple[Any, ...]]:
+        while services.builder.status.is_running:
+            yield _shown(services.builder.status)
+            services.builder.wait(_POLL_SECONDS)
+        yield _shown(services.builder.status)
+
+    def add_uploads(paths: list[str] | None) -> Iterator[tuple[Any, ...]]:
+        yield from _run(services, lambda: _keep(services, paths or []), watch)
+
+    def add_folder(name: str | None) -> Iterator[tuple[Any, ...]]:
+        yield from _run(services, lambda: services.builder.data_folder(name or ""), watch)
+
+    def refresh() -> tuple[Any, ...]:
+        return gr.Dropdown(choices=_folders(services)), *_shown(services.builder.status)
+
+    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+    ended = [
+        upload.click(add_uploads, files, watched, **common),
+        index.click(add_folder, folder, watched, **common),
+        app.load(watch, None, watched, **common),
+    ]
+    stop.click(services.builder.stop, None, None, **common)
+    return AddingPanel(refresh=refresh, outputs=[folder, *watched], ended=ended)
+
+
+def _run(
+    services: Services, find_data: Callable[[], Path], watch: Callable[[], Iterator[tuple[Any, ...]]]
+) -> Iterator[tuple[Any, ...]]:
+    """Start a build and report on it until it ends."""
+    try:
+        services.builder.start(find_data())
+    except Exception as error:
+        yield notice(message_of(error)), *_shown(services.builder.status)[1:]
+        return
+    yield from watch()
+
+
+def _keep(services: Services, paths: list[str]) -> Path:
+    """Keep uploads below the first data folder; returns that folder. What is no video is refused before any is kept."""
+    if not paths:
+        raise RspnetError("Choose video files first.")
+    if services.builder.status.is_running:
+        raise RspnetError("Videos are being added already; wait for it to finish or stop it.")
+    roots = services.roots()
+    if not roots:
+        raise LibraryNotFound("this library has no data folder yet; name a folder on the server first")
+    for path in paths:
+        keep_upload(Path(path), roots[0])
+    return roots[0]
+
+
+def _folders(services: Services) -> list[str]:
+    return [str(path) for path in services.builder.allowed_folders]
+
+
+def _shown(status: BuildStatus) -> tuple[Any, ...]:
+    """Values of the status line and the three buttons."""
+    running = status.is_running
+    buttons = gr.Button(interactive=not running), gr.Button(interactive=not running)
+    return _progress(status), *buttons, gr.Button(interactive=status.phase == "running")
+
+
+def _progress(status: BuildStatus) -> str:
+    """Where the latest build is, as a bar while it runs and a sentence afterwards."""
+    if status.phase == "idle":
+        return f'<p class="muted">Uploads are kept in the folder “{FOLDER}” of the library’s videos.</p>'
+    if status.phase == "failed":
+        return notice(status.message)
+    if status.is_running:
+        text = "Stopping after the video in hand" if status.phase == "stopping" else "Indexing"
+        counted = f"{status.done:,} of {status.total:,} videos" if status.total else "looking through the folder"
+        return (
+            f'<label class="progress">{text}: {counted}'
+            f'<progress max="{status.total or 1}" value="{status.done}"></progress></label>'
+        )
+    ended = "Stopped; what is done is searchable" if status.phase == "stopped" else "Done"
+    failed = "".join(
+        f"<li>{escape(printable(failure.path))}: {escape(printable(failure.reason))}</li>"
+        for failure in status.failed[:_FAILURES_SHOWN]
+    )
+    return notice(f"{ended}: {status.indexed:,} videos added, {len(status.failed):,} failed.", kind="info") + (
+        f'<ul class="failures">{failed}</ul>' if failed else ""
+    )

@@ -1,0 +1,99 @@
+"""Map: the whole library on a plane, coloured by class; a point opens its video."""
+
+from html import escape
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gradio as gr
+
+from app.components import component, content
+from app.messages import telling
+from app.opened import OpenedLibrary
+from app.projection import Method, Projection, umap_is_installed
+from app.services import Services
+from app.state import SharedState, TabHandles
+from indexer.catalogue import LabelledVideo, VideoRow, id_of_key
+from rspnet_core.text import printable
+
+_PROGRESS = gr.Progress()
+_SPACES = {"backbone": "Everything (backbone)", "motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
+_METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute for 10,000 videos": "umap"}
+_NOTHING_OPEN = (
+    '<div class="empty"><strong>No video open</strong><p>Press a point of the map to see its video.</p></div>'
+)
+
+
+def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
+    """Lay the tab out; called inside its ``gr.Tab``."""
+    pictures: WeakKeyDictionary[OpenedLibrary, dict[tuple[str, Method], str]] = WeakKeyDictionary()
+    gr.Markdown("Each point is a video; videos that the network finds alike lie close together. Press one to see it.")
+    with gr.Row():
+        space = gr.Radio(_spaces(services), value="backbone", label="Near means alike in", elem_id="map-space")
+        methods = [*_METHODS.items()][: 1 + umap_is_installed()]
+        method = gr.Radio(methods, value="pca", label="Flattened by", elem_id="map-method", visible=len(methods) > 1)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            scatter = component("scatter", elem_id="map")
+        with gr.Column(scale=1, min_width=280):
+            opened_video = gr.HTML(_NOTHING_OPEN, elem_id="map-video")
+
+    def picture(space: str, method: Method, progress: gr.Progress = _PROGRESS) -> str | None:
+        if services.is_empty:
+            return None
+        known = pictures.setdefault(services.opened, {})
+        if (space, method) not in known:
+            progress(0.2, desc="Flattening the library")
+            known[space, method] = _scatter(*services.projection(space, method))
+        return known[space, method]
+
+    def opened(event: gr.EventData) -> str:
+        return _card(services.video(str(event.id)))
+
+    def refresh() -> tuple[Any, ...]:
+        return gr.Radio(choices=_spaces(services)), None if services.is_empty else picture("backbone", "pca")
+
+    for control in (space, method):
+        control.input(telling(picture), [space, method], scatter, api_visibility="private")
+    scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private")
+    return TabHandles(refresh, [space, scatter])
+
+
+def _spaces(services: Services) -> list[tuple[str, str]]:
+    """The parts that the library's vectors have, as Gradio's pairs of name and value."""
+    return [(_SPACES[part], part) for part in services.parts]
+
+
+def _scatter(videos: list[LabelledVideo], projection: Projection) -> str:
+    """The value of the component ``scatter``."""
+    classes = sorted({video.label for video in videos if video.label is not None})
+    place = {label: number for number, label in enumerate(classes)}
+    x, y = projection.points.round(4).T.tolist()
+    return content(
+        x=x,
+        y=y,
+        ids=[id_of_key(video.key) for video in videos],
+        names=[printable(video.path) for video in videos],
+        classes=[printable(label) for label in classes],
+        of=[-1 if video.label is None else place[video.label] for video in videos],
+        axes=_axes(projection),
+    )
+
+
+def _axes(projection: Projection) -> str:
+    if projection.explained is None:
+        return "UMAP keeps neighbours together; distances between groups and directions mean little."
+    across, up = projection.explained
+    return f"PCA: {across:.0%} of the differences run across, {up:.0%} run up; the rest cannot be seen here."
+
+
+def _card(video: VideoRow) -> str:
+    """The player of a video with what is known of it."""
+    name, label = escape(printable(video.path)), escape(printable(video.label or "no label"))
+    seconds = f"{video.duration_seconds:.1f} s" if video.duration_seconds is not None else "unknown"
+    size = f"{video.width} x {video.height}" if video.width and video.height else "unknown"
+    return (
+        f'<section class="card" aria-label="Opened video"><video controls muted loop playsinline preload="metadata" '
+        f'poster="media/poster/{video.id}.jpg" src="media/video/{video.id}.mp4" aria-label="{name}"></video>'
+        f"<h3>{label}</h3><p class='path'>{name}</p><p>{seconds}, {size} pixels</p>"
+        f'<p><a href="?video={video.id}">Search with this video</a></p></section>'
+    )
