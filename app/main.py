@@ -32,11 +32,13 @@ _UNTRAINED = (
 
 def create_app(services: Services) -> gr.Blocks:
     """The page over an open library, not yet served."""
+    app: gr.Blocks
     with gr.Blocks(title="rspnet: find videos", analytics_enabled=False, fill_width=True) as app:
         gr.HTML(_header(), elem_id="header")
         banner = gr.HTML(_banner(services), elem_id="banner")
+        query, hit_id = gr.State(None), gr.State(None)  # inside of Tabs they would count as tabs
         with gr.Tabs(selected="search") as tabs:
-            state = SharedState(query=gr.State(None), hit_id=gr.State(None), tabs=tabs)
+            state = SharedState(query=query, hit_id=hit_id, tabs=tabs)
             for tab_id, title, lay_out in TABS:
                 with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     handles = lay_out(services, app, state)

@@ -189,11 +189,11 @@ class Catalogue(CatalogueQueries):
                 connection.execute(delete(Video).where(Video.key.in_([video_key(video_id) for video_id in chunk])))
                 _new_content(connection)
 
-    def begin_build(self) -> int:
-        """Record that a build starts; returns its id."""
+    def begin_build(self, layout: str) -> int:
+        """Record that a build of a data folder of this layout starts; returns its id."""
         with self._database.writing() as connection:
             number = connection.execute(select(func.coalesce(func.max(Build.id), 0) + 1)).scalar_one()
-            connection.execute(insert(Build).values(id=number, started=datetime.now(UTC), counts={}))
+            connection.execute(insert(Build).values(id=number, started=datetime.now(UTC), layout=layout, counts={}))
             return number
 
     def finish_build(self, build_id: int, counts: Mapping[str, int]) -> None:

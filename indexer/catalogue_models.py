@@ -169,4 +169,5 @@ class Build(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     started: Mapped[datetime] = mapped_column(UtcTime)
     finished: Mapped[datetime | None] = mapped_column(UtcTime)
+    layout: Mapped[str]
     counts: Mapped[dict[str, int]] = mapped_column(JSON)

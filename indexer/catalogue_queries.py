@@ -202,9 +202,9 @@ class CatalogueQueries:
         """All builds, the latest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(Build.id, Build.started, Build.finished, Build.counts).order_by(Build.id.desc())
+                select(Build.id, Build.started, Build.finished, Build.layout, Build.counts).order_by(Build.id.desc())
             ).all()
-        return [BuildRecord(id=row.id, started=row.started, finished=row.finished, counts=row.counts) for row in rows]
+        return [BuildRecord(**row._mapping) for row in rows]
 
 
 def _not_indexed(video_id: str) -> QueryNotFound:

@@ -156,4 +156,6 @@ class BuildRecord:
     id: int
     started: datetime
     finished: datetime | None
+    layout: str
+    """Of the data folder, as ``rspnet_core.video.datasets`` names it."""
     counts: dict[str, int]

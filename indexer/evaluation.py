@@ -91,12 +91,16 @@ def evaluate(
         families=families,
         exclude_self=sides.leave_one_out,
     )
-    pooling = {"pooling": library.record.description["pooling"], "similarity": "cosine"}
+    facts = {
+        "layout": next((build.layout for build in library.catalogue.builds()), "unknown"),
+        "pooling": library.record.description["pooling"],
+        "similarity": "cosine",
+    }
     report = to_json(
         scores,
         random=chance,
         colour_histogram=colours,
-        protocol=sides.protocol | pooling,
+        protocol=sides.protocol | facts,
         weights=shares,
         encoder=library.record.description,
         command=command,

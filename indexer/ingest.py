@@ -84,7 +84,7 @@ def ingest(
     plan = plan_build(dataset, root, root_id, catalogue)
     report = BuildReport(layout=dataset.layout, notes=list(dataset.notes), total=len(dataset.files))
     report.skipped = plan.unchanged
-    build_id = catalogue.begin_build()
+    build_id = catalogue.begin_build(dataset.layout)
     try:
         _apply_known(plan, catalogue, report)
         progress(report)

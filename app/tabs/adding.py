@@ -32,7 +32,7 @@ class AddingPanel:
 
 def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
     """Lay the panel out and connect it."""
-    gr.HTML("<h3>Add videos</h3>")
+    gr.HTML('<h3 class="examples-title">Add videos</h3>')
     files = gr.File(label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140)
     upload = gr.Button("Add the uploaded videos", size="sm", elem_id="add-uploads")
     folder = gr.Dropdown(

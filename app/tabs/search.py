@@ -90,7 +90,6 @@ def _lay_out(services: Services) -> _Parts:
                 sources=["upload", "webcam"],
                 include_audio=True,  # without it the server would run FFmpeg on what was uploaded
                 webcam_options=gr.WebcamOptions(mirror=False),
-                height=230,
                 elem_id="query-video",
                 buttons=[],
             )
@@ -104,9 +103,9 @@ def _lay_out(services: Services) -> _Parts:
             summary = gr.HTML(elem_id="summary")
             results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
             with gr.Row(elem_classes="pager"):
-                previous = gr.Button("‹ Previous", size="sm", interactive=False, elem_id="previous-page", min_width=90)
+                previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
                 position = gr.HTML(elem_id="page-position")
-                following = gr.Button("Next ›", size="sm", interactive=False, elem_id="next-page", min_width=90)
+                following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return _Parts(
         video, start, end, search, examples, query, sliders, filters, summary, results, previous, position, following,
         gr.State(1),
@@ -169,7 +168,9 @@ def _examples(services: Services) -> str:
     if services.is_empty:
         return ""
     videos = services.opened.examples(_EXAMPLES)
-    return "<h4>Or try one of these</h4>" + cards.examples((id_, path, label) for id_, path, label in videos)
+    return '<p class="examples-title">Or try one of these</p>' + cards.examples(
+        (id_, path, label) for id_, path, label in videos
+    )
 
 
 def _welcome(services: Services) -> str:
@@ -251,7 +252,7 @@ def _ranker(services: Services, *, first_page: bool = False, step: int = 0) -> A
         *chosen: str | None,
     ) -> tuple[Any, ...]:
         if handle is None:
-            return "", "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
+            return _no_results("")
         filters = Filters(*(None if value in (None, ALL) else value for value in chosen))
         try:
             weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
@@ -259,17 +260,22 @@ def _ranker(services: Services, *, first_page: bool = False, step: int = 0) -> A
         except Exception as error:
             text = "Move at least one slider above 0." if _all_zero(error, backbone, motion, appearance) else None
             problem = notice(text or message_of(error), kind="warning" if text else "error")
-            return problem, "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
+            return _no_results(problem)
         return (
             cards.results(found, can_explain=services.has_heads),
             _summary(handle, weights, filters, found),
-            f"Page {found.page} of {found.num_pages}",
-            gr.Button(interactive=found.page > 1),
-            gr.Button(interactive=found.page < found.num_pages),
+            f"Page {found.page} of {found.num_pages}" if found.num_pages > 1 else "",
+            gr.Button(interactive=found.page > 1, visible=found.num_pages > 1),
+            gr.Button(interactive=found.page < found.num_pages, visible=found.num_pages > 1),
             found.page,
         )
 
     return rank
+
+
+def _no_results(message: str) -> tuple[Any, ...]:
+    """Outputs of a ranking where there is none."""
+    return message, "", "", gr.Button(visible=False), gr.Button(visible=False), 1
 
 
 def _all_zero(error: Exception, *weights: float) -> bool:

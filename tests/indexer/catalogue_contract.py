@@ -274,10 +274,11 @@ class CatalogueContract:
             catalogue.commit_indexed(make_entry("other.mp4"), make_vectors())
 
     def test_builds_are_recorded(self, catalogue):
-        killed, done = catalogue.begin_build(), catalogue.begin_build()
+        killed, done = catalogue.begin_build("UCF101"), catalogue.begin_build("flat folder")
         catalogue.finish_build(done, {"indexed": 3, "failed": 1})
         latest, first = catalogue.builds()
         assert (latest.id, latest.counts, first.id, first.finished) == (done, {"indexed": 3, "failed": 1}, killed, None)
+        assert (latest.layout, first.layout) == ("flat folder", "UCF101")
         assert latest.started <= latest.finished
         assert latest.started.tzinfo is not None
 

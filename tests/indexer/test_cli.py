@@ -36,7 +36,7 @@ def rspnet_index(*arguments: object) -> Finished:
 
 def test_every_command_has_help_with_its_options() -> None:
     listing = rspnet_index("--help")
-    commands = "sample-data build search benchmark info verify repair remove export".split()
+    commands = ["sample-data", "build", "search", "benchmark", "info", "verify", "repair", "remove", "export"]
     assert listing.returncode == 0
     assert all(command in listing.stdout for command in commands)
 
@@ -61,7 +61,7 @@ def test_search_prints_the_documented_json(built: Path, sample_videos: Path) -> 
     assert done.returncode == 0
     assert document.keys() == {"query", "encoder", "hits"}
     first = document["hits"][0]
-    assert first.keys() == set("id path label split score scores start_seconds end_seconds".split())
+    assert first.keys() == {"id", "path", "label", "split", "score", "scores", "start_seconds", "end_seconds"}
     assert first["scores"].keys() == {"backbone", "motion", "appearance"}
     assert (first["path"], round(first["score"], 3)) == (str(query), 1.0)
     assert query.name in rspnet_index("search", first["id"], "--index", built).stdout
@@ -71,9 +71,7 @@ def test_benchmark_prints_the_documented_json_and_writes_one_offline_page(built:
     done = rspnet_index("benchmark", "--index", built, "--report", tmp_path, "--json")
     document = json.loads(done.stdout)
     assert done.returncode == 0
-    assert document.keys() >= set(
-        "protocol queries gallery top_k mean_average_precision per_class weights intervals baselines published".split()
-    )
+    assert document.keys() >= {"protocol", "queries", "gallery", "top_k", "mean_average_precision", "per_class", "weights", "intervals", "baselines", "published"}
     assert document["queries"] + document["gallery"] == 32
     assert json.loads((tmp_path / "report.json").read_text()) == document
     page = (tmp_path / "report.html").read_text()

@@ -71,7 +71,7 @@ def test_wrong_queries_are_named(library, video: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="at least 1"):
         library.search(video, top=0)
     (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(VideoError, match="text.mp4"):
+    with pytest.raises(VideoError, match=r"text.mp4"):
         library.search(tmp_path / "text.mp4")
     with pytest.raises(VideoError, match="lasts"):
         library.search(video, start_seconds=100)

@@ -25,6 +25,8 @@ from rspnet_core.video.encode import write_video
 SIDE, FRAMES, PERIOD = 64, 8, 8
 MOVING, STILL = (slice(4, 28), slice(4, 28)), (slice(36, 60), slice(36, 60))
 """Rows and columns of the two patches of stripes."""
+QUARTERS = {"motion": (slice(0, 32), slice(0, 32)), "appearance": (slice(32, 64), slice(32, 64))}
+"""Head to the quarter of the frame where its patch lies."""
 
 SPEC = EncoderSpec(
     backbone="hand-set",
@@ -50,8 +52,8 @@ class MotionAndTexture(Backbone):
             [
                 F.relu(-change * across),  # brightness constancy: change = -speed * slope
                 F.relu(change * across),
-                across.abs().amin(dim=1, keepdim=True).expand_as(change),  # drifting stripes are level once a period
-                down.abs().amin(dim=1, keepdim=True).expand_as(change),
+                across.square().amin(dim=1, keepdim=True).expand_as(change),  # drifting stripes are level once a period
+                down.square().amin(dim=1, keepdim=True).expand_as(change),
             ],
             dim=1,
         )
@@ -88,6 +90,6 @@ def write_scene(folder: Path, motion: str, texture: str) -> Path:
     return path
 
 
-def share_inside(values: NDArray[np.float32], patch: tuple[slice, slice]) -> float:
-    """Share of a map (T, 64, 64) that lies in one of the two patches."""
-    return float(values[:, *patch].sum() / values.sum())
+def share_in_quarter(values: NDArray[np.float32], head: str) -> float:
+    """Share of a map (T, 64, 64) that lies in the quarter with what that head sees."""
+    return float(values[:, *QUARTERS[head]].sum() / values.sum())

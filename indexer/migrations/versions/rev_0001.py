@@ -78,6 +78,7 @@ def _create_library() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("started", sa.DateTime(), nullable=False),
         sa.Column("finished", sa.DateTime(), nullable=True),
+        sa.Column("layout", sa.String(), nullable=False),
         sa.Column("counts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_builds"),
     )
