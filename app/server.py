@@ -54,7 +54,7 @@ def create_server(services: Services, *, credentials: Credentials | None = None)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     server.add_api_route("/health", lambda: {"status": "ok"})
     page: list[App] = []
-    _add_media(server, services, lambda request: _is_welcome(page[0], request))
+    _add_media(server, services, lambda request: credentials is None or _is_logged_in(page[0], request))
     gr.mount_gradio_app(
         server,
         create_app(services),
@@ -83,10 +83,8 @@ def _checker(credentials: Credentials) -> Callable[[str, str], bool]:
     return is_right
 
 
-def _is_welcome(page: App, request: Request) -> bool:
-    """Whether the page would let this visitor in: the media are behind its login as well."""
-    if not page.get_blocks().auth:
-        return True
+def _is_logged_in(page: App, request: Request) -> bool:
+    """Whether the page has let this visitor in: the media are behind its login as well."""
     cookies = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
     return any(request.cookies.get(name) in page.tokens for name in cookies)
 

@@ -30,7 +30,7 @@ from app.queries import (
 from app.ranking import HITS_PER_PAGE, RankedPage, rank
 from indexer.catalogue import LabelledVideo, VideoRow
 from indexer.encoder import HEADS
-from indexer.evaluation import evaluate
+
 from indexer.heatmap import PairExplanation
 from indexer.library import Library, Query
 from indexer.place import Place
@@ -302,6 +302,8 @@ class Services:
 
         Raises DatasetError when there is nothing labelled, MissingHead for a head that is not there.
         """
+        from indexer.evaluation import evaluate  # it draws: matplotlib takes a second of the app's start
+
         if fold < 1:
             raise InvalidSetting(f"fold: got {fold}, allowed is 1 or more")
         return evaluate(self.library, fold=fold, weights=weights)

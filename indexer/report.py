@@ -12,12 +12,11 @@ from markupsafe import Markup
 
 from indexer.plots import ACCENT, MUTED, VIOLET, WARM, Line, confusion_svg, curve_svg
 from indexer.ranking import QueryResult
-from indexer.report_data import ComparisonRow, comparison_rows, printable, to_json
+from indexer.report_data import ComparisonRow, comparison_rows
 from indexer.scores import RetrievalScores
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import RspnetError
-
-__all__ = ["printable", "to_json", "write_html"]
+from rspnet_core.text import printable
 
 Posters = Callable[[str], bytes | None]
 _QUERIES_SHOWN = 6

@@ -183,9 +183,3 @@ def comparison_rows(report: Mapping[str, Any]) -> list[ComparisonRow]:
         kind = "published-ours" if row["ours"] else "published"
         rows.append(ComparisonRow(f"{row['method']}, {row['architecture']}", kind, row["top_k"], {}))
     return rows
-
-
-def printable(text: str) -> str:
-    """``text`` with control, bidirectional and undecodable characters replaced, safe to show anywhere."""
-    joiners = "\u200c\u200d"  # part of ordinary words in several scripts
-    return "".join(c if c.isprintable() or c in joiners else "\ufffd" for c in text)

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from indexer.report_data import ComparisonRow, comparison_rows, printable
+from indexer.report_data import ComparisonRow, comparison_rows
+from rspnet_core.text import printable
 
 _WORST_CLASSES = 10
 _STYLES = {"library": "bold", "published": "dim italic", "published-ours": "italic"}

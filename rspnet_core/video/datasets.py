@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
+from rspnet_core.text import printable
 from rspnet_core.video.layouts import KINETICS, UCF101, Layout
 from rspnet_core.video.matching import Listing, match_lists, normalised
 from rspnet_core.video.split_lists import Side, read_class_numbers, read_families
@@ -88,10 +89,10 @@ def _video_file(path: str, problem: str | None, layout: Layout, listed: Listing 
         splits = {1: side}
     label = next((entry.label for entry in entries.values() if entry.label), None) or layout.label_of(path)
     group = layout.group_of(path)
-    label = None if label is None else _printable(normalised(label))
+    label = None if label is None else printable(normalised(label))
     # A video of Kinetics is one source whatever its class; g01 of UCF101 is another source in every class.
     scope = "" if layout is KINETICS or label is None else f"{label}/"
-    return VideoFile(path, label, None if group is None else scope + _printable(group), splits, problem)
+    return VideoFile(path, label, None if group is None else scope + printable(group), splits, problem)
 
 
 def _notes_on_classes(classes: list[str], numbered: set[str]) -> list[str]:
@@ -118,10 +119,3 @@ def _leaks(files: list[VideoFile]) -> dict[int, list[str]]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _printable(text: str) -> str:
-    r"""Replace control characters and undecodable bytes by escapes such as ``\n`` and ``\udcff``."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -77,18 +77,14 @@ def test_the_column_under_a_heads_title_shows_the_map_of_that_head(
 
 
 def is_panel(sheet: Image.Image, left: int, top: int, explanation: PairExplanation, head: str) -> bool:
-    """Whether the picture at this place is coloured where the patch of this head is, and dark where the other's is."""
-    cut = np.asarray(sheet.crop((left, top, left + 288, top + 288)))
-    other = next(name for name in HEADS if name != head)
-    middle = FRAMES // 2
-    wanted = [
-        np.asarray(panel(explanation, side, head, middle, 0.5)) for side in (explanation.query, explanation.match)
-    ]
-    if not any(np.array_equal(cut, each) for each in wanted):
+    """Whether the picture at this place is the head's panel, warm where what it sees is and not elsewhere."""
+    cut = sheet.crop((left, top, left + 288, top + 288))
+    panels = (panel(explanation, side, head, FRAMES // 2, 0.5) for side in (explanation.query, explanation.match))
+    if not any(np.array_equal(cut, each) for each in panels):
         return False
-    scale = 288 // SIDE
-    redness = cut[::scale, ::scale][:SIDE, :SIDE].astype(int) @ [1, 0, -1]  # warm colours are high on the scale
-    return redness[QUARTERS[head]].mean() > redness[QUARTERS[other]].mean() + 30
+    warmth = np.asarray(cut.resize((SIDE, SIDE))).astype(int) @ [1, 0, -1]  # warm colours are high on the scale
+    other = next(name for name in HEADS if name != head)
+    return warmth[QUARTERS[head]].mean() > warmth[QUARTERS[other]].mean() + 5
 
 
 def left_edge_of(title: str, sheet: Image.Image) -> int:

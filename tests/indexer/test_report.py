@@ -14,8 +14,8 @@ from rich.console import Console
 from indexer.baselines import random_baseline
 from indexer.benchmark import score
 from indexer.ranking import LabelledVectors
-from indexer.report import to_json, write_html
-from indexer.report_data import comparison_rows, printable
+from indexer.report import write_html
+from indexer.report_data import comparison_rows, to_json
 from indexer.terminal_report import render_table
 from rspnet_core.errors import RspnetError
 
@@ -265,8 +265,3 @@ def test_terminal_shows_hostile_names_as_text():
     shown = shown_on_terminal(report)
     assert "\x1b" not in shown
     assert "[b]f" in shown
-
-
-def test_printable_keeps_ordinary_scripts():
-    assert printable("Büchler 動画 می\u200cروم 🎾") == "Büchler 動画 می\u200cروم 🎾"
-    assert printable("a\x00b\u202ec\udcffd\n") == "a\ufffdb\ufffdc\ufffdd\ufffd"
