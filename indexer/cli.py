@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from indexer.heatmap_cli import heatmap
 from rspnet_core.command import INTERRUPTED, run
 from rspnet_core.text import printable
 
@@ -21,8 +22,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+PIPED_WIDTH = 120
+"""Columns of a table that is written to a file or a pipe."""
+
 log = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 SOME_FAILED = 3
 
@@ -291,6 +295,9 @@ def export(
     say(f"{document['videos']} videos in {out_folder}")
     if as_json:
         print_json(document)
+
+
+app.command()(heatmap)
 
 
 def main() -> None:

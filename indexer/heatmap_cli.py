@@ -8,7 +8,6 @@ import typer
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
 if TYPE_CHECKING:
-    from indexer.library import Library
     from rspnet_core.config import EncoderSpec
     from rspnet_core.models.two_head import Encoder
 
@@ -78,20 +77,12 @@ def _load(
         return *load_encoder(weights, None), (_file(query), _file(match))
     with Library.open(index, device="cpu") as library:
         model, spec = load_checkpoint(library.place.encoder_path(library.record.fingerprint))
-        return model, spec, (_file(query, library), _file(match, library))
+        return model, spec, (library.locate(query)[0], library.locate(match)[0])
 
 
-def _file(text: str, library: "Library | None" = None) -> Path:
-    """The video file ``text``, or the file of the indexed video with that id."""
+def _file(text: str) -> Path:
+    """The video file ``text``."""
     path = Path(text)
-    if path.exists():
-        return path
-    if library is None:
+    if not path.exists():
         raise QueryNotFound(f"there is no file {text}; give a video file, or an id together with --index")
-    try:
-        found = list(library.catalogue.videos(ids=[text], status="indexed"))
-    except QueryNotFound:  # not even of an id's form
-        found = []
-    if not found:
-        raise QueryNotFound(f"{text!r} is neither a file nor the id of an indexed video; give a path or an id")
-    return library.path_of(found[0])
+    return path

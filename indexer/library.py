@@ -160,16 +160,30 @@ class Library:
         """Vectors of a video file or of an indexed video; see :meth:`search` for arguments and errors."""
         segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
         whole = start_seconds is end_seconds is None
-        path = Path(query)
-        if not path.exists():
-            row = self._video(str(query))
-            path = self.path_of(row)
-            if whole:
-                clips = self.catalogue.clip_vectors(row.id).vectors
-                return Query({"id": row.id, "path": str(path)} | segment, self.catalogue.video_vector(row.id), clips)
+        path, row = self.locate(query)
+        if row is not None and whole:
+            clips = self.catalogue.clip_vectors(row.id).vectors
+            return Query({"id": row.id, "path": str(path)} | segment, self.catalogue.video_vector(row.id), clips)
         result = self._decode(path, start_seconds, end_seconds)
         vectors = self.encoder.encode([result.frames])[0]
         return Query({"path": str(path)} | segment, video_vector(vectors, self.layout), vectors)
+
+    def locate(self, query: str | Path) -> tuple[Path, VideoRow | None]:
+        """The file that ``query`` names, or the file and row of the indexed video with that id.
+
+        Raises QueryNotFound when it is neither.
+        """
+        if Path(query).exists():
+            return Path(query), None
+        try:
+            found = list(self.catalogue.videos(ids=[str(query)], status="indexed"))
+        except QueryNotFound:  # not even of an id's form
+            found = []
+        if not found:
+            raise QueryNotFound(
+                f"{str(query)!r} is neither a file nor the id of an indexed video; give a path or an id"
+            )
+        return self.path_of(found[0]), found[0]
 
     def path_of(self, video: VideoRow) -> Path:
         """Where the file of an indexed video was when it was indexed."""
@@ -182,16 +196,6 @@ class Library:
     @cached_property
     def _roots(self) -> dict[int, str]:
         return self.catalogue.roots()
-
-    def _video(self, query: str) -> VideoRow:
-        """The indexed video with the id ``query``."""
-        try:
-            found = list(self.catalogue.videos(ids=[query], status="indexed"))
-        except QueryNotFound:
-            found = []
-        if not found:
-            raise QueryNotFound(f"{query!r} is neither a file nor the id of an indexed video; give a path or an id")
-        return found[0]
 
     def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> Clips:
         request = DecodeRequest(

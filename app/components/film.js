@@ -1,7 +1,7 @@
 // Heat maps as a film: a row for each video; columns frame, motion, appearance; rectangles drawn over the maps.
 // value: app/film.py's film(); boxes: its rectangles(). Every panel's frames are one picture, moved behind a window.
 const find = (selector) => element.querySelector(selector);
-const root = find('.film'), slider = find('input'), play = find('.play'), SVG = 'http://www.w3.org/2000/svg';
+const root = find('.film'), slider = find('input'), play = find('.film-run'), SVG = 'http://www.w3.org/2000/svg';
 const STEP_MS = 125; // a clip of 16 frames lasts two seconds: maps need time to be looked at
 let film = null, boxes = null, panels = [], timer = null;
 
@@ -15,7 +15,7 @@ function heading(title, detail) {
 }
 
 function panel(side, position, head, title) {
-  const figure = make('figure'), view = make('div', '', 'panel'), caption = make('figcaption');
+  const figure = make('figure'), view = make('div', '', 'film-panel'), caption = make('figcaption');
   const rows = Math.ceil(film.frames / film.columns);
   view.style.backgroundImage = `url(${side[head]})`;
   view.style.backgroundSize = `${100 * film.columns}% ${100 * rows}%`;
@@ -94,8 +94,8 @@ function show() {
       make('span', `clip ${side.clip} of ${side.clips}, ${side.start.toFixed(2)} to ${side.end.toFixed(2)} s`));
     parts.push(line, panel(side, position, 'frame', ''), ...film.heads.map(({head, title}) => panel(side, position, head, title)));
   });
-  find('.panels').replaceChildren(...parts);
-  find('.scales').replaceChildren(...film.heads.map(scale));
+  find('.film-panels').replaceChildren(...parts);
+  find('.film-scales').replaceChildren(...film.heads.map(scale));
   slider.max = film.frames - 1;
   slider.value = Math.floor(film.frames / 2);
   outline();

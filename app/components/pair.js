@@ -6,6 +6,7 @@ let pair = null, head = 'motion', cell = [0, 0], videos = [];
 
 const make = (name, text = '', kind = '') => Object.assign(document.createElement(name), {textContent: text, className: kind});
 const values = () => pair.heads.find((each) => each.head === head).values;
+const digits = () => Math.max(...values().flat()) - Math.min(...values().flat()) < 0.1 ? 3 : 2; // so that cells differ
 
 function span(side, clip, video) { // where no times are known, clips lie evenly over the video
   if (side.spans) return side.spans[clip];
@@ -43,12 +44,12 @@ function label() {
 function say() {
   const times = [pair.query, pair.match].map((side, position) => span(side, cell[position], videos[position])[0].toFixed(1));
   find('.chosen').textContent = `Query clip ${cell[0] + 1} at ${times[0]} s, match clip ${cell[1] + 1} at ${times[1]} s: ` +
-    `${head} similarity ${values()[cell[0]][cell[1]].toFixed(2)}`;
+    `${head} similarity ${values()[cell[0]][cell[1]].toFixed(digits())}`;
 }
 
 function shade(value, low, high) { // from pale to deep teal; ink that can be read on it
   const share = high > low ? (value - low) / (high - low) : 0.5;
-  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 66 * share}%)`, color: share > 0.5 ? '#fff' : '#10312d'};
+  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 66 * share}%)`, color: share > 0.68 ? '#fff' : '#06201d'};
 }
 
 function title(side, clip, position) {
@@ -60,7 +61,7 @@ function title(side, clip, position) {
 }
 
 function draw() {
-  const rows = values(), flat = rows.flat(), low = Math.min(...flat), high = Math.max(...flat);
+  const rows = values(), flat = rows.flat(), exact = digits(), low = Math.min(...flat), high = Math.max(...flat);
   const top = document.createElement('thead'), line = make('tr'), corner = make('th', 's'), body = make('tbody');
   corner.title = 'Rows: where the query\'s clips begin; columns: where the match\'s clips begin; seconds';
   line.append(corner, ...rows[0].map((_, clip) => title(pair.match, clip, 1)));
@@ -68,12 +69,12 @@ function draw() {
   body.append(...rows.map((row, i) => {
     const line = make('tr');
     line.append(title(pair.query, i, 0), ...row.map((value, j) => {
-      const place = make('td'), button = make('button', value.toFixed(2)), chosen = i === cell[0] && j === cell[1];
+      const place = make('td'), button = make('button', value.toFixed(exact)), chosen = i === cell[0] && j === cell[1];
       button.type = 'button';
       button.tabIndex = chosen ? 0 : -1;
       button.dataset.cell = `${i} ${j}`;
       button.setAttribute('aria-pressed', String(chosen));
-      button.setAttribute('aria-label', `query clip ${i + 1}, match clip ${j + 1}, similarity ${value.toFixed(2)}`);
+      button.setAttribute('aria-label', `query clip ${i + 1}, match clip ${j + 1}, similarity ${value.toFixed(exact)}`);
       Object.assign(button.style, shade(value, low, high));
       place.append(button);
       return place;

@@ -6,7 +6,6 @@ They are the "fully supervised" rows of the paper's tables. No weights are loade
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from torchvision.models import get_model, get_model_weights
 
 from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import UnknownBackbone
@@ -63,6 +62,8 @@ def create_torchvision_model(name: str) -> BackboneModel:
     Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
     """
     _check_name(name)
+    from torchvision.models import get_model  # takes seconds to import
+
     return BackboneModel(_NETWORKS[name](get_model(name, weights=None)))
 
 
@@ -72,6 +73,8 @@ def torchvision_weights(name: str) -> Any:
     Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
     """
     _check_name(name)
+    from torchvision.models import get_model_weights
+
     return get_model_weights(name).DEFAULT
 
 

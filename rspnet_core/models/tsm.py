@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 from torch.nn import functional as F
-from torchvision.models import resnet18
 
 from rspnet_core.models.backbone import Backbone
 
@@ -63,6 +62,8 @@ class TSM18(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import resnet18  # takes seconds to import, and no other backbone needs it
+
         net = resnet18(weights=None)
         self.conv1, self.bn1, self.maxpool = net.conv1, net.bn1, net.maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4

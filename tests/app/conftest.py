@@ -1,0 +1,165 @@
+"""A small library, the app served over it on a free port, and a browser that looks at it."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio")
+
+import uvicorn
+
+from app.server import Credentials, create_server
+from app.services import Services
+from indexer.build import build_library
+from rspnet_core.video.encode import write_video
+from rspnet_core.video.scenes import MOTIONS, Look, render
+from tests.indexer.conftest import sample_videos, small_weights
+
+__all__ = ["sample_videos", "small_weights"]  # fixtures of a sibling package
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MILLISECONDS = 60_000
+"""For what a page has to show: generous, because a busy machine is not a failed test."""
+
+
+@pytest.fixture(scope="session")
+def data(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 labelled videos with their lists and one file that is none, to be read only."""
+    folder = tmp_path_factory.mktemp("app") / "data"
+    shutil.copytree(sample_videos, folder)
+    (folder / "Bounce" / "broken <b>name.mp4").write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(200))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index(data: Path, small_weights: Path) -> Path:
+    """The library of ``data``; read only."""
+    report = build_library(data, weights=str(small_weights), device="cpu")
+    assert (report.indexed, len(report.failed)) == (32, 1)
+    return data / ".rspnet"
+
+
+@pytest.fixture(scope="session")
+def services(index: Path) -> Iterator[Services]:
+    """Over ``index``; read only."""
+    with Services(index, device="cpu") as services:
+        yield services
+
+
+@pytest.fixture(scope="session")
+def new_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that the library does not hold: SlideLeft in the look of no group."""
+    path = tmp_path_factory.mktemp("new") / "my slide.mp4"
+    frames = render("SlideLeft", Look.of_group(7, seed=3), playback_speed=1, phase=0.3, num_frames=75, fps=25)
+    assert "SlideLeft" in MOTIONS
+    write_video(path, frames, fps=25)
+    return path
+
+
+@dataclass(frozen=True)
+class Served:
+    """An app that listens."""
+
+    url: str
+    services: Services
+
+
+@contextmanager
+def serving(services: Services, credentials: Credentials | None = None) -> Iterator[str]:
+    """Serve on a free port; gives the address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(create_server(services, credentials=credentials), port=port, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="session")
+def served(services: Services) -> Iterator[Served]:
+    """The app over the library that is read only."""
+    with serving(services) as url:
+        yield Served(url, services)
+
+
+@pytest.fixture
+def own_library(sample_videos: Path, small_weights: Path, tmp_path: Path) -> Path:
+    """A data folder with a library of four videos in two classes, to do with as a test likes."""
+    folder = tmp_path / "own"
+    for video in sorted(sample_videos.rglob("*.mp4"))[::11][:4]:
+        (folder / video.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(video, folder / video.parent.name / video.name)
+    build_library(folder, weights=str(small_weights), device="cpu")
+    return folder
+
+
+@pytest.fixture
+def served_own(own_library: Path) -> Iterator[Served]:
+    """The app over ``own_library``."""
+    with Services(own_library, device="cpu") as services, serving(services) as url:
+        yield Served(url, services)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, without network but this machine's."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.is_file():
+        pytest.skip(f"no browser at {CHROMIUM}; install it with `apt-get install chromium`")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser) -> Iterator[Callable]:
+    """Open an address; the test fails on errors of the page's scripts and on requests to other machines."""
+    contexts, problems = [], []
+
+    def open_(url: str, **settings):
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
+        contexts.append(context)
+        context.set_default_timeout(WAIT_MILLISECONDS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+        page.on("request", lambda request: problems.append(request.url) if _is_foreign(request.url) else None)
+        page.goto(url)
+        page.get_by_role("tab", name="Search").wait_for()
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def _is_foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
