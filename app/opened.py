@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.catalogue import LabelledVideo, id_of_key
 from indexer.generations import CURRENT
-from indexer.library import Library
+from indexer.library import SHOWN_FOLD, Library
 from indexer.vector_index import VectorIndex
 from rspnet_core.errors import LibraryError
 
@@ -50,7 +50,7 @@ class OpenedLibrary:
     @cached_property
     def videos(self) -> list[LabelledVideo]:
         """Labels and paths of all indexed videos, in the order of the index's keys."""
-        return self.library.catalogue.labels_and_splits(1)
+        return self.library.catalogue.labels_and_splits(SHOWN_FOLD)
 
     @cached_property
     def videos_and_vectors(self) -> tuple[list[LabelledVideo], NDArray[np.float32]]:
@@ -68,8 +68,9 @@ class OpenedLibrary:
 
     @cached_property
     def splits(self) -> list[str]:
-        """Sides of the split that have videos."""
-        return [name for name in SPLITS if self.library.catalogue.select_keys(split=name).size]
+        """Sides of the official split that have videos."""
+        found = {video.split for video in self.videos}
+        return [name for name in SPLITS if name in found]
 
     @cached_property
     def folders(self) -> list[str]:
@@ -102,7 +103,10 @@ class OpenedLibrary:
         return None if filters == Filters() else self._allowed(filters)
 
     def _select(self, filters: Filters) -> NDArray[np.int64]:
-        return self.library.catalogue.select_keys(label=filters.label, split=filters.split, folder=filters.folder)
+        fold = None if filters.split is None else SHOWN_FOLD
+        return self.library.catalogue.select_keys(
+            label=filters.label, split=filters.split, fold=fold, folder=filters.folder
+        )
 
 
 def _parents(path: str) -> Iterator[str]:

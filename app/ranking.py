@@ -6,7 +6,7 @@ from math import ceil
 
 from app.opened import Filters, OpenedLibrary
 from indexer.catalogue import VideoRow, id_of_key
-from indexer.library import Query
+from indexer.library import SHOWN_FOLD, Query
 from indexer.search import Hit, PartWeights, best_moment, part_scores, weigh
 
 HITS_PER_PAGE = 12
@@ -81,7 +81,7 @@ def _hit(opened: OpenedLibrary, query: Query, video: VideoRow, score: float) -> 
         id=video.id,
         path=video.path,
         label=video.label,
-        split=video.splits.get(1) or next(iter(video.splits.values()), None),
+        split=video.splits.get(SHOWN_FOLD),
         score=score,
         scores=part_scores(query.vector, catalogue.video_vector(video.id), layout),
         start_seconds=float(start),

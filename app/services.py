@@ -30,13 +30,13 @@ from app.queries import (
 from app.ranking import HITS_PER_PAGE, RankedPage, rank
 from indexer.catalogue import LabelledVideo, VideoRow
 from indexer.encoder import HEADS
-
 from indexer.heatmap import PairExplanation
 from indexer.library import Library, Query
 from indexer.place import Place
 from indexer.pooling import PARTS, video_vector
 from indexer.scores import RetrievalScores
 from indexer.search import PartWeights
+from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, VideoError
 from rspnet_core.faithfulness import Faithfulness
 from rspnet_core.text import printable
@@ -265,9 +265,10 @@ class Services:
         return rank(self.opened, self.query(handle), weights, filters, page=page, per_page=per_page)
 
     def warm_up(self) -> None:
-        """Load the encoder and run it once, so that the first visitor does not wait for that."""
+        """Start a decoder, load the encoder and run it once, so that the first visitor does not wait for that."""
         if self._opened is None:
             return
+        next(self._decoding.map([DecodeRequest(self.place.folder, ClipGeometry())]))  # a folder: refused at once
         try:
             with self._encoding:
                 encoder = self._opened.library.encoder

@@ -1,6 +1,7 @@
-"""What all tests share: the place of the real videos, and random states that no test leaves changed."""
+"""What all tests share: sample videos, a small encoder and its library (the real code paths with little arithmetic)."""
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from indexer.build import build_library
+from rspnet_core.checkpoint import describe, save_checkpoint
+from rspnet_core.config import ClipGeometry
+from rspnet_core.models import create_model
+from rspnet_core.video.synthetic import write_sample_data
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+SMALL_CLIPS = ClipGeometry(num_clips=3, frames_per_clip=2, size=32)
 
 
 @pytest.fixture
@@ -28,3 +36,40 @@ def random_states_are_restored() -> Iterator[None]:
     random.setstate(python)
     np.random.set_state(numpy)
     torch.set_rng_state(pytorch)
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a TSM encoder that looks at three clips of two frames of 32 x 32 pixels."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    model = create_model("tsm18", seed=1).eval()
+    save_checkpoint(model, describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 labelled synthetic videos with UCF101's lists; read only."""
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample_data(folder, groups=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(sample_videos: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of the sample videos; read only."""
+    index = tmp_path_factory.mktemp("built") / "index"
+    report = build_library(sample_videos, index=index, weights=str(small_weights), device="cpu")
+    assert (report.indexed, report.failed) == (32, [])
+    return index
+
+
+@pytest.fixture
+def few_videos(sample_videos: Path, tmp_path: Path) -> Path:
+    """A folder of four videos in two classes, without lists, to do with as a test likes."""
+    data = tmp_path / "data"
+    chosen = sorted(sample_videos.rglob("*.mp4"))
+    for video in (chosen[0], chosen[1], chosen[-2], chosen[-1]):
+        (data / video.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(video, data / video.parent.name / video.name)
+    return data

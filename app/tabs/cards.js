@@ -7,7 +7,11 @@ element.addEventListener("click", (event) => {
   else if (action === "moment") {
     const screen = button.closest(".card").querySelector(".screen");
     play(screen.querySelector(".poster") || screen.querySelector("video"), Number(button.dataset.start));
-  } else trigger("select", { action: action, id: id });
+  } else {
+    trigger("select", { action: action, id: id });
+    const main = document.querySelector("#query");
+    if (action === "like" && matchMedia("(max-width: 640px)").matches) main.scrollIntoView({ behavior: "smooth" });
+  }
 });
 
 function play(target, seconds) {

@@ -12,6 +12,7 @@ from app.state import SharedState, TabHandles
 from app.tabs import cards
 from app.tabs.adding import adding_panel
 from indexer.catalogue import VideoRow
+from indexer.library import SHOWN_FOLD
 from rspnet_core.text import printable
 
 ROWS_PER_PAGE = 25
@@ -108,7 +109,7 @@ def _table(rows: list[VideoRow]) -> str:
     body = "".join(
         f'<tr><th scope="row"><a href="?video={row.id}" title="Search for videos like this one">'
         f"{escape(printable(row.path))}</a></th><td>{escape(printable(row.label or ''))}</td>"
-        f'<td>{_splits(row)}</td><td class="number">{_duration(row)}</td></tr>'
+        f'<td>{_split(row)}</td><td class="number">{_duration(row)}</td></tr>'
         for row in rows
     )
     return (
@@ -118,11 +119,8 @@ def _table(rows: list[VideoRow]) -> str:
     )
 
 
-def _splits(row: VideoRow) -> str:
-    """``test`` of one list, ``1 test, 2 train`` of several."""
-    if len(row.splits) == 1:
-        return escape(next(iter(row.splits.values())))
-    return escape(", ".join(f"{fold} {split}" for fold, split in row.splits.items()))
+def _split(row: VideoRow) -> str:
+    return escape(row.splits.get(SHOWN_FOLD, ""))
 
 
 def _duration(row: VideoRow) -> str:

@@ -89,11 +89,12 @@ def _axes(projection: Projection) -> str:
 def _card(video: VideoRow) -> str:
     """The player of a video with what is known of it."""
     name, label = escape(printable(video.path)), escape(printable(video.label or "no label"))
-    seconds = f"{video.duration_seconds:.1f} s" if video.duration_seconds is not None else "unknown"
-    size = f"{video.width} x {video.height}" if video.width and video.height else "unknown"
+    seconds = f"{video.duration_seconds:.1f} s" if video.duration_seconds is not None else "length unknown"
+    size = f"{video.width} x {video.height} pixels" if video.width and video.height else "size unknown"
     return (
-        f'<section class="card" aria-label="Opened video"><video controls muted loop playsinline preload="metadata" '
-        f'poster="media/poster/{video.id}.jpg" src="media/video/{video.id}.mp4" aria-label="{name}"></video>'
-        f"<h3>{label}</h3><p class='path'>{name}</p><p>{seconds}, {size} pixels</p>"
-        f'<p><a href="?video={video.id}">Search with this video</a></p></section>'
+        f'<section class="card" aria-label="Opened video"><div class="screen">'
+        f'<video controls muted loop playsinline preload="metadata" aria-label="{name}" '
+        f'poster="media/poster/{video.id}.jpg" src="media/video/{video.id}.mp4"></video></div>'
+        f'<div class="facts"><h3>{label}</h3><p>{name}</p><p class="muted">{seconds}, {size}</p>'
+        f'<p><a href="?video={video.id}">Search with this video</a></p></div></section>'
     )

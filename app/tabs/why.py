@@ -149,7 +149,10 @@ def faithfulness_table(found: dict[str, Faithfulness]) -> str:
     names = ("Map", "Similarity", "Falls by, marked area hidden", "Falls by, random areas hidden", "Verdict")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = "".join(_row(title, score) for title, score in found.items())
-    return f'<table class="faithfulness"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return (
+        f'<div class="table-scroll" tabindex="0" role="region" aria-label="Test of the maps">'
+        f'<table class="videos"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _row(title: str, score: Faithfulness) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from app import permalink
-from app.builds import Builder
 from app.opened import Filters
 from app.queries import QueryHandle
 from app.services import Services
@@ -199,10 +198,6 @@ def test_videos_are_found_by_parts_of_their_names(services: Services) -> None:
     assert [video.id for video in services.videos(offset=2, limit=2)] == [v.id for v in services.videos(limit=4)][2:]
 
 
-def builder_of(services: Services) -> Builder:
-    return services.builder
-
-
 def test_uploads_are_kept_under_harmless_names_and_indexed(own_library: Path, new_video: Path, tmp_path: Path) -> None:
     upload = tmp_path / "..évil; <b>$(x).MP4"
     shutil.copy(new_video, upload)
@@ -224,7 +219,7 @@ def test_uploads_are_kept_under_harmless_names_and_indexed(own_library: Path, ne
         (".hidden", "hidden.video"),
         ("...", "video.video"),
         ("no suffix", "no_suffix.video"),
-        ("x.mp4\n; rm", "x_mp4_rm.video"),
+        ("x.mp4\n; rm", "x.video"),
         ("a" * 300 + ".mp4", "a" * 80 + ".mp4"),
     ],
 )
@@ -273,7 +268,9 @@ def test_a_build_can_be_stopped_and_goes_on_later(own_library: Path, sample_vide
         assert len(services.opened.index) == len(list(own_library.rglob("*.mp4")))
 
 
-def test_a_build_that_would_forget_the_splits_is_refused(sample_videos: Path, small_weights: Path, tmp_path: Path) -> None:
+def test_a_build_that_would_forget_the_splits_is_refused(
+    sample_videos: Path, small_weights: Path, tmp_path: Path
+) -> None:
     shutil.copytree(sample_videos / "Spin", tmp_path / "data" / "Spin")
     lists = sample_videos / "ucfTrainTestlist"
     build_library(tmp_path / "data", weights=str(small_weights), split_lists=lists, device="cpu")

@@ -155,7 +155,7 @@ def test_a_library_without_heads_refuses_motion(few_videos: Path, tmp_path: Path
     from indexer.build import build_library
     from rspnet_core.checkpoint import describe, save_checkpoint
     from rspnet_core.models import create_torchvision_model
-    from tests.indexer.conftest import SMALL_CLIPS
+    from tests.conftest import SMALL_CLIPS
 
     weights = tmp_path / "headless.safetensors"
     model = create_torchvision_model("r3d_18").eval()

@@ -9,7 +9,7 @@ from indexer.library import Library
 from indexer.maintenance import verify_library
 
 
-@pytest.mark.parametrize(("folder", "readable"), [("originals", 31), ("hostile", 20)])
+@pytest.mark.parametrize(("folder", "readable"), [("originals", 36), ("hostile", 20)])
 def test_every_file_is_indexed_or_failed_with_a_reason(
     folder: str, readable: int, real_videos: Path, small_weights: Path, tmp_path: Path
 ) -> None:
