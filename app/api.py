@@ -31,17 +31,17 @@ def add_endpoints(services: Services) -> None:
 def _add_search(services: Services) -> None:
     @telling
     def search(
-        file: str | None,
-        video_id: str,
-        motion: float,
-        appearance: float,
-        backbone: float,
-        top: float,
-        start_seconds: float | None,
-        end_seconds: float | None,
-        label: str,
-        split: str,
-        folder: str,
+        file: str | None = None,
+        video_id: str = "",
+        motion: float = 0,
+        appearance: float = 0,
+        backbone: float = 1,
+        top: float = HITS_PER_PAGE,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        label: str = "",
+        split: str = "",
+        folder: str = "",
     ) -> dict[str, Any]:
         if not 1 <= top <= MOST_HITS:
             raise InvalidSetting(f"top: got {top:g}, allowed is 1 to {MOST_HITS}")
@@ -56,7 +56,8 @@ def _add_search(services: Services) -> None:
         filters = Filters(label or None, split or None, folder or None)
         found = services.rank(handle, weights, filters, per_page=int(top))
         query = services.query(handle).source | {"weights": found.shares}
-        return SearchResult(query=query, encoder=services.encoder, hits=found.hits).to_json()
+        document = SearchResult(query=query, encoder=services.encoder, hits=found.hits).to_json()
+        return document | {"query": _named(document["query"]), "hits": [_named(hit) for hit in document["hits"]]}
 
     gr.Button().click(
         search,
@@ -73,12 +74,17 @@ def _add_search(services: Services) -> None:
             gr.Textbox("", label="split: only train, test or val"),
             gr.Textbox("", label="folder: only below this folder"),
         ],
-        gr.JSON(label="the document of rspnet-index search --json; paths are relative to the data folder"),
+        gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="search",
         api_description="Find the videos most like a file or an indexed video.",
         concurrency_id=ENCODER,
         concurrency_limit=1,
     )
+
+
+def _named(described: dict[str, Any]) -> dict[str, Any]:
+    """``file``, relative to the data folder, in place of ``path``: gradio_client downloads whatever has a path."""
+    return {"file" if name == "path" else name: value for name, value in described.items()}
 
 
 def _add_report(services: Services) -> None:
@@ -117,14 +123,14 @@ def _add_library(services: Services) -> None:
             "videos_shown": [
                 {
                     "id": video.id,
-                    "path": printable(video.path),
+                    "file": printable(video.path),
                     "label": video.label,
                     "splits": {str(fold): split for fold, split in video.splits.items()},
                     "duration_seconds": video.duration_seconds,
                 }
                 for video in shown
             ],
-            "failed": [{"path": printable(video.path), "reason": video.reason} for video in failed],
+            "failed": [{"file": printable(video.path), "reason": video.reason} for video in failed],
         }
 
     gr.Button().click(

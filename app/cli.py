@@ -48,9 +48,12 @@ def serve(
     Examples: [bold]rspnet-app serve --index demo[/bold]
     [bold]rspnet-app serve --index /fast/ucf101 --host 0.0.0.0 --auth-file users[/bold]
     """
+    from indexer.place import Place
+
+    Place.find(index)  # a wrong path is told before seconds of loading
     import uvicorn
 
-    from app.server import create_server, read_credentials
+    from app.server import configure, create_server, read_credentials
     from app.services import Services
 
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
@@ -64,7 +67,7 @@ def serve(
         print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        uvicorn.run(server, host=host, port=port, log_level="warning")
+        uvicorn.Server(configure(server, host=host, port=port)).run()
 
 
 def main() -> None:

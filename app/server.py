@@ -1,11 +1,14 @@
 """The page and its media behind one address: Gradio, with the posters and players beside it."""
 
 import hmac
+import logging
 import os
+from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
+import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse
 from gradio.routes import App
@@ -46,6 +49,18 @@ def read_credentials(path: Path) -> Credentials:
     if not credentials:
         raise InvalidSetting(f"{path} names no user; write lines of user:password into it")
     return credentials
+
+
+def configure(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How it is served: an open page, which listens for ever, does not keep the server from ending."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+    return uvicorn.Config(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """False for what is logged of pages that were open at the end."""
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], CancelledError)
+    return not cancelled and "timeout graceful shutdown" not in record.getMessage()
 
 
 def create_server(services: Services, *, credentials: Credentials | None = None) -> FastAPI:

@@ -19,27 +19,19 @@ from app.explaining import Explainer
 from app.media import Media, Source
 from app.opened import Filters, OpenedLibrary
 from app.projection import Method, Projection, project
-from app.queries import (
-    QueryCache,
-    QueryHandle,
-    check_segment,
-    hash_of_name,
-    hash_upload,
-    name_of_upload,
-)
+from app.queries import QueryCache, QueryHandle, check_segment, hash_of_name, hash_upload, name_of_upload
 from app.ranking import HITS_PER_PAGE, RankedPage, rank
-from indexer.catalogue import LabelledVideo, VideoRow
-from indexer.encoder import HEADS
+from app.shelf import Shelf
+from indexer.catalogue import LabelledVideo
 from indexer.heatmap import PairExplanation
-from indexer.library import Library, Query
+from indexer.library import Query
 from indexer.place import Place
-from indexer.pooling import PARTS, video_vector
+from indexer.pooling import video_vector
 from indexer.scores import RetrievalScores
 from indexer.search import PartWeights
 from rspnet_core.config import ClipGeometry
-from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, VideoError
+from rspnet_core.errors import InvalidSetting, LibraryError, VideoError
 from rspnet_core.faithfulness import Faithfulness
-from rspnet_core.text import printable
 from rspnet_core.video.sandbox import DecodePool, DecodeRequest
 
 log = logging.getLogger("rspnet.app")
@@ -48,7 +40,7 @@ Progress = Callable[[float, str], None]
 """Share of the work that is done, 0 to 1, and what is being done."""
 
 
-class Services:
+class Services(Shelf):
     """Use it as a context manager, or close it."""
 
     def __init__(
@@ -71,11 +63,8 @@ class Services:
             LibraryNotFound: no library there.
             LibraryDamaged: it cannot be used as it is.
         """
-        self.place = Place.find(index)
-        self._device = device
-        self._swapping = threading.Lock()
+        super().__init__(index, device)
         self._encoding = threading.Lock()
-        self._opened = self._open()
         self._queries = QueryCache()
         self._decoding = DecodePool(1)
         self.media = Media(_media_folder(self.place), self._find_video)
@@ -97,109 +86,6 @@ class Services:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # The library
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to search."""
-        return self._opened is None or len(self._opened.index) == 0
-
-    @property
-    def opened(self) -> OpenedLibrary:
-        """The library with its index; LibraryNotFound when nothing is published yet."""
-        if self._opened is None:
-            raise LibraryNotFound("the library is empty; add videos in the Library tab")
-        return self._opened
-
-    @property
-    def library(self) -> Library:
-        """The open library; LibraryNotFound when nothing is published yet."""
-        return self.opened.library
-
-    def reload(self) -> bool:
-        """Open the newest generation if it is not this one; says whether it did. Damage leaves what is open."""
-        with self._swapping:
-            if self._opened is not None and not self._opened.is_outdated:
-                return False
-            try:
-                newer = self._open()
-            except LibraryError as error:
-                log.warning("the newest generation cannot be opened: %s", error)
-                return False
-            if newer is None:
-                return False
-            self._opened = newer
-            return True
-
-    def _open(self) -> OpenedLibrary | None:
-        try:
-            return OpenedLibrary(self.place.folder, self._device)
-        except LibraryNotFound:
-            return None
-
-    @property
-    def encoder(self) -> dict[str, Any]:
-        """Fingerprint, backbone, weights, trained, pooling and geometry; empty for an empty library."""
-        return {} if self._opened is None else dict(self._opened.library.record.description)
-
-    @property
-    def is_untrained(self) -> bool:
-        """Whether results mean little."""
-        return self.encoder.get("trained") is False
-
-    @property
-    def parts(self) -> list[str]:
-        """The parts that can be weighted: backbone, and motion and appearance where the encoder has heads."""
-        return list(PARTS) if self._opened is None else list(self._opened.library.layout.dims)
-
-    @property
-    def has_heads(self) -> bool:
-        """Whether there is a motion and an appearance head."""
-        return set(HEADS) <= set(self.parts)
-
-    def roots(self) -> list[Path]:
-        """The library's data folders."""
-        if self._opened is None:
-            return [self.place.folder.parent] if self.place.folder.name.startswith(".") else []
-        return [Path(root) for root in self.info()["data"]]
-
-    def info(self) -> dict[str, Any]:
-        """The document of ``rspnet-index info --json``."""
-        return self.library.info()
-
-    def video(self, video_id: str) -> VideoRow:
-        """An indexed video by its id. Raises QueryNotFound."""
-        found = list(self.library.catalogue.videos(ids=[video_id], status="indexed"))
-        if not found:
-            raise QueryNotFound(f"no indexed video has the id {printable(video_id)[:40]!r}")
-        return found[0]
-
-    def videos(self, *, offset: int = 0, limit: int = 50, text: str = "") -> list[VideoRow]:
-        """Some of the indexed videos in order of their paths, of those whose path or label holds ``text``."""
-        found = self.opened.ids_with(text)
-        return list(self.library.catalogue.videos(ids=found[offset : offset + limit], status="indexed"))
-
-    def _find_video(self, video_id: str) -> Source:
-        video = self.video(video_id)
-        return Source(self.library.path_of(video), video.content_hash or hash_of_name(f"{video.id} {video.size_bytes}"))
-
-    # Searching
-
-    def stored(
-        self, video_id: str, start_seconds: float | None = None, end_seconds: float | None = None
-    ) -> QueryHandle:
-        """A video of the library as a query; a segment of it is embedded when it is first ranked."""
-        start, end = check_segment(start_seconds, end_seconds)
-        video = self.video(video_id)
-        return QueryHandle(
-            name=printable(Path(video.path).name),
-            media_id=video.id,
-            path=str(self.library.path_of(video)),
-            video_id=video.id,
-            start_seconds=start,
-            end_seconds=end,
-        )
 
     def embed(
         self,
@@ -252,6 +138,10 @@ class Services:
             vectors = encoder.encode([decoded.clips.frames])[0]
         return Query(source, video_vector(vectors, opened.library.layout), vectors)
 
+    def _find_video(self, video_id: str) -> Source:
+        video = self.video(video_id)
+        return Source(self.library.path_of(video), video.content_hash or hash_of_name(f"{video.id} {video.size_bytes}"))
+
     def rank(
         self,
         handle: QueryHandle,
@@ -277,8 +167,6 @@ class Services:
                 encoder.encode([frames])
         except LibraryError as error:
             log.warning("uploads cannot be embedded: %s", error)
-
-    # Explaining and scoring
 
     def explain(self, handle: QueryHandle, match_id: str, positions: tuple[int, int] | None = None) -> PairExplanation:
         """Heat maps of both heads for a query and a video of the library.

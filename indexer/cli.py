@@ -210,7 +210,6 @@ def benchmark(
         if report is not None:
             page = write_report(library, document, scores, report)
             say(f"report: {page}")
-        warn_untrained(library.record.description)
     if as_json:
         print_json(document)
     else:

@@ -18,7 +18,7 @@ from rspnet_core.text import printable
 from rspnet_core.video.datasets import Dataset
 
 UNTRAINED = (
-    "the encoder is untrained (random weights of a fixed seed): its answers show textures at best; "
+    "the encoder is untrained (random weights of a fixed seed): take its answers as a baseline; "
     "give --weights official:resnet18, or a file of your own"
 )
 FAILURES_SHOWN = 20
@@ -122,11 +122,10 @@ def hits_table(result: SearchResult) -> Table:
 def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
     """What ``info`` shows: a line a fact, then the failed files with their reasons."""
     encoder = document["encoder"]
-    trained = "" if encoder["trained"] else " (untrained)"
     facts = {
         "videos": "{indexed} indexed, {failed} failed".format(**document["videos"]),
         "clips": document["clips"],
-        "encoder": f"{encoder['backbone']}, {encoder['weights']}{trained}, pooling {encoder['pooling']}",
+        "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}",
         "fingerprint": encoder["fingerprint"],
         "index": f"{document['index_type']}, generation {document['generation']}"
         + ("" if document["up_to_date"] else ", older than the catalogue: run the build again"),

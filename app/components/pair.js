@@ -1,4 +1,4 @@
-// Two players and the similarity of all their clips; a cell goes to both clips. `trigger('pick', {query, match})`.
+// Two players and the similarity of all their clips; a cell goes to both clips. `trigger('pick', {query, match})`. `trigger('seen')`: its tab was opened.
 // value: {query, match: {name, detail, media, spans: [[start, end]] or null}, heads: [{head, title, values}], cell: [i, j]}
 const find = (selector) => element.querySelector(selector);
 const root = find('.pair'), table = find('table'), both = find('.both');
@@ -140,4 +140,6 @@ function show() {
   seek();
 }
 watch('value', show);
+new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) trigger('seen'); },
+  {rootMargin: '99999px'}).observe(element); // anywhere on the page, but not in a hidden tab
 show();

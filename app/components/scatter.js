@@ -1,4 +1,4 @@
-// A map of videos: points on a canvas, picked by pointer, keyboard or list. `trigger('pick', {id})` opens a video.
+// A map of videos: points on a canvas, picked by pointer, keyboard or list. `trigger('pick', {id})` opens a video. `trigger('seen')`: its tab was opened.
 // value: {x: [], y: [] (-1 to 1), ids: [], names: [], classes: [label], of: [index into classes, -1 for none], axes}
 const LISTED = 120, REACH = 24; // videos in the list at once; pixels from which a point is picked
 const find = (selector) => element.querySelector(selector);
@@ -216,4 +216,6 @@ function show() {
   choose();
 }
 watch('value', show);
+new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) trigger('seen'); },
+  {rootMargin: '99999px'}).observe(element); // anywhere on the page, but not in a hidden tab
 show();

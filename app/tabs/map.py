@@ -18,6 +18,7 @@ from rspnet_core.text import printable
 _PROGRESS = gr.Progress()
 _SPACES = {"backbone": "Everything (backbone)", "motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
 _METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute for 10,000 videos": "umap"}
+_SHOW_VIDEO = "() => document.querySelector('#map-video').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 _NOTHING_OPEN = (
     '<div class="empty"><strong>No video open</strong><p>Press a point of the map to see its video.</p></div>'
 )
@@ -35,6 +36,7 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
         with gr.Column(scale=3, min_width=320):
             scatter = component("scatter", elem_id="map")
         with gr.Column(scale=1, min_width=280):
+            drawn = gr.State(0)
             opened_video = gr.HTML(_NOTHING_OPEN, elem_id="map-video")
 
     def picture(space: str, method: Method, progress: gr.Progress = _PROGRESS) -> str | None:
@@ -46,16 +48,22 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
             known[space, method] = _scatter(*services.projection(space, method))
         return known[space, method]
 
+    def arrive(space: str, method: Method, drawn: int) -> tuple[Any, int]:
+        """Send what is not on the page already: the points of a large library are a megabyte."""
+        services.reload()
+        points = picture(space, method)
+        return (gr.skip(), drawn) if hash(points) == drawn else (points, hash(points))
+
     def opened(event: gr.EventData) -> str:
         return _card(services.video(str(event.id)))
 
-    def refresh() -> tuple[Any, ...]:
-        return gr.Radio(choices=_spaces(services)), None if services.is_empty else picture("backbone", "pca")
-
+    scatter.seen(telling(arrive), [space, method, drawn], [scatter, drawn], api_visibility="private")
     for control in (space, method):
         control.input(telling(picture), [space, method], scatter, api_visibility="private")
-    scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private")
-    return TabHandles(refresh, [space, scatter])
+    scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private").success(
+        None, js=_SHOW_VIDEO, api_visibility="private"
+    )
+    return TabHandles(lambda: gr.Radio(choices=_spaces(services)), [space])
 
 
 def _spaces(services: Services) -> list[tuple[str, str]]:

@@ -1,12 +1,9 @@
 """Search: give a video, see what is like it, weigh motion against appearance."""
 
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app import permalink
 from app.messages import message_of, notice, telling
@@ -16,59 +13,18 @@ from app.ranking import RankedPage
 from app.services import Services
 from app.state import SharedState, TabHandles
 from app.tabs import cards
+from app.tabs.search_layout import ALL, SearchParts, example_cards, filter_choices, lay_out, welcome
 from indexer.pooling import PARTS
 from indexer.search import PartWeights
 from rspnet_core.errors import RspnetError
 
 ENCODER = "encoder"
 """The queue of all events that embed, of the page and of the API: one at a time."""
-ALL = "All"
-_EXAMPLES = 6
-_CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
-_HINTS = {
-    "backbone": "everything the network sees",
-    "motion": "how things move (RSP head)",
-    "appearance": "what things look like (A-VID head)",
-}
-_PLAYER_TIME = (
-    "() => { const player = document.querySelector('#query-video video, #query video');"
-    " return Math.round((player?.currentTime ?? 0) * 100) / 100; }"
-)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """The tab's components, by what they are for."""
-
-    video: gr.Video
-    start: gr.Number
-    end: gr.Number
-    search: gr.Button
-    examples: gr.HTML
-    query: gr.HTML
-    sliders: dict[str, gr.Slider]
-    filters: dict[str, gr.Dropdown]
-    summary: gr.HTML
-    results: gr.HTML
-    previous: gr.Button
-    position: gr.HTML
-    following: gr.Button
-    page: gr.State
-
-    @property
-    def weighing(self) -> list[Component]:
-        """Inputs that decide the ranking of a query."""
-        return [*(self.sliders[part] for part in PARTS), *self.filters.values()]
-
-    @property
-    def ranked(self) -> list[Component]:
-        """Outputs of a ranking."""
-        return [self.results, self.summary, self.position, self.previous, self.following, self.page]
 
 
 def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
     """Lay the tab out and connect it."""
-    parts = _lay_out(services)
+    parts = lay_out(services)
     _connect_queries(services, parts, state)
     _connect_ranking(services, parts, state)
     _connect_cards(services, parts, state)
@@ -76,111 +32,10 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
 
     def refresh() -> list[Any]:
         services.reload()
-        choices = _choices(services)
-        return [_examples(services), *(gr.Dropdown(choices=choices[name]) for name in parts.filters)]
+        choices = filter_choices(services)
+        return [example_cards(services), *(gr.Dropdown(choices=choices[name]) for name in parts.filters)]
 
     return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
-
-
-def _lay_out(services: Services) -> _Parts:
-    with gr.Row(elem_classes="search-page"):
-        with gr.Column(scale=2, min_width=300, elem_classes="search-side"):
-            video = gr.Video(
-                label="Find videos like this one",
-                sources=["upload", "webcam"],
-                include_audio=True,  # without it the server would run FFmpeg on what was uploaded
-                webcam_options=gr.WebcamOptions(mirror=False),
-                elem_id="query-video",
-                buttons=[],
-            )
-            start, end, search = _segment()
-            examples = gr.HTML(_examples(services), js_on_load=_CARDS_JS, elem_id="examples")
-            sliders = _sliders(services)
-            with gr.Accordion("Filters", open=False):
-                filters = _filters(services)
-        with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
-            query = gr.HTML(_welcome(services), js_on_load=_CARDS_JS, elem_id="query")
-            summary = gr.HTML(elem_id="summary")
-            results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
-            with gr.Row(elem_classes="pager"):
-                previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
-                position = gr.HTML(elem_id="page-position")
-                following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
-    return _Parts(
-        video, start, end, search, examples, query, sliders, filters, summary, results, previous, position, following,
-        gr.State(1),
-    )  # fmt: skip
-
-
-def _segment() -> tuple[gr.Number, gr.Number, gr.Button]:
-    """A part of the query: typed, or taken from where the player stands."""
-    with gr.Accordion("Search with a part of it", open=False, elem_id="segment"):
-        with gr.Row():
-            start = gr.Number(None, label="From (seconds)", minimum=0, step=0.1, elem_id="segment-start", min_width=100)
-            end = gr.Number(None, label="To (seconds)", minimum=0, step=0.1, elem_id="segment-end", min_width=100)
-        with gr.Row():
-            for name, number in (("Start here", start), ("End here", end)):
-                button = gr.Button(name, size="sm", min_width=100)
-                button.click(None, outputs=number, js=_PLAYER_TIME, api_visibility="private")
-        search = gr.Button("Search", variant="primary", size="sm", elem_id="search-segment")
-    return start, end, search
-
-
-def _sliders(services: Services) -> dict[str, gr.Slider]:
-    sliders = {}
-    with gr.Group(elem_id="weights"):
-        for part in ("motion", "appearance", "backbone"):
-            there = part in services.parts
-            hint = _HINTS[part] if there else f"this library's encoder has no {part} head"
-            sliders[part] = gr.Slider(
-                0,
-                1,
-                getattr(permalink.DEFAULT_WEIGHTS, part),
-                step=0.05,
-                label=part.capitalize(),
-                info=hint,
-                interactive=there,
-                elem_id=f"weight-{part}",
-                buttons=[],
-            )
-    return sliders
-
-
-def _filters(services: Services) -> dict[str, gr.Dropdown]:
-    labels = {"label": "Class", "split": "Split", "folder": "Folder"}
-    choices = _choices(services)
-    return {
-        name: gr.Dropdown(choices[name], value=ALL, label=label, elem_id=f"filter-{name}", interactive=True)
-        for name, label in labels.items()
-    }
-
-
-def _choices(services: Services) -> dict[str, list[str]]:
-    if services.is_empty:
-        return {name: [ALL] for name in ("label", "split", "folder")}
-    opened = services.opened
-    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
-    return {name: [ALL, *values] for name, values in found.items()}
-
-
-def _examples(services: Services) -> str:
-    """One video of each of some classes, spread evenly."""
-    if services.is_empty:
-        return ""
-    videos = services.opened.examples(_EXAMPLES)
-    return '<p class="examples-title">Or try one of these</p>' + cards.examples(
-        (id_, path, label) for id_, path, label in videos
-    )
-
-
-def _welcome(services: Services) -> str:
-    if services.is_empty:
-        return cards.empty("There are no videos here yet.", "Add some in the Library tab, then search them here.")
-    count = len(services.opened.index)
-    return cards.empty(
-        f"{count:,} videos are ready to be searched.",
-        "Upload a video, record a clip, or press an example: the most similar videos appear here.",
-    )
 
 
 def _query_panel(handle: QueryHandle) -> str:
@@ -197,7 +52,7 @@ def _query_panel(handle: QueryHandle) -> str:
     )
 
 
-def _connect_queries(services: Services, parts: _Parts, state: SharedState) -> None:
+def _connect_queries(services: Services, parts: SearchParts, state: SharedState) -> None:
     """Upload, recording and button embed, then rank."""
 
     def embed(
@@ -208,7 +63,7 @@ def _connect_queries(services: Services, parts: _Parts, state: SharedState) -> N
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[QueryHandle | None, str]:
         if services.is_empty:
-            return None, _welcome(services)
+            return None, welcome(services)
         try:
             services.reload()
             if path is not None:
@@ -296,7 +151,7 @@ def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found:
     return f'<div class="summary"><span role="status">{text}</span><span class="share">{share}</span></div>'
 
 
-def _connect_ranking(services: Services, parts: _Parts, state: SharedState) -> None:
+def _connect_ranking(services: Services, parts: SearchParts, state: SharedState) -> None:
     """Sliders and filters rank again from the first page; the pager turns pages."""
     inputs = [state.query, parts.page, *parts.weighing]
     moved = [parts.sliders[part].input for part in services.parts]
@@ -316,7 +171,7 @@ def _connect_ranking(services: Services, parts: _Parts, state: SharedState) -> N
         )
 
 
-def _connect_cards(services: Services, parts: _Parts, state: SharedState) -> None:
+def _connect_cards(services: Services, parts: SearchParts, state: SharedState) -> None:
     """Connect the cards' buttons: "Why?" goes to its tab, "More like this" and examples search by a stored video."""
 
     @telling
@@ -344,7 +199,7 @@ def _connect_cards(services: Services, parts: _Parts, state: SharedState) -> Non
         )
 
 
-def _connect_address(services: Services, app: gr.Blocks, parts: _Parts, state: SharedState) -> None:
+def _connect_address(services: Services, app: gr.Blocks, parts: SearchParts, state: SharedState) -> None:
     """A page that is opened by a link restores its search."""
     outputs = [state.query, parts.query, parts.page, *parts.weighing]
 

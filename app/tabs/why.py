@@ -121,11 +121,11 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     add_heatmap_endpoint(services)
 
     outputs = [message, players, query_id, match_id, shown]
-    gr.on(
-        [state.hit_id.change, state.tabs.select],
-        telling(why.arrive), [state.query, state.hit_id, shown], outputs,
-        concurrency_id=ENCODER, api_visibility="private", show_progress_on=players,
-    )  # fmt: skip
+    for arrives in (state.hit_id.change, players.seen):
+        arrives(
+            telling(why.arrive), [state.query, state.hit_id, shown], outputs,
+            concurrency_id=ENCODER, api_visibility="private", show_progress_on=players,
+        )  # fmt: skip
     gr.on(
         [compare.click, query_id.submit, match_id.submit],
         telling(why.compare), [query_id, match_id, shown], outputs,

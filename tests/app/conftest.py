@@ -15,7 +15,7 @@ pytest.importorskip("gradio")
 
 import uvicorn
 
-from app.server import Credentials, create_server
+from app.server import Credentials, configure, create_server
 from app.services import Services
 from indexer.build import build_library
 from rspnet_core.video.encode import write_video
@@ -84,8 +84,8 @@ def serving(services: Services, credentials: Credentials | None = None) -> Itera
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(create_server(services, credentials=credentials), port=port, log_level="warning")
-    server = uvicorn.Server(config)
+    app = create_server(services, credentials=credentials)
+    server = uvicorn.Server(configure(app, host="127.0.0.1", port=port))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60

@@ -1,0 +1,167 @@
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from app.server import read_credentials
+from app.services import Services
+from indexer.search import PartWeights
+from rspnet_core.errors import InvalidSetting
+from tests.app.conftest import Served, serving
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Client:
+    return Client(served.url, verbose=False)
+
+
+def test_search_by_a_file_answers_the_documented_document(client: Client, services: Services, new_video: Path) -> None:
+    found = client.predict(file=handle_file(str(new_video)), motion=0.7, backbone=0, top=3, api_name="/search")
+    expected = services.library.search(new_video, top=3, weights=PartWeights(motion=0.7, backbone=0), moments=True)
+    assert found["encoder"] == json.loads(json.dumps(expected.encoder))
+    assert [hit["id"] for hit in found["hits"]] == [hit.id for hit in expected]
+    assert set(found["hits"][0]) == set(expected.to_json()["hits"][0]) - {"path"} | {"file"}
+    assert expected[0].path.endswith(f"/{found['hits'][0]['file']}")
+    assert found["query"]["weights"] == {"backbone": 0, "motion": 1, "appearance": 0}
+
+
+def test_search_by_an_id_with_filters(client: Client, services: Services) -> None:
+    video = services.videos(text="Spin", limit=1)[0]
+    found = client.predict(video_id=video.id, label="Spin", top=50, api_name="/search")
+    assert (found["hits"][0]["id"], found["hits"][0]["score"]) == (video.id, pytest.approx(1, abs=1e-3))
+    assert {hit["label"] for hit in found["hits"]} == {"Spin"}
+    part = client.predict(video_id=video.id, start_seconds=1, end_seconds=2, top=1, api_name="/search")
+    assert part["query"]["start_seconds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "give a file or the id"),
+        ({"video_id": "../../etc/passwd"}, "is not the id of a video"),
+        ({"video_id": "0" * 16}, "no indexed video"),
+        ({"video_id": "0" * 16, "top": 0}, "allowed is 1 to 1000"),
+        ({"video_id": "0" * 16, "motion": -1}, "no indexed video"),
+    ],
+)
+def test_mistakes_are_answered_in_words(client: Client, arguments: dict, says: str) -> None:
+    with pytest.raises(AppError, match=says):
+        client.predict(**arguments, api_name="/search")
+
+
+def test_what_is_no_video_is_answered_in_words(client: Client, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    with pytest.raises(AppError, match=r"text\.mp4: not a video file"):
+        client.predict(file=handle_file(str(text)), api_name="/search")
+
+
+def test_report_and_library(client: Client, services: Services) -> None:
+    assert client.predict(motion=1, api_name="/report")["weights"] == {
+        "backbone": 0.5,
+        "motion": 0.5,
+        "appearance": 0.0,
+    }
+    library = client.predict(offset=1, limit=2, api_name="/library")
+    assert (library["videos"], len(library["videos_shown"])) == ({"indexed": 32, "failed": 1, "total": 33}, 2)
+    assert library["encoder"]["fingerprint"] == services.encoder["fingerprint"]
+    assert library["failed"][0]["file"] == "Bounce/broken <b>name.mp4"
+    assert library["failed"][0]["reason"]
+
+
+def test_endpoints_work_without_a_client_library(served: Served, services: Services) -> None:
+    """As the README does with curl: one request for an event, one that waits for it."""
+    video_id = services.videos(limit=1)[0].id
+    call = f"{served.url}gradio_api/call/search"
+    body = {"data": [None, video_id, 0, 0, 1, 2, None, None, "", "", ""]}
+    event = httpx.post(call, json=body).json()["event_id"]
+    answer = httpx.get(f"{call}/{event}", timeout=60).text
+    assert "event: complete" in answer
+    document = json.loads(answer.split("data: ")[1])[0]
+    assert document["hits"][0]["id"] == video_id
+
+
+def test_only_stable_names_are_offered(served: Served) -> None:
+    offered = httpx.get(f"{served.url}gradio_api/info").json()
+    assert {"/search", "/report", "/library", "/heatmap"} == set(offered["named_endpoints"])
+
+
+def test_files_of_the_server_cannot_be_named(served: Served, data: Path) -> None:
+    for path in (data / "Spin" / "v_Spin_g01_c01.mp4", Path("/etc/passwd"), data / ".rspnet" / "catalogue.sqlite"):
+        assert httpx.get(f"{served.url}gradio_api/file={path}").status_code in {403, 404}
+        body = {"data": [{"path": str(path), "meta": {"_type": "gradio.FileData"}}]}
+        event = httpx.post(f"{served.url}gradio_api/call/search", json=body).json().get("event_id")
+        if event is not None:
+            answer = httpx.get(f"{served.url}gradio_api/call/search/{event}", timeout=60).text
+            assert "event: error" in answer
+            assert "hits" not in answer
+
+
+def test_media_come_by_id_in_ranges(served: Served, services: Services) -> None:
+    video_id = services.videos(limit=1)[0].id
+    poster = httpx.get(f"{served.url}media/poster/{video_id}.jpg", timeout=60)
+    assert (poster.status_code, poster.headers["content-type"]) == (200, "image/jpeg")
+    part = httpx.get(f"{served.url}media/video/{video_id}.mp4", headers={"Range": "bytes=4-7"}, timeout=60)
+    assert (part.status_code, part.content) == (206, b"ftyp")
+    for wrong in ("0" * 16, "..%2f..%2fetc%2fpasswd", "x"):
+        assert httpx.get(f"{served.url}media/video/{wrong}.mp4").status_code == 404
+
+
+def test_users_have_to_log_in(services: Services) -> None:
+    video_id = services.videos(limit=1)[0].id
+    with serving(services, {"ada": "secret"}) as url:
+        for path in (f"media/poster/{video_id}.jpg", "gradio_api/info", "config"):
+            assert httpx.get(f"{url}{path}").status_code == 401
+        with httpx.Client(base_url=url) as session:
+            for user, password in (("ada", "wrong"), ("eve", "x"), ("eve", "secret")):
+                answer = session.post("login", data={"username": user, "password": password})
+                assert answer.status_code == 400
+            assert session.post("login", data={"username": "ada", "password": "secret"}).status_code == 200
+            assert session.get(f"media/poster/{video_id}.jpg").status_code == 200
+        known = Client(url, auth=("ada", "secret"), verbose=False)
+        assert known.predict(video_id=video_id, top=1, api_name="/search")["hits"][0]["id"] == video_id
+
+
+def test_a_file_of_users_is_read_and_its_mistakes_are_named(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.write_text("ada:se:cret\n\nbob:x\n")
+    users.chmod(0o600)
+    assert read_credentials(users) == {"ada": "se:cret", "bob": "x"}
+    users.chmod(0o604)
+    assert users.stat().st_mode & stat.S_IROTH
+    with pytest.raises(InvalidSetting, match="chmod 600"):
+        read_credentials(users)
+    users.chmod(0o600)
+    users.write_text("ada:x\nhunter2\n")
+    with pytest.raises(InvalidSetting, match=r"line 2 .* is not user:password") as told:
+        read_credentials(users)
+    assert "hunter2" not in str(told.value)
+    users.write_text("\n")
+    with pytest.raises(InvalidSetting, match="names no user"):
+        read_credentials(users)
+    with pytest.raises(InvalidSetting, match="cannot be read"):
+        read_credentials(tmp_path / "absent")
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "app.cli", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
+    done = run_command("serve", "--index", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("rspnet-app: no library at")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_command_has_help_with_examples() -> None:
+    done = run_command("serve", "--help")
+    assert done.returncode == 0
+    for word in ("--index", "--host", "--port", "--auth-file", "rspnet-app serve --index demo"):
+        assert word in done.stdout
