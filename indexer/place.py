@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryError, LibraryNotFound
@@ -43,6 +44,11 @@ class Place:
     @classmethod
     def prepare(cls, folder: Path, catalogue: str | None) -> "Place":
         """Open ``folder`` for writing, made if it is not there; a catalogue's address is kept for later commands."""
+        if catalogue is not None and (urlsplit(catalogue).password or "password=" in catalogue):
+            raise InvalidSetting(
+                "--catalogue holds a password, and the address is stored in the library; leave the password out and "
+                "give it as PGPASSWORD or in ~/.pgpass"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             known = _read_settings(folder / SETTINGS_NAME) if (folder / SETTINGS_NAME).exists() else None

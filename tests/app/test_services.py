@@ -149,7 +149,7 @@ def test_a_library_without_anything_published_is_empty(tmp_path: Path) -> None:
 
 
 def test_an_encoder_without_heads_offers_the_backbone_alone(own_library: Path, tmp_path: Path) -> None:
-    build_library(own_library, index=tmp_path / "headless", weights=str(_headless(tmp_path)), device="cpu")
+    build_library(own_library, index=tmp_path / "headless", weights=str(headless_weights(tmp_path)), device="cpu")
     with Services(tmp_path / "headless", device="cpu") as services:
         assert (services.parts, services.has_heads) == (["backbone"], False)
         handle = services.stored(first_id(services))
@@ -158,7 +158,7 @@ def test_an_encoder_without_heads_offers_the_backbone_alone(own_library: Path, t
             services.rank(handle, PartWeights(motion=1))
 
 
-def _headless(folder: Path) -> Path:
+def headless_weights(folder: Path) -> Path:
     from rspnet_core.checkpoint import describe, save_checkpoint
     from rspnet_core.config import ClipGeometry
     from rspnet_core.models import create_torchvision_model

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from indexer.build import build_library
 from indexer.catalogue import Catalogue
-from rspnet_core.errors import LibraryBusy, LibraryError
+from indexer.library import Library
+from indexer.maintenance import verify_library
+from rspnet_core.errors import InvalidSetting, LibraryBusy, LibraryError
 from tests.indexer.catalogue_contract import CatalogueContract
 from tests.indexer.storage import filled, make_entry, make_vectors
 
@@ -110,3 +113,24 @@ def test_a_reader_s_session_is_read_only(target):
         reader._database.reading() as connection,
     ):
         connection.exec_driver_sql("DELETE FROM videos")
+
+
+def test_a_library_with_its_catalogue_on_a_server_answers_like_one_with_a_file(
+    target, built, sample_videos, small_weights, tmp_path
+):
+    settings = {"index": tmp_path, "weights": str(small_weights), "device": "cpu", "catalogue_url": target}
+    assert build_library(sample_videos, **settings).indexed == 32
+    assert build_library(sample_videos, **settings).skipped == 32
+    assert not (tmp_path / "catalogue.sqlite").exists()
+    assert verify_library(tmp_path, deep=True).problems == []
+    query = sorted(sample_videos.rglob("*.mp4"))[3]
+    with Library.open(tmp_path, device="cpu") as ours, Library.open(built, device="cpu") as theirs:
+        assert [hit.id for hit in ours.search(query, moments=True)] == [hit.id for hit in theirs.search(query)]
+
+
+def test_a_password_is_never_stored(few_videos, tmp_path):
+    for address in ("postgresql://me:secret@host/db", "postgresql://host/db?password=secret"):
+        with pytest.raises(InvalidSetting, match="PGPASSWORD") as refused:
+            build_library(few_videos, index=tmp_path / "index", catalogue_url=address)
+        assert "secret" not in str(refused.value)
+    assert not (tmp_path / "index").exists()
