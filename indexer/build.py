@@ -12,6 +12,7 @@ from indexer.lock import WriterLock
 from indexer.place import FOLDER_NAME, Place
 from rspnet_core.checkpoint import load_encoder, save_checkpoint
 from rspnet_core.config import EncoderSpec, Pooling
+from rspnet_core.errors import DatasetError
 from rspnet_core.models.two_head import Encoder
 from rspnet_core.video.datasets import Dataset, scan
 
@@ -28,6 +29,7 @@ def build_library(
     pooling: Pooling | None = None,
     fps: float | None = None,
     split_lists: Path | None = None,
+    fold: int | None = None,
     catalogue_url: str | None = None,
     engine_name: EngineName = "local",
     workers: int | None = None,
@@ -42,6 +44,7 @@ def build_library(
     """
     placed_on = choose_device(device)
     dataset = scan(data, split_lists)
+    _check_fold(dataset, fold)
     place = Place.prepare(index or data / FOLDER_NAME, catalogue_url)
     with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
         record = catalogue.encoder()
@@ -67,6 +70,13 @@ def build_library(
                 engine=engine,
                 progress=progress,
             )
+
+
+def _check_fold(dataset: Dataset, fold: int | None) -> None:
+    """A data set with lists must have those of the ``fold`` that was asked for; one without lists has no folds."""
+    folds = sorted({number for file in dataset.files for number in file.splits})
+    if fold is not None and folds and fold not in folds:
+        raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
 
 
 def default_workers(encoder: ClipEncoder) -> int:

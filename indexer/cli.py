@@ -1,18 +1,16 @@
 """``rspnet-index``: build a library of videos, search it, score it, look after it."""
 
-import json
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from indexer.heatmap_cli import heatmap
+from indexer.cli_heatmap import heatmap
+from indexer.cli_output import DeviceOption, IndexOption, JsonOption, log, out, print_json, say, warn_untrained
+from indexer.cli_upkeep import export, info, remove, repair, verify
 from rspnet_core.command import INTERRUPTED, run
-from rspnet_core.text import printable
 
 app = typer.Typer(
     help="Find videos by what moves and by what is seen.",
@@ -22,35 +20,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-PIPED_WIDTH = 120
-"""Columns of a table that is written to a file or a pipe."""
-
-log = Console(stderr=True, highlight=False)
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-
 SOME_FAILED = 3
-
-IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-
-
-def say(line: str) -> None:
-    """One plain line on stderr, whatever characters it holds."""
-    log.print(printable(line), markup=False, soft_wrap=True)
-
-
-def warn_untrained(encoder: Mapping[str, Any]) -> None:
-    """Remind that an untrained encoder's answers mean little."""
-    from indexer.console import UNTRAINED
-
-    if not encoder["trained"]:
-        say(f"note: {UNTRAINED}")
-
-
-def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
 
 
 @app.command("sample-data")
@@ -85,7 +55,7 @@ def build(
         float | None, typer.Option(help="Resample to this rate by timestamps (the paper: 25); default as recorded.")
     ] = None,
     split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
-    fold: Annotated[int, typer.Option(help="Official split whose leakage is checked.", min=1)] = 1,
+    fold: Annotated[int | None, typer.Option(help="Official split that the lists must have.", min=1)] = None,
     catalogue: Annotated[
         str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
     ] = None,
@@ -114,6 +84,7 @@ def build(
             pooling=pooling,
             fps=fps,
             split_lists=split_lists,
+            fold=fold,
             catalogue_url=catalogue,
             engine_name=engine,
             workers=workers,
@@ -216,87 +187,8 @@ def benchmark(
         out.print(render_table(document))
 
 
-@app.command()
-def info(index: IndexOption, as_json: JsonOption = False) -> None:
-    """Say what a library holds: videos, failures, encoder, generation."""
-    from indexer.console import info_table
-    from indexer.library import Library
-
-    with Library.open(index, device="cpu") as library:
-        document = library.info()
-        failed = [] if as_json else library.catalogue.failed()
-    if as_json:
-        print_json(document)
-    else:
-        out.print(info_table(document, failed))
-
-
-@app.command()
-def verify(
-    index: IndexOption,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every vector, not a sample.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the catalogue and the published files against their hashes; exit code 1 when something is wrong."""
-    from indexer.maintenance import verify_library
-
-    verdict = verify_library(index, deep=deep)
-    if as_json:
-        print_json(verdict.to_json())
-    for note in verdict.notes:
-        say(f"note: {note}")
-    for problem in verdict.problems:
-        say(f"problem: {problem}")
-    if verdict.problems:
-        raise typer.Exit(1)
-    say(f"sound: {verdict.videos} videos")
-
-
-@app.command()
-def repair(index: IndexOption, as_json: JsonOption = False) -> None:
-    """Publish the index anew from the catalogue; drops videos with damaged vectors for the next build to embed."""
-    from indexer.maintenance import repair_library
-
-    dropped = repair_library(index)
-    say(f"published anew; {len(dropped)} damaged videos dropped")
-    if as_json:
-        print_json({"dropped": dropped})
-
-
-@app.command()
-def remove(
-    index: IndexOption,
-    videos: Annotated[list[str] | None, typer.Argument(help="Ids, or paths of videos or folders.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Empty the library.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Take videos out of the library; no file is touched, and a later build adds those still in the folder."""
-    from indexer.maintenance import remove_videos
-
-    removed = remove_videos(index, videos or [], everything=everything)
-    say(f"{removed} videos removed")
-    if as_json:
-        print_json({"removed": removed})
-
-
-@app.command()
-def export(
-    out_folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for vectors.npy, clips.npy, *.parquet.")],
-    index: IndexOption,
-    as_json: JsonOption = False,
-) -> None:
-    """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order."""
-    from indexer.export import export_library
-    from indexer.library import Library
-
-    with Library.open(index, device="cpu") as library:
-        document = export_library(library, out_folder)
-    say(f"{document['videos']} videos in {out_folder}")
-    if as_json:
-        print_json(document)
-
-
-app.command()(heatmap)
+for command in (heatmap, info, verify, repair, remove, export):
+    app.command()(command)
 
 
 def main() -> None:

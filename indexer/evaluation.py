@@ -29,6 +29,10 @@ POSTER_HEIGHT = 120
 """Pixels; a report shows up to 72 posters."""
 
 
+KeyedRows = Mapping[int, NDArray[np.float32]]
+"""A video's key to its vector."""
+
+
 @dataclass(frozen=True)
 class Sides:
     """Videos that query and videos that are searched; the same ones where there is no split."""
@@ -69,22 +73,13 @@ def evaluate(
     shares = (weights or PartWeights()).shares(library.layout)
     vectors = dict(_rows(library.catalogue.all_vectors()))
     histograms = dict(_rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms()))
-    videos = [video for video in library.catalogue.labels_and_splits(fold) if video.key in vectors.keys() & histograms]
+    listed = library.catalogue.labels_and_splits(fold)
+    videos = [video for video in listed if video.key in vectors and video.key in histograms]
     has_splits = library.catalogue.select_keys(split="train").size > 0
     sides = choose_sides(videos, fold if has_splits else None)
     weighted = {video.key: weigh(vectors[video.key], shares, library.layout) for video in sides.queries}
-    scores = score(
-        _labelled(sides.queries, weighted),
-        _labelled(sides.gallery, vectors),
-        families=families,
-        exclude_self=sides.leave_one_out,
-    )
-    colours = score(
-        _labelled(sides.queries, histograms),
-        _labelled(sides.gallery, histograms),
-        families=families,
-        exclude_self=sides.leave_one_out,
-    )
+    scores = _score(sides, weighted, vectors, families)
+    colours = _score(sides, histograms, histograms, families)
     chance = random_baseline(
         [video.label or "" for video in sides.queries],
         [video.label or "" for video in sides.gallery],
@@ -106,6 +101,15 @@ def evaluate(
         command=command,
     )
     return report, scores
+
+
+def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:
+    return score(
+        _labelled(sides.queries, queries),
+        _labelled(sides.gallery, gallery),
+        families=families,
+        exclude_self=sides.leave_one_out,
+    )
 
 
 def choose_sides(videos: list[LabelledVideo], fold: int | None) -> Sides:
@@ -144,7 +148,7 @@ def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.flo
         yield from zip(keys.tolist(), rows, strict=True)
 
 
-def _labelled(videos: list[LabelledVideo], vectors: Mapping[int, NDArray[np.float32]]) -> LabelledVectors:
+def _labelled(videos: list[LabelledVideo], vectors: KeyedRows) -> LabelledVectors:
     return LabelledVectors(
         ids=[id_of_key(video.key) for video in videos],
         labels=[video.label or "" for video in videos],

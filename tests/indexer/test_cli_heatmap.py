@@ -9,7 +9,7 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.heatmap_cli import heatmap
+from indexer.cli_heatmap import heatmap
 from indexer.library import Library
 from rspnet_core.checkpoint import describe, load_checkpoint, save_checkpoint
 from rspnet_core.config import ClipGeometry

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.cli_output import DeviceOption, JsonOption, print_json, say, warn_untrained
+from indexer.cli_output import out as console
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
 if TYPE_CHECKING:
@@ -26,17 +28,13 @@ def heatmap(
     judge: Annotated[
         bool, typer.Option("--faithfulness", help="Hide what the maps mark, embed again, compare with random areas.")
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
-    ] = False,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
 ) -> None:
     """Show where two videos are alike, by motion and by appearance, in their most similar pair of clips.
 
     Example: [bold]rspnet-index heatmap a.mp4 b.mp4 --weights official:resnet18 --out why.png[/bold]
     """
-    from indexer.cli import out as console
-    from indexer.cli import print_json, say, warn_untrained
     from indexer.encoder import choose_device
     from indexer.heatmap import check_threshold, explain_pair
     from indexer.heatmap_figures import faithfulness_of_both, heatmap_document, heatmap_table
