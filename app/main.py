@@ -1,6 +1,7 @@
 """The page: its tabs in their order, what they share, and when they are brought up to date."""
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -42,18 +43,30 @@ def create_app(services: Services) -> gr.Blocks:
             for tab_id, title, lay_out in TABS:
                 with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     handles = lay_out(services, app, state)
-                _keep_fresh(app, tab, handles)
-        app.load(lambda: _banner(services), None, banner, show_progress="hidden", api_visibility="private")
+                    _keep_fresh(services, app, tab, banner, handles)
         add_endpoints(services)
     app.queue(default_concurrency_limit=4)
     return app
 
 
-def _keep_fresh(app: gr.Blocks, tab: gr.Tab, handles: TabHandles) -> None:
-    """Bring a tab up to date when the page is opened and when the tab is."""
-    if handles.refresh is not None:
-        for trigger in (app.load, tab.select):
-            trigger(handles.refresh, None, list(handles.outputs), show_progress="hidden", api_visibility="private")
+def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML, handles: TabHandles) -> None:
+    """Bring a tab up to date when the page is opened, and when the tab is and a newer generation was published."""
+    seen = gr.State(None)
+    outputs = [seen, banner, *handles.outputs]
+
+    def load() -> tuple[Any, ...]:
+        services.reload()
+        values = handles.refresh() if handles.refresh else ()
+        values = values if isinstance(values, (tuple, list)) else (values,)
+        return services.generation, _banner(services), *values
+
+    def select(generation: str | None) -> tuple[Any, ...]:
+        services.reload()
+        is_new = generation not in (None, services.generation)  # None: the page is being opened
+        return load() if is_new else tuple(gr.skip() for _ in outputs)
+
+    app.load(load, None, outputs, show_progress="hidden", api_visibility="private")
+    tab.select(select, seen, outputs, show_progress="hidden", api_visibility="private")
 
 
 def _header() -> str:

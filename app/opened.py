@@ -32,7 +32,7 @@ class OpenedLibrary:
 
     def __init__(self, folder: Path, device: str) -> None:
         """Open the catalogue and the index. Raises LibraryNotFound, LibraryDamaged, DeviceUnavailable."""
-        self._stamp = _stamp(folder)
+        self.generation = _stamp(folder)
         self._folder = folder
         self.library = Library.open(folder, device=device)
         try:
@@ -45,7 +45,7 @@ class OpenedLibrary:
     @property
     def is_outdated(self) -> bool:
         """Whether another generation was published since."""
-        return _stamp(self._folder) != self._stamp
+        return _stamp(self._folder) != self.generation
 
     @cached_property
     def videos(self) -> list[LabelledVideo]:
@@ -113,9 +113,9 @@ def _parents(path: str) -> Iterator[str]:
     return (str(folder) for folder in PurePosixPath(path).parents if str(folder) != ".")
 
 
-def _stamp(folder: Path) -> bytes:
+def _stamp(folder: Path) -> str:
     """What names the current generation; empty when nothing is published."""
     try:
-        return (folder / CURRENT).read_bytes()
+        return (folder / CURRENT).read_bytes().hex()
     except OSError:
-        return b""
+        return ""

@@ -44,6 +44,11 @@ class Shelf:
         return self._opened
 
     @property
+    def generation(self) -> str:
+        """Another text for each generation that was open; empty for none."""
+        return "" if self._opened is None else self._opened.generation
+
+    @property
     def library(self) -> Library:
         """The open library; LibraryNotFound when nothing is published yet."""
         return self.opened.library

@@ -24,7 +24,7 @@ class SharedState:
 class TabHandles:
     """What the page does with a tab: ``refresh()`` gives new values for ``outputs``.
 
-    It is called when the page is loaded and each time the tab is selected, so that a new generation shows.
+    It is called when the page is loaded, and when the tab is selected and a newer generation was published since.
     """
 
     refresh: Callable[[], Any] | None = None

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from indexer import generations
@@ -47,12 +48,12 @@ class Library:
     ...         print(hit.score, hit.path)
     """
 
-    def __init__(self, place: Place, catalogue: Catalogue, record: EncoderRecord, device: str) -> None:
+    def __init__(self, place: Place, catalogue: Catalogue, record: EncoderRecord, device: torch.device) -> None:
         self.place = place
         self.catalogue = catalogue
         self.record = record
         self.layout = Layout(dict(record.parts))
-        self._device = choose_device(device)
+        self._device = device
 
     @classmethod
     def open(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -62,17 +63,23 @@ class Library:
             LibraryNotFound: there is none, or nothing has been built yet.
             DeviceUnavailable: ``device`` is not on this machine.
         """
-        place = Place.find(path)
+        place, placed_on = Place.find(path), choose_device(device)
         catalogue = Catalogue.open(place.catalogue_target, write=False)
         record = catalogue.encoder()
         if record is None:
             catalogue.close()
             raise LibraryNotFound(f"the library at {place.folder} is empty: run its build again")
-        return cls(place, catalogue, record, device)
+        return cls(place, catalogue, record, placed_on)
 
     def close(self) -> None:
-        """Release the catalogue."""
+        """Release the catalogue, and end the decoder process if a query started one."""
         self.catalogue.close()
+        if "_decoder" in self.__dict__:
+            self._decoder.close()
+
+    @cached_property
+    def _decoder(self) -> DecodePool:
+        return DecodePool(1)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +108,7 @@ class Library:
     @cached_property
     def index(self) -> VectorIndex:
         """The published FAISS index, on the GPU where there is one."""
-        return open_index(self.place.folder).to(str(self._device))
+        return open_index(self.place.folder, self.record.fingerprint).to(str(self._device))
 
     def search(
         self,
@@ -204,8 +211,7 @@ class Library:
             start_seconds=start_seconds,
             end_seconds=end_seconds,
         )
-        with DecodePool(1) as pool:
-            result = next(pool.map([request]))
+        result = next(self._decoder.map([request]))
         if result.clips is None:
             raise VideoError(f"{path}: {result.error}")
         return result.clips

@@ -75,7 +75,7 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
         verdict.notes.append("the published index is older than the catalogue: run the build again, or repair")
     elif deep:
         stored = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in catalogue.all_vectors())])
-        if not np.array_equal(np.sort(open_index(place.folder).keys), stored):
+        if not np.array_equal(np.sort(open_index(place.folder, record.fingerprint).keys), stored):
             verdict.problems.append(
                 "the published index holds other videos than the catalogue; run `rspnet-index repair`"
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 from indexer import generations
 from indexer.catalogue import Catalogue
 from indexer.vector_index import FILE_NAME, VectorIndex
-from rspnet_core.errors import LibraryError
+from rspnet_core.errors import LibraryDamaged, LibraryError
 
 
 def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -> None:
@@ -36,8 +36,16 @@ def is_current(folder: Path, content_version: str, fingerprint: str) -> bool:
     return (content.content_version, content.fingerprint) == (content_version, fingerprint)
 
 
-def open_index(folder: Path) -> VectorIndex:
-    """The current generation's index, its bytes verified; LibraryNotFound or LibraryDamaged when there is none."""
+def open_index(folder: Path, fingerprint: str) -> VectorIndex:
+    """The current generation's index, its bytes verified.
+
+    Raises LibraryNotFound or LibraryDamaged when there is none, and when it is of another encoder than ``fingerprint``.
+    """
     with generations.open_current(folder) as generation:
         content = generation.manifest.content
+        if content.fingerprint != fingerprint:
+            raise LibraryDamaged(
+                f"the index in {folder} is of encoder {content.fingerprint}, the catalogue of {fingerprint}; "
+                "finish the build, or run `rspnet-index repair`"
+            )
         return VectorIndex.read(generation.verified(FILE_NAME), count=content.count, dims=content.dims)

@@ -3,61 +3,77 @@
 const LISTED = 120, REACH = 24; // videos in the list at once; pixels from which a point is picked
 const find = (selector) => element.querySelector(selector);
 const root = find('.scatter'), canvas = find('canvas'), tip = find('.tip'), search = find('input');
-let map = null, colours = [], shown = [], view, only = null, chosen = -1, hovered = -1;
+let map = null, colours = [], shown = [], view, size = {width: 0, height: 0}, only = null, chosen = -1, hovered = -1;
 
 const HUES = ['#3b82d0', '#e07b26', '#2f9e62', '#d0486f', '#8a63d2', '#b58900', '#17a2b0', '#c26ac0', '#7b8a34', '#c8553d'];
 const colour = (index) => index < 0 ? '#8b949e'
   : index < HUES.length ? HUES[index] : `hsl(${(index * 137.508) % 360} ${58 + index % 3 * 12}% ${44 + index % 2 * 12}%)`;
 const label = (index) => map.of[index] < 0 ? 'no label' : map.classes[map.of[index]];
-const style = (name) => getComputedStyle(root).getPropertyValue(name);
 
 function place(index) {
-  const side = Math.min(canvas.clientWidth, canvas.clientHeight) / 2 - 18;
+  const side = Math.min(size.width, size.height) / 2 - 18;
   return [
-    canvas.clientWidth / 2 + (map.x[index] - view.x) * side * view.zoom,
-    canvas.clientHeight / 2 - (map.y[index] - view.y) * side * view.zoom,
+    size.width / 2 + (map.x[index] - view.x) * side * view.zoom,
+    size.height / 2 - (map.y[index] - view.y) * side * view.zoom,
   ];
 }
 
-function dot(context, index, radius) {
-  const [x, y] = place(index);
-  if (x < -9 || y < -9 || x > canvas.clientWidth + 9 || y > canvas.clientHeight + 9) return;
-  context.moveTo(x + radius, y);
-  context.arc(x, y, radius, 0, 7);
+const radius = () => map.ids.length > 3000 ? 2.6 : map.ids.length > 500 ? 3.6 : 5.5;
+
+function fresh(target) { // a cleared canvas at the screen's resolution, and that resolution
+  const scale = window.devicePixelRatio || 1;
+  target.width = size.width * scale;
+  target.height = size.height * scale;
+  return [target.getContext('2d'), scale];
 }
 
-let drawing = 0;
-function draw() {
-  cancelAnimationFrame(drawing);
-  drawing = requestAnimationFrame(() => {
-    const context = canvas.getContext('2d'), scale = window.devicePixelRatio || 1;
-    if (!map || !canvas.clientWidth) return;
-    canvas.width = canvas.clientWidth * scale;
-    canvas.height = canvas.clientHeight * scale;
-    context.scale(scale, scale);
-    const radius = map.ids.length > 3000 ? 2.6 : map.ids.length > 500 ? 3.6 : 5.5, visible = new Set(shown);
-    const groups = new Map();
-    map.of.forEach((group, index) => {
-      const key = visible.has(index) ? group : 'faded';
-      groups.has(key) ? groups.get(key).push(index) : groups.set(key, [index]);
-    });
-    const order = [...groups].sort(([a]) => a === 'faded' ? -1 : 0);
-    for (const [group, indices] of order) {
-      context.beginPath();
-      indices.forEach((index) => dot(context, index, radius));
-      context.globalAlpha = group === 'faded' ? 0.12 : 0.85;
-      context.fillStyle = group === 'faded' ? colour(-1) : colours[group] || colour(-1);
-      context.fill();
+function stamp(fill, alpha, scale) { // a dot to be copied: thousands of arcs take ten times as long
+  const reach = radius() * scale, dot = document.createElement('canvas'), context = dot.getContext('2d');
+  dot.width = dot.height = Math.ceil(2 * reach) + 2;
+  context.globalAlpha = alpha;
+  context.fillStyle = fill;
+  context.arc(dot.width / 2, dot.height / 2, reach, 0, 7);
+  context.fill();
+  return dot;
+}
+
+function points() {
+  const [context, scale] = fresh(canvas), visible = new Uint8Array(map.ids.length);
+  const faded = stamp(colour(-1), 0.14, scale), stamps = new Map();
+  shown.forEach((index) => { visible[index] = 1; });
+  for (const pass of [0, 1]) { // those that are left out below the others
+    for (let index = 0; index < visible.length; index += 1) {
+      if (visible[index] !== pass) continue;
+      const group = map.of[index], [x, y] = place(index);
+      if (pass && !stamps.has(group)) stamps.set(group, stamp(colours[group] || colour(-1), 0.85, scale));
+      const dot = pass ? stamps.get(group) : faded;
+      context.drawImage(dot, Math.round(x * scale - dot.width / 2), Math.round(y * scale - dot.height / 2));
     }
-    context.globalAlpha = 1;
-    for (const index of [hovered, chosen]) {
-      if (index < 0) continue;
-      context.beginPath();
-      dot(context, index, radius + 4);
-      context.lineWidth = index === chosen ? 3 : 1.5;
-      context.strokeStyle = style('--body-text-color');
-      context.stroke();
-    }
+  }
+}
+
+function rings() {
+  const [context, scale] = fresh(find('.rings'));
+  context.scale(scale, scale);
+  context.strokeStyle = getComputedStyle(root).getPropertyValue('--body-text-color');
+  for (const index of [hovered, chosen]) {
+    if (index < 0) continue;
+    context.beginPath();
+    context.arc(...place(index), radius() + 4, 0, 7);
+    context.lineWidth = index === chosen ? 3 : 1.5;
+    context.stroke();
+  }
+}
+
+let waiting = 0, stale = false;
+function draw(all = true) { // at most once a frame; the points only where they have changed
+  stale ||= all;
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(() => {
+    if (!map || !size.width) return;
+    if (stale) points();
+    stale = false;
+    rings();
   });
 }
 
@@ -89,16 +105,16 @@ function hover(index, speak = false) {
     const [x, y] = place(index), head = document.createElement('b');
     head.textContent = label(index);
     tip.replaceChildren(head, map.names[index]);
-    tip.style.left = `${Math.max(4, Math.min(x + 12, canvas.clientWidth - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${y + 14 + tip.offsetHeight > canvas.clientHeight ? y - tip.offsetHeight - 10 : y + 14}px`;
+    tip.style.left = `${Math.max(4, Math.min(x + 12, size.width - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${y + 14 + tip.offsetHeight > size.height ? y - tip.offsetHeight - 10 : y + 14}px`;
     if (speak) find('.spoken').textContent = `${map.names[index]}, ${label(index)}. Press Enter to open.`;
   }
-  draw();
+  draw(false);
 }
 
 function pick(index) {
   chosen = index;
-  draw();
+  draw(false);
   trigger('pick', {id: map.ids[index]});
 }
 
@@ -112,6 +128,7 @@ function choose() { // what the search box and the legend leave
     button.setAttribute('aria-pressed', String(Number(button.dataset.of) === only)));
   list();
   hover(-1);
+  draw();
 }
 
 function list() {
@@ -148,13 +165,14 @@ function legend() {
   }));
 }
 
-function zoom(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
-  const side = Math.min(canvas.clientWidth, canvas.clientHeight) / 2 - 18;
+function zoom(factor, x = size.width / 2, y = size.height / 2) {
+  const side = Math.min(size.width, size.height) / 2 - 18;
   const before = view.zoom, after = Math.min(60, Math.max(0.7, before * factor));
-  view.x += (x - canvas.clientWidth / 2) / side * (1 / before - 1 / after);
-  view.y -= (y - canvas.clientHeight / 2) / side * (1 / before - 1 / after);
+  view.x += (x - size.width / 2) / side * (1 / before - 1 / after);
+  view.y -= (y - size.height / 2) / side * (1 / before - 1 / after);
   view.zoom = after;
   hover(-1);
+  draw();
 }
 
 let dragged = null;
@@ -162,13 +180,14 @@ canvas.addEventListener('pointerdown', (event) => { dragged = {x: event.offsetX,
 canvas.addEventListener('pointermove', (event) => {
   if (!map) return;
   if (!dragged || event.pointerType === 'touch') return hover(nearest(event.offsetX, event.offsetY));
-  const side = Math.min(canvas.clientWidth, canvas.clientHeight) / 2 - 18;
+  const side = Math.min(size.width, size.height) / 2 - 18;
   const dx = event.offsetX - dragged.x, dy = event.offsetY - dragged.y;
   if (!dragged.moved && Math.hypot(dx, dy) < 5) return;
   view.x -= dx / side / view.zoom;
   view.y += dy / side / view.zoom;
   dragged = {x: event.offsetX, y: event.offsetY, moved: true};
   hover(-1);
+  draw();
 });
 canvas.addEventListener('pointerup', (event) => {
   const still = dragged && !dragged.moved;
@@ -196,9 +215,13 @@ element.querySelectorAll('[data-zoom]').forEach((button) => button.addEventListe
   if (factor) return zoom(factor);
   view = {x: 0, y: 0, zoom: 1};
   hover(-1);
+  draw();
 }));
 search.addEventListener('input', choose);
-new ResizeObserver(draw).observe(canvas);
+new ResizeObserver(() => {
+  size = {width: canvas.clientWidth, height: canvas.clientHeight};
+  draw();
+}).observe(canvas);
 
 function show() {
   root.hidden = !props.value;

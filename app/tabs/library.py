@@ -45,7 +45,7 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
         services.reload()
         return _facts(services), _failed(services), "", *show("", 1), *panel.refresh()
 
-    text.input(
+    text.change(
         lambda wanted: show(wanted, 1),
         text,
         listing,

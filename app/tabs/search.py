@@ -30,6 +30,14 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
     _connect_cards(services, parts, state)
     _connect_address(services, app, parts, state)
 
+    parts.examples.change(
+        lambda handle: gr.skip() if handle else welcome(services),
+        state.query,
+        parts.query,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
     def refresh() -> list[Any]:
         services.reload()
         choices = filter_choices(services)

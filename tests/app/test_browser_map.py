@@ -16,7 +16,7 @@ def open_map(open_page: Callable[..., Page], served: Served, **settings) -> Page
 def place_of(page: Page, services: Services, number: int, space: str = "backbone") -> tuple[str, float, float]:
     """Path of a video, and where on the screen its point is."""
     videos, projection = services.projection(space)
-    box = page.locator("#map canvas").bounding_box()
+    box = page.locator("#map canvas[tabindex]").bounding_box()
     half = min(box["width"], box["height"]) / 2 - 18
     x, y = projection.points[number].tolist()
     return videos[number].path, box["x"] + box["width"] / 2 + x * half, box["y"] + box["height"] / 2 - y * half
@@ -52,7 +52,7 @@ def test_the_opened_video_leads_to_a_search_with_it(open_page, served) -> None:
 
 def test_points_are_reached_and_opened_by_keyboard(open_page, served) -> None:
     page = open_map(open_page, served)
-    page.locator("#map canvas").focus()
+    page.locator("#map canvas[tabindex]").focus()
     page.keyboard.press("ArrowRight")
     first = page.locator("#map .spoken").inner_text()
     page.keyboard.press("ArrowRight")
