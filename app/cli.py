@@ -5,11 +5,15 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rspnet_core.command import run
+from rspnet_core.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    import uvicorn
 
 app = typer.Typer(
     help="Search a library of videos in the browser.",
@@ -62,12 +66,28 @@ def serve(
         server = create_server(services, credentials=credentials)
         if host not in LOCAL and credentials is None:
             print("note: anyone who can reach this address can search and add videos; see --auth-file", file=sys.stderr)
-        threading.Thread(target=services.warm_up, daemon=True).start()
+        warming = threading.Thread(target=services.warm_up)
+        warming.start()
         address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
         print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        uvicorn.Server(configure(server, host=host, port=port)).run()
+        listening = uvicorn.Server(configure(server, host=host, port=port))
+        _run_until_stopped(listening)
+        warming.join()  # PyTorch aborts a process that ends while it computes
+        if not listening.started:
+            raise InvalidSetting(f"cannot listen on {host}:{port}; free it, or choose another --host or --port")
+
+
+def _run_until_stopped(server: "uvicorn.Server") -> None:
+    """Serve in a thread: in the main one, uvicorn would end Ctrl-C with a traceback."""
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        server.should_exit = True
+        thread.join()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """A library on a plane: vectors to two coordinates, by PCA at once or by UMAP where it is installed."""
 
+import threading
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ Method = Literal["pca", "umap"]
 
 _FEWEST_FOR_UMAP = 5  # it looks for neighbours; below that there are hardly any
 _NEIGHBOURS = 15
+_ONE_AT_A_TIME = threading.Lock()  # numba ends the process when two threads use its plain thread pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +72,11 @@ def _principal_axes(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float64], 
 
 def _umap(vectors: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.float64]:
     """UMAP by cosine, begun at the PCA picture: repeatable, and independent of a spectral solver that can fail."""
-    umap = import_module("umap")  # not at the top: it takes seconds, numba compiles
-    neighbours = min(_NEIGHBOURS, len(vectors) - 1)
-    reducer = umap.UMAP(n_neighbors=neighbours, metric="cosine", init=10 * start, random_state=0, n_jobs=1)
-    return np.asarray(reducer.fit_transform(vectors), dtype=np.float64)
+    with _ONE_AT_A_TIME:
+        umap = import_module("umap")  # not at the top: it takes seconds, numba compiles
+        neighbours = min(_NEIGHBOURS, len(vectors) - 1)
+        reducer = umap.UMAP(n_neighbors=neighbours, metric="cosine", init=10 * start, random_state=0, n_jobs=1)
+        return np.asarray(reducer.fit_transform(vectors), dtype=np.float64)
 
 
 def _scaled(plane: NDArray[np.float64]) -> NDArray[np.float32]:

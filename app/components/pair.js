@@ -49,7 +49,7 @@ function say() {
 
 function shade(value, low, high) { // from pale to deep teal; ink that can be read on it
   const share = high > low ? (value - low) / (high - low) : 0.5;
-  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 66 * share}%)`, color: share > 0.68 ? '#fff' : '#06201d'};
+  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 66 * share}%)`, color: share > 0.9 ? '#fff' : '#06201d'};
 }
 
 function title(side, clip, position) {

@@ -50,7 +50,7 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         pair = event._data
         return services.stored(pair["query"]), pair["match"], gr.Tabs(selected="why")
 
-    measure.click(telling(run), [fold, *weights], [shown, *downloads], api_visibility="private")
+    measure.click(telling(run), [fold, *weights], [shown, *downloads], concurrency_limit=1, api_visibility="private")
     shown.pick(telling(why), None, [state.query, state.hit_id, state.tabs], api_visibility="private")
     return TabHandles(refresh, [fold, *weights])
 

@@ -72,17 +72,16 @@ def _facts(services: Services) -> str:
     if services.is_empty and not services.encoder:
         return cards.empty("There are no videos here yet.", "Add some: upload them, or name a folder on the server.")
     info, encoder = services.info(), services.encoder
-    trained = "" if encoder["trained"] else " (untrained)"
     geometry = encoder["geometry"]
     facts = {
         "Videos": f"{info['videos']['indexed']:,}",
         "Failed": f"{info['videos']['failed']:,}",
         "Clips": f"{info['clips']:,}",
         "Generation": str(info["generation"]) + ("" if info["up_to_date"] else ", a newer one is being made"),
-        "Encoder": f"{encoder['backbone']}, {encoder['weights']}{trained}",
+        "Encoder": f"{encoder['backbone']}, {encoder['weights']}",
         "Fingerprint": encoder["fingerprint"],
-        "Sees": f"{geometry['num_clips']} clips of {geometry['frames_per_clip']} frames, {geometry['size']} pixels",
-        "Heads": ", ".join(part for part in services.parts if part != "backbone") or "none",
+        "Looks at": f"{geometry['num_clips']} clips of {geometry['frames_per_clip']} frames, {geometry['size']} pixels",
+        "Vectors": ", ".join(services.parts),
     }
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(printable(value))}</dd></div>" for name, value in facts.items())
     return f'<dl class="facts-list" aria-label="About this library">{rows}</dl>'

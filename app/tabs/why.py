@@ -35,6 +35,11 @@ _TEST = (
     "Is a map true? Hide the quarter of the query's clip that it marks strongest and embed the clip again: if the map "
     "is true, the similarity falls further than when equally large areas elsewhere are hidden."
 )
+_FIGURES_CSS = """
+ul { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; margin: 0; padding: 0; }
+li { margin: 0; padding: .8rem 1rem; list-style: none; }
+li { border: 1px solid var(--border-color-primary); border-radius: 10px; }
+"""
 
 
 class _Why:
@@ -95,7 +100,7 @@ class _Why:
         for number, (head, title) in enumerate(TITLES.items()):
             progress(number / len(TITLES), desc=f"Hiding parts: {title}")
             found[title] = self._services.faithfulness(pair.query, pair.match_id, head, pair.cell)
-        return faithfulness_table(found)
+        return _judged(found)
 
 
 def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -113,7 +118,7 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     with gr.Column(visible=False) as testing:
         gr.Markdown(_TEST)
         test = gr.Button("Test both maps", size="sm", elem_id="test-maps")
-        figures = gr.HTML(elem_id="faithfulness")
+        figures = gr.HTML(elem_id="faithfulness", css_template=_FIGURES_CSS)
     with gr.Accordion("Compare two videos by their ids", open=False, elem_id="by-ids"), gr.Row(equal_height=False):
         query_id = gr.Textbox(label="Query", placeholder="16 hex digits; empty keeps the query", elem_id="query-id")
         match_id = gr.Textbox(label="Match", placeholder="16 hex digits", elem_id="match-id")
@@ -124,12 +129,12 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     for arrives in (state.hit_id.change, players.seen):
         arrives(
             telling(why.arrive), [state.query, state.hit_id, shown], outputs,
-            concurrency_id=ENCODER, api_visibility="private", show_progress_on=players,
+            concurrency_id="why", concurrency_limit=1, api_visibility="private", show_progress_on=players,
         )  # fmt: skip
     gr.on(
         [compare.click, query_id.submit, match_id.submit],
         telling(why.compare), [query_id, match_id, shown], outputs,
-        concurrency_id=ENCODER, api_visibility="private",
+        concurrency_id="why", concurrency_limit=1, api_visibility="private",
     )  # fmt: skip
     players.pick(telling(why.choose), shown, shown, show_progress="hidden", api_visibility="private")
     shown.change(
@@ -144,28 +149,22 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     return TabHandles()
 
 
-def faithfulness_table(found: dict[str, Faithfulness]) -> str:
+def _judged(found: dict[str, Faithfulness]) -> str:
     """The figures of both heads with a verdict in words."""
-    names = ("Map", "Similarity", "Falls by, marked area hidden", "Falls by, random areas hidden", "Verdict")
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = "".join(_row(title, score) for title, score in found.items())
-    return (
-        f'<div class="table-scroll" tabindex="0" role="region" aria-label="Test of the maps">'
-        f'<table class="videos"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    cards = "".join(f"<li>{_sentences(title, score)}</li>" for title, score in found.items())
+    return f'<ul class="faithfulness" aria-label="Test of the maps" role="list">{cards}</ul>'
 
 
-def _row(title: str, score: Faithfulness) -> str:
+def _sentences(title: str, score: Faithfulness) -> str:
     low, high = score.random_drop_interval
     draws = len(score.random_drops)
     beaten = round(score.beaten_share * draws)
-    cells = (
-        f"{score.cosine:.3f}",
-        f"{score.drop:+.3f}",
-        f"{score.random_drop_mean:+.3f} on average ({low:+.3f} to {high:+.3f})",
-        f"{_verdict(score)}: further than {beaten} of {draws} random areas",
+    return (
+        f"<b>{escape(title)}: {_verdict(score)}.</b> The similarity of the clips is {score.cosine:.3f}. With the area "
+        f"hidden that the map marks ({score.area_share:.0%} of the clip) it falls by {score.drop:.3f}; with random "
+        f"areas hidden by {score.random_drop_mean:.3f} on average ({low:.3f} to {high:.3f}). The map's area counts for "
+        f"more than {beaten} of {draws} random ones."
     )
-    return f'<tr><th scope="row">{escape(title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
 def _verdict(score: Faithfulness) -> str:

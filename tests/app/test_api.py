@@ -1,4 +1,6 @@
 import json
+import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -158,6 +160,29 @@ def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("rspnet-app: no library at")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        taken.listen()
+        done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--port", port)
+        assert done.returncode == 2
+        assert "choose another --host or --port" in done.stderr
+    command = [sys.executable, "-m", "app.cli", "serve", "--index", str(own_library), "--device", "cpu", "--port", port]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        transport = httpx.HTTPTransport(retries=8)  # each waits twice as long as the one before
+        with httpx.Client(transport=transport, timeout=60) as client:
+            assert client.get(f"http://127.0.0.1:{port}/health").json() == {"status": "ok"}
+            assert "<gradio-app" in client.get(f"http://127.0.0.1:{port}/").text
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in said
 
 
 def test_the_command_has_help_with_examples() -> None:

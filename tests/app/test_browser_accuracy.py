@@ -4,7 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.app.conftest import Served
+from tests.app.conftest import WAIT_MILLISECONDS, Served
+
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 def measured(open_page: Callable[..., Page], served: Served, **settings) -> Page:

@@ -10,7 +10,13 @@ from playwright.sync_api import Page, expect
 
 from app.pairs import best_cell, clip_similarities
 from app.services import Services
-from tests.app.conftest import Served
+from indexer.build import build_library
+from rspnet_core.checkpoint import describe, save_checkpoint
+from rspnet_core.config import ClipGeometry
+from rspnet_core.models import create_torchvision_model
+from tests.app.conftest import WAIT_MILLISECONDS, Served, serving
+
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 def ids(services: Services, *numbers: int) -> list[str]:
@@ -20,13 +26,17 @@ def ids(services: Services, *numbers: int) -> list[str]:
 def compare(open_page: Callable[..., Page], served: Served, query: str, match: str, **settings) -> Page:
     """The Why tab with two videos, chosen by their ids."""
     page = open_page(served.url, **settings)
+    fill_ids(page, query, match)
+    expect(page.locator("#film .film")).to_be_visible()
+    return page
+
+
+def fill_ids(page: Page, query: str, match: str) -> None:
     page.get_by_role("tab", name="Why").click()
     page.get_by_role("button", name="Compare two videos by their ids").click()
     page.get_by_label("Query", exact=True).fill(query)
     page.get_by_label("Match", exact=True).fill(match)
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.locator("#film .film")).to_be_visible()
-    return page
 
 
 def test_why_on_a_result_shows_both_videos_and_the_maps(open_page, served) -> None:
@@ -114,17 +124,15 @@ def test_the_film_goes_through_the_frames(open_page, served) -> None:
 def test_the_maps_can_be_tested(open_page, served) -> None:
     page = compare(open_page, served, *ids(served.services, 0, 9))
     page.get_by_role("button", name="Test both maps").click()
-    table = page.get_by_role("region", name="Test of the maps")
-    expect(table.get_by_role("rowheader")).to_have_text(["Motion (RSP)", "Appearance (A-VID)"])
-    expect(table).to_contain_text("random areas")
+    verdicts = page.get_by_role("list", name="Test of the maps").get_by_role("listitem")
+    expect(verdicts).to_have_count(2)
+    expect(verdicts.nth(0)).to_contain_text(re.compile(r"Motion \(RSP\): .*it falls by -?\d\.\d{3}; with random"))
+    expect(verdicts.nth(1)).to_contain_text(re.compile(r"Appearance \(A-VID\): .* of \d+ random ones"))
 
 
 def test_an_unknown_id_gives_a_message(open_page, served) -> None:
     page = open_page(served.url)
-    page.get_by_role("tab", name="Why").click()
-    page.get_by_role("button", name="Compare two videos by their ids").click()
-    page.get_by_label("Query", exact=True).fill("<b>nothing</b>")
-    page.get_by_role("button", name="Compare", exact=True).click()
+    fill_ids(page, "<b>nothing</b>", ids(served.services, 0)[0])
     expect(
         page.get_by_text("no indexed video has the id").or_(page.get_by_text("is not the id of a video"))
     ).to_be_visible()
@@ -136,6 +144,23 @@ def test_an_uploaded_query_is_explained(open_page, served, new_video: Path) -> N
     page.locator("#results .why").first.click()
     expect(page.locator("#pair figcaption").first).to_contain_text(new_video.name)
     expect(page.locator("#film .side").first).to_contain_text(new_video.name)
+
+
+def test_an_encoder_without_heads_compares_clips_and_has_no_maps(open_page, few_videos: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "headless.safetensors"
+    model = create_torchvision_model("r3d_18").eval()
+    geometry = ClipGeometry(num_clips=3, frames_per_clip=4, size=32)
+    spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=geometry)
+    save_checkpoint(model, spec, weights)
+    build_library(few_videos, weights=str(weights), device="cpu")
+    with Services(few_videos, device="cpu") as services, serving(services) as url:
+        page = open_page(url)
+        query, match = [video.id for video in services.videos(limit=2)]
+        fill_ids(page, query, match)
+        expect(page.get_by_text("no motion and appearance heads")).to_be_visible()
+        expect(page.locator("#pair table button")).to_have_count(9)
+        expect(page.locator("#pair .chosen")).to_contain_text("backbone similarity")
+        expect(page.locator("#film .film")).to_be_hidden()
 
 
 def test_why_fits_a_phone(open_page, served) -> None:
