@@ -26,7 +26,7 @@ TABS: tuple[tuple[str, str, Tab], ...] = (
 )
 
 _UNTRAINED = (
-    "This library's encoder is untrained (random weights): results show textures at best. "
+    "This library's encoder is untrained (random weights): take its results as a baseline. "
     "Build the library with --weights official:resnet18, or with a file of your own."
 )
 
