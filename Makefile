@@ -22,14 +22,14 @@ $(SETUP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## write sample videos, index them, search, print the retrieval report
+demo: setup ## write sample videos, index them, search, print the report
 	$(BIN)/rspnet-index sample-data $(DEMO)
 	$(BIN)/rspnet-index build $(DEMO)
 	$(BIN)/rspnet-index search $$(find $(DEMO) -name '*.mp4' | sort | head -n 1) --index $(DEMO)/.rspnet
 	$(BIN)/rspnet-index benchmark --index $(DEMO)/.rspnet --report $(DEMO)/report
 
 test: setup ## run the suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 check: format lint types test ## everything that has to hold before a commit
 

@@ -1,9 +1,11 @@
 """``rspnet-app``: serve the page over a library."""
 
+import gc
 import logging
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,27 +69,34 @@ def serve(
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     credentials = read_credentials(auth_file) if auth_file else None
     with Services(index, device=device, folders=tuple(folder or ()), split_lists=split_lists) as services:
-        server = create_server(services, credentials=credentials)
+        page = create_server(services, credentials=credentials)
         if host not in LOCAL and credentials is None:
             print("note: anyone who can reach this address can search and add videos; see --auth-file", file=sys.stderr)
         warming = threading.Thread(target=services.warm_up)
-        warming.start()
-        address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
-        print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
-        if open_browser:
-            threading.Timer(1.0, webbrowser.open, [address]).start()
-        listening = uvicorn.Server(configure(server, host=host, port=port))
-        _run_until_stopped(listening)
-        warming.join()  # PyTorch aborts a process that ends while it computes
-        if not listening.started:
+
+        def ready() -> None:
+            address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
+            print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
+            warming.start()
+            if open_browser:
+                webbrowser.open(address)
+
+        server = uvicorn.Server(configure(page, host=host, port=port))
+        _run_until_stopped(server, ready)
+        if not server.started:
             raise InvalidSetting(f"cannot listen on {host}:{port}; free it, or choose another --host or --port")
+        warming.join()  # PyTorch aborts a process that ends while it computes
 
 
-def _run_until_stopped(server: "uvicorn.Server") -> None:
-    """Serve in a thread: in the main one, uvicorn would end Ctrl-C with a traceback."""
+def _run_until_stopped(server: "uvicorn.Server", ready: Callable[[], None]) -> None:
+    """Serve in a thread, call ``ready`` when it listens: in the main thread, uvicorn ends Ctrl-C with a traceback."""
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
+        while thread.is_alive() and not server.started:
+            thread.join(0.05)
+        if server.started:
+            ready()
         thread.join()
     except KeyboardInterrupt:
         server.should_exit = True

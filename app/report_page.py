@@ -15,7 +15,6 @@ from typing import Any
 
 from app.components import content
 from app.media import Media
-from indexer.report import write_html
 from indexer.scores import RetrievalScores
 from rspnet_core.errors import QueryNotFound, VideoError
 
@@ -35,6 +34,8 @@ def report_page(
     report: Mapping[str, Any], scores: RetrievalScores, media: Media, names: Mapping[str, str]
 ) -> ReportPage:
     """Write the report of ``Services.report``; ``names`` maps ids of videos to what people call them."""
+    from indexer.report import write_html  # matplotlib takes half a second of the app's start
+
     videos: dict[str, str] = {}  # picture to id
 
     def poster(video_id: str) -> bytes | None:

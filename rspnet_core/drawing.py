@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -28,12 +27,16 @@ _ELLIPSIS = "…"
 def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib and has Latin, Greek, Cyrillic, Arabic and more; ``size`` in pixels."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    import matplotlib as mpl  # half a second that only pictures need
+
     return ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", name), size)
 
 
 @cache
 def colours() -> NDArray[np.uint8]:
     """The colour scale from 0 to 1 in 256 steps: uint8 (256, 3)."""
+    import matplotlib as mpl
+
     return np.asarray(mpl.colormaps["inferno"](np.arange(256), bytes=True)[:, :3], dtype=np.uint8)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import permalink
 from app.opened import Filters
 from app.queries import QueryHandle
 from app.services import Services
@@ -279,24 +278,3 @@ def test_a_build_that_would_forget_the_splits_is_refused(
             services.builder.start(tmp_path / "data")
             assert services.builder.wait(120).phase == phase
             assert services.opened.splits == ["train", "test"]
-
-
-def test_links_say_what_they_restore(services: Services) -> None:
-    handle = services.stored(first_id(services), 0.5, None)
-    weights, filters = PartWeights(backbone=0.25, motion=0.7), Filters(label="a&b=c", folder="x/ü")
-    address = permalink.link(handle, weights, filters, 3)
-    from urllib.parse import parse_qsl
-
-    asked = permalink.parse(dict(parse_qsl(address.removeprefix("?"))))
-    assert asked == permalink.Request(handle.video_id, weights, filters, 0.5, None, 3)
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [{"motion": "x"}, {"motion": "nan", "page": "-4"}, {"backbone": "0"}, {"page": "1e99", "start": "inf"}],
-)
-def test_links_with_nonsense_have_the_usual_values(parameters: dict[str, str]) -> None:
-    asked = permalink.parse(parameters | {"video": "0" * 16})
-    assert asked.weights == PartWeights()
-    assert 1 <= asked.page <= 10**6
-    assert asked.start_seconds is None
