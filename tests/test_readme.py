@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import app.cli
 import indexer.cli
 import rspnet_core.cli
 from tests.conftest import REPOSITORY
@@ -13,20 +14,25 @@ from tests.conftest import REPOSITORY
 README = (REPOSITORY / "README.md").read_text()
 
 
-def commands(app: typer.Typer, *words: str) -> list[str]:
+def commands(program: typer.Typer, *words: str) -> list[str]:
     """Every command of a Typer app as it is typed."""
     found = []
-    for command in app.registered_commands:
+    for command in program.registered_commands:
         name = command.name or (command.callback.__name__ if command.callback else "")
         found.append(" ".join([*words, name.replace("_", "-")]))
-    for group in app.registered_groups:
+    for group in program.registered_groups:
         assert group.typer_instance is not None
         found += commands(group.typer_instance, *words, group.name or "")
     return found
 
 
 @pytest.mark.parametrize(
-    "command", [*commands(indexer.cli.app, "rspnet-index"), *commands(rspnet_core.cli.app, "rspnet-train")]
+    "command",
+    [
+        *commands(indexer.cli.app, "rspnet-index"),
+        *commands(rspnet_core.cli.app, "rspnet-train"),
+        *commands(app.cli.app, "rspnet-app"),
+    ],
 )
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert command in README
