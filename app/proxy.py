@@ -5,10 +5,8 @@ when the file cannot be decoded. It runs under limits of memory, file size and p
 make a decoder do anything.
 """
 
-import ctypes
 import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +18,7 @@ import numpy as np
 
 from rspnet_core.errors import RspnetError, VideoError
 from rspnet_core.video.encode import write_video
+from rspnet_core.video.limits import confine_this_process
 from rspnet_core.video.pictures import Picture, Scaler, scaled_size
 from rspnet_core.video.probe import Packets, read_packets
 from rspnet_core.video.pyav_reader import read_in_order
@@ -32,7 +31,6 @@ MAX_FILE_BYTES = 512 * 2**20
 MEMORY_BYTES = 2 * 2**30
 CPU_SECONDS = 900
 _FRAMES_AHEAD = 8
-_PR_SET_PDEATHSIG = 1
 
 
 def write_proxy(source: Path, target: Path, short_side: int) -> None:
@@ -90,7 +88,10 @@ def _decode(
 def main() -> None:
     """Make one proxy and exit."""
     source, target, short_side, parent_pid = sys.argv[1:]
-    _confine(int(parent_pid))
+    confine_this_process(parent_pid=int(parent_pid), memory_bytes=MEMORY_BYTES, file_bytes=MAX_FILE_BYTES)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    with suppress(OSError):
+        os.nice(5)  # searching comes first
     try:
         write_proxy(Path(source), Path(target), int(short_side))
     except (VideoError, RspnetError) as error:
@@ -99,21 +100,6 @@ def main() -> None:
     except MemoryError:
         print(f"needs more than {MEMORY_BYTES / 2**30:.0f} GB of memory")
         sys.exit(1)
-
-
-def _confine(parent_pid: int) -> None:
-    """Die with the parent; hold limits that no video worth playing needs."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    if os.getppid() != parent_pid:
-        os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
-    with suppress(OSError):
-        os.nice(5)  # searching comes first
 
 
 if __name__ == "__main__":

@@ -3,11 +3,8 @@
 Started by ``child_process`` as ``python -m rspnet_core.video._worker MEMORY_BYTES PARENT_PID``.
 """
 
-import ctypes
 import hashlib
 import os
-import resource
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -20,17 +17,16 @@ from rspnet_core.errors import VideoError
 from rspnet_core.video import wire
 from rspnet_core.video.colour import colour_histogram
 from rspnet_core.video.decode import read_clips, read_poster
+from rspnet_core.video.limits import confine_this_process
 from rspnet_core.video.sniff import open_regular
 
-_PR_SET_PDEATHSIG = 1
 Answer = tuple[wire.Header, list[np.ndarray]]
 
 
 def main() -> None:
     """Serve requests until the parent closes the pipe."""
     memory_bytes, parent_pid = int(sys.argv[1]), int(sys.argv[2])
-    _die_with_parent(parent_pid)
-    _limit(memory_bytes)
+    confine_this_process(parent_pid=parent_pid, memory_bytes=memory_bytes, file_bytes=0)  # a decoder writes no files
     requests, answers = sys.stdin.buffer, _take_stdout()
     while True:
         try:
@@ -77,22 +73,6 @@ def _clips(request: wire.Header) -> Answer:
 def _poster(request: wire.Header) -> Answer:
     picture = np.ascontiguousarray(read_poster(request["path"], request["height"]))
     return {"shape": picture.shape}, [picture]
-
-
-def _die_with_parent(parent_pid: int) -> None:
-    """A parent that is killed outright leaves no decoder behind, even one that hangs and never reads its pipe."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before the line above
-        os._exit(1)
-
-
-def _limit(memory_bytes: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # a decoder writes no files
-    if sys.platform == "linux":  # elsewhere the limit of data does not count what malloc maps
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
 
 def _take_stdout() -> BinaryIO:
