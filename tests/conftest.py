@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from rspnet_core.video.synthetic import write_sample_data
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 SMALL_CLIPS = ClipGeometry(num_clips=3, frames_per_clip=2, size=32)
+
+
+def pytest_configure() -> None:
+    """A suite started in the background ignores Ctrl-C; the commands that it starts and stops must not inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
