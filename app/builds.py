@@ -11,7 +11,7 @@ from indexer.build import build_library
 from indexer.encoder import ClipEncoder
 from indexer.ingest import BuildReport, Failure
 from indexer.place import Place
-from rspnet_core.errors import DatasetError, InvalidSetting, LibraryBusy, RspnetError
+from rspnet_core.errors import InvalidSetting, LibraryBusy, RspnetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets import Dataset
 
@@ -131,7 +131,7 @@ class Builder:
                 index=self._place.folder,
                 split_lists=self._split_lists,
                 device=self._device,
-                started=self._check_lists,
+                started=self._begin,
                 progress=self._advance,
             )
             end: Phase = "stopped" if report.interrupted else "done"
@@ -146,25 +146,11 @@ class Builder:
         finally:
             self._published()
 
-    def _check_lists(self, dataset: Dataset, encoder: ClipEncoder) -> None:
-        """Refuse a build that would forget the splits of a library made with ``--split-lists``."""
+    def _begin(self, dataset: Dataset, encoder: ClipEncoder) -> None:
+        """The folder is scanned and the encoder loaded."""
         if self._stop.is_set():
             raise KeyboardInterrupt
         self._status = replace(self._status, total=len(dataset.files))
-        has_lists = any(file.splits for file in dataset.files)
-        if not has_lists and self._splits_of(dataset):
-            raise DatasetError(
-                "this library has official splits and its lists are not beside the videos; "
-                "start the app with --split-lists, or add videos with `rspnet-index build --split-lists`"
-            )
-
-    def _splits_of(self, dataset: Dataset) -> bool:
-        """Whether the library knows a side of any of these files."""
-        from indexer.catalogue import Catalogue
-
-        with Catalogue.open(self._place.catalogue_target, write=False) as catalogue:
-            paths = {file.path for file in dataset.files}
-            return any(video.path in paths and video.splits for video in catalogue.videos())
 
     def _advance(self, report: BuildReport) -> None:
         self._update(report, self._status.phase)

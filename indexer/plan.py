@@ -5,10 +5,12 @@ whatever its name is now; one that failed is tried again; what left the folder l
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.catalogue import Catalogue, KnownVideo, VideoEntry
+from rspnet_core.errors import DatasetError
 from rspnet_core.video.datasets import Dataset, VideoFile
 
 
@@ -55,8 +57,12 @@ def _entry(file: VideoFile, root: Path, root_id: int) -> tuple[VideoEntry, str |
 
 
 def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue) -> Plan:
-    """Compare the folder with the catalogue; reads a file's content only where its size is already known."""
+    """Compare the folder with the catalogue; reads a file's content only where its size is already known.
+
+    Raises DatasetError when the catalogue has official splits of these videos and the lists are not found any more.
+    """
     known = catalogue.known(root_id)
+    _keep_splits(dataset, known)
     known_sizes = {video.size_bytes for video in known.values() if video.status == "indexed"}
     plan = Plan()
     for file in dataset.files:
@@ -74,6 +80,16 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
     hidden = tuple(dataset.unreadable)
     plan.gone = [video.id for path, video in known.items() if not path.startswith(hidden)]
     return plan
+
+
+def _keep_splits(dataset: Dataset, known: Mapping[str, KnownVideo]) -> None:
+    """A build without the lists that an earlier one had would forget all splits."""
+    has_splits = any(file.splits for file in dataset.files)
+    if not has_splits and any(known[file.path].splits for file in dataset.files if file.path in known):
+        raise DatasetError(
+            "this library has official splits, and their lists are not found now; name the lists' folder with "
+            "--split-lists, as before, or choose another --index"
+        )
 
 
 def _same_file(before: KnownVideo, entry: VideoEntry) -> bool:

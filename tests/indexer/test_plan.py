@@ -1,8 +1,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from indexer.catalogue import Catalogue
 from indexer.plan import plan_build
+from rspnet_core.errors import DatasetError
 from rspnet_core.video.datasets import Dataset, VideoFile
 from tests.indexer.storage import ENCODER, make_entry, make_vectors
 
@@ -37,6 +40,14 @@ def test_a_changed_label_or_split_is_updated_without_embedding(tmp_path: Path) -
         for file in (VideoFile("a.mp4", "New", None, {}), VideoFile("a.mp4", None, None, {1: "test"})):
             plan = plan_build(Dataset("x", [file], []), tmp_path, 1, catalogue)
             assert ([entry.path for entry in plan.update], plan.embed) == (["a.mp4"], [])
+
+
+def test_splits_are_not_forgotten_when_the_lists_are_not_found(tmp_path: Path) -> None:
+    with library_of(tmp_path, ["a.mp4"]) as catalogue:
+        listed = VideoFile("a.mp4", None, None, {1: "test"})
+        catalogue.update_entries(plan_build(Dataset("x", [listed], []), tmp_path, 1, catalogue).update)
+        with pytest.raises(DatasetError, match="--split-lists"):
+            plan_build(dataset_of(["a.mp4"]), tmp_path, 1, catalogue)
 
 
 def test_a_file_that_vanishes_after_the_scan_is_refused_with_a_reason(tmp_path: Path) -> None:
