@@ -53,12 +53,13 @@ def build_library(
             pooling = pooling or record.description["pooling"]
         model, spec = load_encoder(weights, backbone, fps=fps)
         encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on)
+        # Before the record: a build killed here must not leave a library that names weights which it does not have.
+        _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
         catalogue.set_encoder(
             EncoderRecord(
                 fingerprint=encoder.fingerprint, description=encoder.description, parts=dict(encoder.layout.dims)
             )
         )
-        _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
         started(dataset, encoder)
         with open_engine(engine_name, workers or default_workers(encoder)) as engine:
             return ingest(

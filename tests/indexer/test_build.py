@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from indexer.build import build_library
+from indexer.catalogue import Catalogue
 from indexer.ingest import BuildReport
 from indexer.library import Library
 from indexer.lock import WriterLock
@@ -128,6 +129,21 @@ def test_a_library_keeps_its_encoder_when_none_is_named(build, few_videos: Path)
     shutil.copy(next(few_videos.rglob("*.mp4")), few_videos / "copy.mp4")
     build_library(few_videos, device="cpu")
     assert ids_and_vectors(few_videos).items() >= before.items()
+
+
+def test_a_build_killed_while_the_weights_are_kept_leaves_no_record_without_weights(
+    build, few_videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.build.save_checkpoint", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build()
+    with Catalogue.open(few_videos / ".rspnet" / "catalogue.sqlite", write=False) as catalogue:
+        assert catalogue.encoder() is None
+    assert build().indexed == 4
 
 
 def test_vectors_of_two_encoders_never_mix(build, few_videos: Path) -> None:
