@@ -25,6 +25,7 @@ from rspnet_core.download import pull
 from rspnet_core.errors import InvalidSetting, MissingHead, UnknownBackbone, WeightsError
 from rspnet_core.models import (
     Encoder,
+    HeadKind,
     TwoHeadModel,
     create_model,
     create_torchvision_model,
@@ -59,6 +60,7 @@ def describe(
         backbone=backbone,
         geometry=geometry or default_clips,
         normalisation=normalisation or default_pixels,
+        head=model.head_kind if isinstance(model, TwoHeadModel) else "linear",
         source=source,
         trained=trained,
         sha256=tensors_sha256(model.state_dict()),
@@ -154,7 +156,7 @@ def _load_ours(path: Path) -> tuple[Encoder, EncoderSpec]:
         raise WeightsError(
             f"{path}: not a complete {SUFFIX} file ({_one_line(error)}); save or copy it again"
         ) from error
-    model = _create(spec.backbone)
+    model = _create(spec.backbone, spec.head)
     load_tensors(model, tensors, f"{path} ({spec.backbone})")
     found = tensors_sha256(tensors)
     if found != spec.sha256:
@@ -207,11 +209,11 @@ def _without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"backbone.{key}": values for key, values in state.items() if not key.startswith(("fc.", "classifier."))}
 
 
-def _create(backbone: str) -> Encoder:
+def _create(backbone: str, head: HeadKind = "linear") -> Encoder:
     """A network for weights to be loaded into."""
     if backbone.startswith(TORCHVISION):
         return create_torchvision_model(backbone.removeprefix(TORCHVISION))
-    return create_model(backbone, seed=UNTRAINED_SEED)
+    return create_model(backbone, seed=UNTRAINED_SEED, head=head)
 
 
 def _default_settings(backbone: str) -> tuple[ClipGeometry, Normalisation]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rspnet_core.cli_pretrain import pretrain_command
 from rspnet_core.command import run
 from rspnet_core.errors import InvalidSetting
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 weights_app = typer.Typer(help="Import, inspect and download weights.", no_args_is_help=True)
+app.command("pretrain")(pretrain_command)
 app.add_typer(weights_app, name="weights")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]

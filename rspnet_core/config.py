@@ -42,8 +42,44 @@ class EncoderSpec(Settings):
     """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18`` or ``torchvision:NAME``."""
     geometry: ClipGeometry
     normalisation: Normalisation = Normalisation()
+    head: Literal["linear", "mlp"] = "linear"
+    """Kind of the projection heads, where there are any."""
     source: str
     """Where the weights come from, for people: a file name, ``official:resnet18``, ``untrained (seed 0)``."""
     trained: bool
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 over the tensors' names, shapes and values (not over the file)."""
+
+
+class SpeedSampling(Settings):
+    """Which clips of a video pre-training sees: three of them, two of one playback speed and one of another."""
+
+    frames_per_clip: int = Field(default=16, ge=1, le=512)
+    frame_step: int = Field(default=1, ge=1, le=64)
+    """Distance between the frames of a clip of speed 1."""
+    speeds: tuple[int, ...] = (1, 2)
+    """Playback speeds to draw from (section 4: 1x and 2x), at least two different ones."""
+    anchor_at_first_speed: bool = False
+    """True plays c_i and c_j always at the first speed: instance discrimination without speed augmentation."""
+    fps: float | None = Field(default=25, gt=0, le=240)
+    """Frames a second to resample to by timestamps (section 4: 25); None reads them as recorded."""
+    frame_size: int = Field(default=128, ge=16, le=2048)
+    """Whole frames are squashed to a square of this side; crops are cut from it later, in the true aspect."""
+
+
+class Augmentation(Settings):
+    """How strongly clips are changed at random (section 4; the numbers are those of SimCLR's and MoCo's images)."""
+
+    min_crop_area: float = Field(default=0.2, gt=0, le=1)
+    """Smallest part of the frame that a crop keeps."""
+    flip: bool = True
+    """Mirror every second clip; False where left and right decide a class."""
+    jitter_probability: float = Field(default=0.8, ge=0, le=1)
+    jitter: float = Field(default=0.4, ge=0, lt=1)
+    """Brightness, contrast and saturation are scaled by 1 - jitter to 1 + jitter."""
+    jitter_hue: float = Field(default=0.1, ge=0, le=0.5)
+    """In turns of the colour circle."""
+    grey_probability: float = Field(default=0.2, ge=0, le=1)
+    blur_probability: float = Field(default=0.5, ge=0, le=1)
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    """In pixels of the clip."""

@@ -9,6 +9,7 @@ RspnetError                     exit code 1
 │   ├── DatasetError            folder, list or label file is missing or does not fit
 │   └── QueryNotFound
 ├── VideoError                  a video cannot be decoded
+├── TrainingDiverged            the loss is not a number any more
 ├── WeightsError                a weights file is missing, damaged, unsafe or of another network
 └── LibraryError
     ├── LibraryNotFound         exit code 2
@@ -60,6 +61,10 @@ class QueryNotFound(UsageError):
 
 class VideoError(RspnetError):
     """A file cannot be decoded as a video; the message is a reason that a user understands."""
+
+
+class TrainingDiverged(RspnetError):
+    """The loss became NaN or infinite; the message says where the last good state is."""
 
 
 class WeightsError(RspnetError):

@@ -18,7 +18,7 @@ from rspnet_core.models.torchvision_encoders import (
     torchvision_weights,
 )
 from rspnet_core.models.tsm import TSM18
-from rspnet_core.models.two_head import BackboneModel, Encoder, TwoHeadModel, TwoHeadOutput, project
+from rspnet_core.models.two_head import BackboneModel, Encoder, HeadKind, TwoHeadModel, TwoHeadOutput, project
 
 __all__ = [
     "BACKBONES",
@@ -26,6 +26,7 @@ __all__ = [
     "Backbone",
     "BackboneModel",
     "Encoder",
+    "HeadKind",
     "TwoHeadModel",
     "TwoHeadOutput",
     "create_model",
@@ -46,23 +47,24 @@ _NETWORKS: dict[str, tuple[Callable[[], Backbone], ClipGeometry]] = {
 BACKBONES: tuple[str, ...] = tuple(_NETWORKS)
 
 
-def create_model(name: str, *, seed: int | None = None) -> TwoHeadModel:
+def create_model(name: str, *, seed: int | None = None, head: HeadKind = "linear") -> TwoHeadModel:
     """A new, untrained model in training mode.
 
     Args:
         name: one of BACKBONES.
         seed: gives the same weights each time and leaves the global random state as it is; None draws from it.
+        head: kind of both projection heads.
 
     Raises:
         UnknownBackbone: for another name.
     """
     network, _ = _lookup(name)
     if seed is None:
-        return TwoHeadModel(network())
+        return TwoHeadModel(network(), head)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would reseed accelerators too, whose state is not restored here.
         torch.default_generator.manual_seed(seed)
-        return TwoHeadModel(network())
+        return TwoHeadModel(network(), head)
 
 
 def default_geometry(name: str) -> ClipGeometry:

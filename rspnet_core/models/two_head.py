@@ -1,6 +1,6 @@
 """A backbone with the motion and the appearance projection head (paper, section 3.1 and Figure 2)."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,10 @@ from rspnet_core.models.backbone import Backbone
 
 PROJECTION_SIZE = 128
 """Length of the vectors of both heads (section 4.1)."""
+
+
+HeadKind = Literal["linear", "mlp"]
+"""A projection head is one linear layer (the paper's), or two with a ReLU between (as in MoCo v2)."""
 
 
 class TwoHeadOutput(NamedTuple):
@@ -36,7 +40,7 @@ class Encoder(nn.Module):
         """Channels C of the feature map."""
 
     @property
-    def heads(self) -> dict[str, nn.Linear]:
+    def heads(self) -> dict[str, nn.Module]:
         """Projection heads by name, ``motion`` and ``appearance``; empty where the encoder has none."""
         return {}
 
@@ -59,15 +63,16 @@ class BackboneModel(Encoder):
 
 
 class TwoHeadModel(Encoder):
-    """f(.; theta) with g_m and g_a of the paper, each a linear layer with bias on the mean of the feature map."""
+    """f(.; theta) with g_m and g_a of the paper, heads with biases on the mean of the feature map."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, head: HeadKind = "linear") -> None:
         super().__init__(backbone)
-        self.motion_head = nn.Linear(backbone.channels, PROJECTION_SIZE)
-        self.appearance_head = nn.Linear(backbone.channels, PROJECTION_SIZE)
+        self.head_kind: HeadKind = head
+        self.motion_head = _new_head(backbone.channels, head)
+        self.appearance_head = _new_head(backbone.channels, head)
 
     @property
-    def heads(self) -> dict[str, nn.Linear]:
+    def heads(self) -> dict[str, nn.Module]:
         """Projection heads by name."""
         return {"motion": self.motion_head, "appearance": self.appearance_head}
 
@@ -77,12 +82,22 @@ class TwoHeadModel(Encoder):
         return TwoHeadOutput(features, project(features, self.motion_head), project(features, self.appearance_head))
 
 
-def project(features: Tensor, head: nn.Linear) -> Tensor:
+def _new_head(channels: int, kind: HeadKind) -> nn.Module:
+    last = nn.Linear(channels, PROJECTION_SIZE)
+    return last if kind == "linear" else nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), last)
+
+
+def project(features: Tensor, head: nn.Module) -> Tensor:
     """Feature map (B, C, T, H, W) -> mean over time and space, through the head, to unit length: float32 (B, 128).
 
     Always computed in float32, under autocast or with bf16 weights too: the losses hang on differences of
     cosines that bf16 rounds away.
     """
     with torch.autocast(features.device.type, enabled=False):
-        pooled = features.mean(dim=(2, 3, 4), dtype=torch.float32)
-        return F.normalize(F.linear(pooled, head.weight.float(), head.bias.float()), dim=1)
+        projected = features.mean(dim=(2, 3, 4), dtype=torch.float32)
+        for layer in head if isinstance(head, nn.Sequential) else (head,):
+            if isinstance(layer, nn.Linear):
+                projected = F.linear(projected, layer.weight.float(), layer.bias.float())
+            else:
+                projected = layer(projected)
+        return F.normalize(projected, dim=1)

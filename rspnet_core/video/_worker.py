@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, SpeedSampling
 from rspnet_core.errors import VideoError
 from rspnet_core.video import wire
 from rspnet_core.video.colour import colour_histogram
-from rspnet_core.video.decode import read_clips, read_poster
+from rspnet_core.video.decode import read_clips, read_poster, read_speed_clips
 from rspnet_core.video.limits import confine_this_process
 from rspnet_core.video.sniff import open_regular
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 def _answer(request: wire.Header, memory_bytes: int) -> Answer:
     try:
-        return _poster(request) if request["kind"] == "poster" else _clips(request)
+        return {"poster": _poster, "clips": _clips, "speed_clips": _speed_clips}[request["kind"]](request)
     except VideoError as error:
         return {"error": str(error)}, []
     except MemoryError:
@@ -68,6 +68,11 @@ def _clips(request: wire.Header) -> Answer:
         return header | {"error": str(error)}, []
     arrays = [clips.frames, clips.spans_seconds, colour_histogram(clips.frames)]
     return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
+
+
+def _speed_clips(request: wire.Header) -> Answer:
+    clips = read_speed_clips(request["path"], SpeedSampling(**request["sampling"]), tuple(request["seed"]))
+    return {"speeds": clips.speeds, "aspect": clips.aspect}, [clips.frames]
 
 
 def _poster(request: wire.Header) -> Answer:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, SpeedSampling
 from rspnet_core.errors import VideoError
 from rspnet_core.video.decord_reader import read_with_decord, reads_exactly
 from rspnet_core.video.pictures import Picture, Scaler, centre_square, scaled_size
@@ -34,9 +34,15 @@ from rspnet_core.video.pyav_reader import (
     read_in_order,
     seeks_exactly,
 )
-from rspnet_core.video.sampling import Indices, even_clip_indices, resampled_indices, segment_bounds
+from rspnet_core.video.sampling import (
+    Indices,
+    even_clip_indices,
+    resampled_indices,
+    segment_bounds,
+    speed_triplet,
+)
 
-__all__ = ["Clips", "VideoInfo", "probe", "read_clips", "read_poster"]
+__all__ = ["Clips", "SpeedClips", "VideoInfo", "probe", "read_clips", "read_poster", "read_speed_clips"]
 
 _MAX_OVERSTATED_FRAMES = 3
 """Frames that a container may declare beyond those that decode; pictures for each such length are kept at once."""
@@ -56,6 +62,18 @@ class Clips:
     spans_seconds: Seconds
     """(num_clips, 2): when the clip's first frame appears and its last one goes, from the video's first frame."""
     info: VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedClips:
+    """The clips c_i, c_j, c_k of one video (section 3.2)."""
+
+    frames: NDArray[np.uint8]
+    """(3, frames_per_clip, frame_size, frame_size, 3), RGB: whole frames, squashed."""
+    speeds: tuple[int, int]
+    """(s_i = s_j, s_k)."""
+    aspect: float
+    """Width of the video's frames by their height."""
 
 
 def read_clips(
@@ -84,6 +102,32 @@ def read_clips(
         spans_seconds=_spans(indices, decoded.timestamps_seconds, packets.fps),
         info=packets.info(decoded.timestamps_seconds),
     )
+
+
+def read_speed_clips(path: str | Path, sampling: SpeedSampling, seed: tuple[int, ...]) -> SpeedClips:
+    """Two clips of one random playback speed and one of another, each at a random place of the video.
+
+    The same file and seed (whole numbers from 0) give the same clips. Raises VideoError as ``read_clips`` does.
+    """
+    path = Path(path).absolute()
+    packets = read_packets(path)
+    rng = np.random.default_rng(seed)
+    first = 0 if sampling.anchor_at_first_speed else int(rng.integers(len(sampling.speeds)))
+    second = (first + 1 + int(rng.integers(len(sampling.speeds) - 1))) % len(sampling.speeds)
+    speeds = sampling.speeds[first], sampling.speeds[second]
+    place_seed = int(rng.integers(2**63))  # a plan may be made for several lengths, each time the same
+
+    def plan(timestamps_seconds: Seconds) -> Indices:
+        source = _source_frames(timestamps_seconds, 0, len(timestamps_seconds), sampling.fps)
+        places = np.random.default_rng(place_seed)
+        step, frames = sampling.frame_step, sampling.frames_per_clip
+        return source[speed_triplet(len(source), frames, speeds, places, step=step)]
+
+    size = (sampling.frame_size, sampling.frame_size)
+    decoded = _read_planned(path, packets, plan, size, np.ascontiguousarray)
+    shown = packets.info()
+    frames = _gather(decoded.pictures, plan(decoded.timestamps_seconds))
+    return SpeedClips(frames, speeds, shown.width / shown.height)
 
 
 def read_poster(path: str | Path, height: int = 144) -> Picture:
@@ -135,14 +179,17 @@ def _plan_clips(
     timestamps_seconds: Seconds, *, geometry: ClipGeometry, start_seconds: float | None, end_seconds: float | None
 ) -> Indices:
     first, stop = segment_bounds(timestamps_seconds, start_seconds, end_seconds)
-    source = np.arange(first, stop)
-    if geometry.fps is not None:
-        if timestamps_seconds[-1] > _MAX_DURATION_SECONDS:
-            raise VideoError(
-                f"states a duration of {timestamps_seconds[-1]:.0f} s, the limit is {_MAX_DURATION_SECONDS}"
-            )
-        source = first + resampled_indices(timestamps_seconds[first:stop], geometry.fps)
+    source = _source_frames(timestamps_seconds, first, stop, geometry.fps)
     return source[even_clip_indices(len(source), geometry.num_clips, geometry.frames_per_clip, geometry.frame_step)]
+
+
+def _source_frames(timestamps_seconds: Seconds, first: int, stop: int, fps: float | None) -> Indices:
+    """The frames from ``first`` to before ``stop``, resampled to ``fps`` if that is given."""
+    if fps is None:
+        return np.arange(first, stop)
+    if timestamps_seconds[-1] > _MAX_DURATION_SECONDS:
+        raise VideoError(f"states a duration of {timestamps_seconds[-1]:.0f} s, the limit is {_MAX_DURATION_SECONDS}")
+    return first + resampled_indices(timestamps_seconds[first:stop], fps)
 
 
 def _check_part(

@@ -36,6 +36,47 @@ def even_clip_indices(num_frames: int, num_clips: int = 10, frames_per_clip: int
     return (starts[:, None] + np.arange(0, needed, step, dtype=np.int64)) % num_frames
 
 
+def speed_triplet(
+    num_frames: int,
+    frames_per_clip: int,
+    speeds: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    step: int = 1,
+) -> Indices:
+    """The clips c_i, c_j, c_k of one video with speeds s_i = s_j != s_k (section 3.2), each at a random place.
+
+    A clip of speed s takes every (s * step)-th frame. With 4 frames a clip, step 1:
+
+        frame   0  1  2  3  4  5  6  7  8  9
+        c_i        x  x  x  x                      1x
+        c_j                    x  x  x  x          1x
+        c_k           x     x     x     x          2x
+
+    Args:
+        num_frames: of the video, at least 1; clips longer than it are looped.
+        frames_per_clip: at least 1.
+        speeds: (s_i, s_k), whole numbers from 1 that differ.
+        rng: where the places come from.
+        step: distance between the frames of a clip of speed 1.
+
+    Returns:
+        int64 (3, frames_per_clip): the rows are c_i, c_j, c_k; each index in ``[0, num_frames)``.
+
+    Raises:
+        InvalidSetting: a number below 1, or speeds that are equal.
+    """
+    if min(num_frames, frames_per_clip, step, *speeds) < 1 or speeds[0] == speeds[1]:
+        raise InvalidSetting(
+            f"got num_frames={num_frames}, frames_per_clip={frames_per_clip}, step={step}, speeds={speeds}: "
+            "each must be at least 1, and the two speeds must differ"
+        )
+    steps = np.array([speeds[0], speeds[0], speeds[1]], dtype=np.int64) * step
+    places = np.maximum(num_frames - (frames_per_clip - 1) * steps, 1)  # starts that a clip may have
+    starts = rng.integers(places)
+    return (starts[:, None] + steps[:, None] * np.arange(frames_per_clip)) % num_frames
+
+
 def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> Indices:
     """The source frame on show at each tick of a clock of ``fps`` that starts with the first frame.
 

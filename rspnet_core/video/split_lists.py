@@ -151,6 +151,11 @@ def read_class_numbers(lists: list[Path]) -> set[str]:
     return names
 
 
+def read_paths(path: Path) -> list[str]:
+    """Give the videos that a list names: of each line all but a class number at its end (UCF101's lists have one)."""
+    return [re.sub(r"\s+\d+$", "", line) for _, line in _lines(path)]
+
+
 def read_families(path: Path) -> dict[str, str]:
     """Read a csv of the columns class and family: class -> family.
 

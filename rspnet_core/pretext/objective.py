@@ -1,0 +1,163 @@
+"""One training step of RSPNet: Algorithm 1 with the queue and momentum encoder that section 4 takes from MoCo.
+
+    clips c_i, c_j, c_k of each video, s_i = s_j != s_k
+      c_i --query encoder--> m_i, a_i                      gradients
+      c_j, c_k --key encoder--> m_j, m_k, a_j, a_k         none; it follows the query encoder slowly
+    rsp    max(0, margin - (p+ - p-)),  p+ = m_i . m_j,  p- = m_i . m_k         Eq. 2
+    avid   InfoNCE of a_i against a_j or a_k, one at random (speed augmentation), and the queue      Eq. 3
+    vid    the same against a_j alone, and c_i and c_j always play at the first speed
+    sp     cross-entropy of s_i, predicted from the features of c_i
+    the queue takes the appearance keys of the positives, with their videos' ids
+
+With several processes the keys of all are gathered, so that every rank holds the same queue.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rspnet_core.losses import avid_logits, rsp_triplet_loss, speed_gaps
+from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
+from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
+from rspnet_core.pretext.queue import KeyQueue
+from rspnet_core.recipe import PretrainRecipe
+
+Gather = Callable[[Tensor], Tensor]
+"""(n, ...) of this process -> (sum of n, ...) of all, in the order of ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedBatch:
+    """Clips of B videos, augmented and on the device."""
+
+    anchor: Tensor
+    """c_i: float32 (B, 3, T, H, W)."""
+    same_speed: Tensor
+    """c_j."""
+    other_speed: Tensor
+    """c_k."""
+    anchor_speeds: Tensor
+    """int64 (B,): places of the speeds s_i in the recipe's ``speeds``."""
+    positive_is_other: Tensor
+    """bool (B,): the positive of A-VID is c_k rather than c_j."""
+    video_ids: Tensor
+    """int64 (B,)."""
+
+
+class QueryEncoder(nn.Module):
+    """What takes gradients: the two-head model, and the classifier of ``sp`` where that is an objective."""
+
+    def __init__(self, model: TwoHeadModel, num_speeds: int | None) -> None:
+        super().__init__()
+        self.model = model
+        self.speed_classifier = None if num_speeds is None else nn.Linear(model.channels, num_speeds)
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Unit motion and appearance vectors (B, 128), and logits of the speeds (B, num_speeds) or None."""
+        out: TwoHeadOutput = self.model(clips)
+        logits = None
+        if self.speed_classifier is not None:
+            with torch.autocast(clips.device.type, enabled=False):
+                logits = self.speed_classifier(out.features.mean(dim=(2, 3, 4), dtype=torch.float32))
+        return out.motion, out.appearance, logits
+
+
+class RSPNetObjective:
+    """Query encoder, key encoder and queue, and the loss of a batch. Build it, then call ``start`` once per run."""
+
+    def __init__(self, model: TwoHeadModel, recipe: PretrainRecipe) -> None:
+        self.recipe = recipe
+        self.query = QueryEncoder(model, len(recipe.speeds) if "sp" in recipe.objectives else None)
+        self.keys = momentum_copy(model)
+        self.queue = KeyQueue(recipe.queue_size)
+        self.gather: Gather = lambda values: values
+        self._new_keys: tuple[Tensor, Tensor] | None = None  # the queue must not change before the backward pass
+
+    @property
+    def trained(self) -> nn.Module:
+        """The query encoder."""
+        return self.query
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """All that a step changes."""
+        return {"query": self.query, "keys": self.keys, "queue": self.queue}
+
+    def start(self, batch: SpeedBatch) -> None:
+        """Give the batch norms of both encoders statistics of real clips, before the first step of a run."""
+        measure_statistics(self.query.model, batch.anchor)
+        follow(self.keys, self.query.model, momentum=0.0)
+
+    def loss(self, batch: SpeedBatch, query: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and figures of a batch.
+
+        Args:
+            batch: B videos.
+            query: ``self.query``, or what wraps it for several processes or another precision.
+
+        Returns:
+            The float32 loss, and detached scalars: each objective's loss, the accuracies that the authors' release
+            logs (speed ranking; K+1-way top-1 and top-5), and what tells of a collapse.
+        """
+        recipe = self.recipe
+        motion, appearance, speed_logits = query(batch.anchor)
+        same, other = self.make_keys(batch)
+        losses: dict[str, Tensor] = {}
+        figures: dict[str, Tensor] = {}
+        if "rsp" in recipe.objectives:
+            scale = recipe.rsp_temperature
+            gaps = speed_gaps(motion, same.motion, other.motion)
+            losses["rsp"] = rsp_triplet_loss(motion / scale, same.motion, other.motion, recipe.margin)
+            figures["rsp_accuracy"] = (gaps > 0).float().mean()
+            figures["motion_std"] = motion.std(dim=0).mean() * motion.shape[1] ** 0.5
+        if speed_logits is not None:
+            losses["sp"] = F.cross_entropy(speed_logits, batch.anchor_speeds)
+            figures["sp_accuracy"] = (speed_logits.argmax(dim=1) == batch.anchor_speeds).float().mean()
+        if recipe.appearance_objective is not None:
+            loss, seen = self._appearance_loss(appearance, same.appearance, other.appearance, batch)
+            losses[recipe.appearance_objective] = loss
+            figures |= seen
+        total = sum((recipe.weight_of(name) * loss for name, loss in losses.items()), torch.zeros((), device=motion.device))
+        figures |= {f"{name}_loss": loss for name, loss in losses.items()}
+        return total, {name: figure.detach() for name, figure in figures.items()}
+
+    @torch.no_grad()
+    def make_keys(self, batch: SpeedBatch) -> tuple[TwoHeadOutput, TwoHeadOutput]:
+        """Keys of c_j and c_k, in one pass: the key encoder's batch norms do not mix clips."""
+        out = self.keys(torch.cat([batch.same_speed, batch.other_speed]))
+        same, other = zip(*(part.chunk(2) for part in out), strict=True)
+        return TwoHeadOutput(*same), TwoHeadOutput(*other)
+
+    def _appearance_loss(
+        self, appearance: Tensor, same: Tensor, other: Tensor, batch: SpeedBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """InfoNCE against the queue, which then takes the positives' keys."""
+        chosen = torch.where(batch.positive_is_other[:, None], other, same)
+        both = self.recipe.positives == "both"
+        negatives, ids = self.queue.negatives()
+        is_own_video = batch.video_ids[:, None] == ids
+        loss = torch.zeros((), device=appearance.device)
+        figures: dict[str, Tensor] = {}
+        for positive in (same, other) if both else (chosen,):
+            logits = avid_logits(
+                appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video
+            )
+            target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+            loss = loss + F.cross_entropy(logits, target)
+            above = (logits[:, 1:] >= logits[:, :1]).sum(dim=1)  # a tie counts as a miss: a collapse scores 0
+            figures["avid_top1"], figures["avid_top5"] = ((above < k).float().mean() for k in (1, 5))
+        figures["appearance_std"] = appearance.std(dim=0).mean() * appearance.shape[1] ** 0.5
+        if len(negatives):
+            figures["queue_similarity"] = (appearance @ negatives.mean(dim=0)).mean()
+        self._new_keys = self.gather(other if both else chosen), self.gather(batch.video_ids)
+        return loss, figures
+
+    def after_step(self) -> None:
+        """Let the key encoder follow the query encoder, and the queue take the keys of the step."""
+        follow(self.keys, self.query.model, self.recipe.momentum)
+        if self._new_keys is not None:
+            self.queue.put(*self._new_keys)
+            self._new_keys = None

@@ -1,0 +1,278 @@
+"""The training loop: steps, figures, checkpoints, exact resume. What is trained is a ``Task``; the loop knows no more.
+
+A run that is killed at any step and resumed equals one that was not, bit for bit on a CPU: batches depend on their
+step alone, and a checkpoint holds all that a step changes (parameters, key encoder, queue, optimiser, sums of figures).
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from rspnet_core.errors import TrainingDiverged
+from rspnet_core.training.run_folder import Figures, RunFolder
+from rspnet_core.training.schedule import CosineSchedule
+from rspnet_core.training.state import (
+    load_modules,
+    load_optimiser,
+    module_tensors,
+    optimiser_tensors,
+    read_state,
+    write_state,
+)
+
+LOG_EVERY_STEPS = 10
+_CHECKPOINT_SECONDS = 300.0
+
+
+class Task(Protocol):
+    """What is trained."""
+
+    @property
+    def trained(self) -> nn.Module:
+        """The module that takes gradients."""
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """All modules that a step changes."""
+
+    def start(self, batch: Any) -> None:
+        """Before the first step of a run, never after a resume."""
+
+    def loss(self, batch: Any, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of a batch and figures, through ``module``, which wraps ``trained``."""
+
+    def after_step(self) -> None:
+        """After the optimiser's step."""
+
+
+class Batches(Protocol):
+    """Where batches come from."""
+
+    waited_seconds: float
+
+    def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
+        """Batches on the device, each with its number of samples."""
+
+
+class Watcher(Protocol):
+    """Who is told how the run goes, on rank 0."""
+
+    def interval(self, figures: dict[str, Any]) -> None:
+        """Means over the last steps."""
+
+    def checkpoint(self, *, is_best: bool) -> None:
+        """The state is on disk; write the encoder too."""
+
+
+@dataclass
+class Means:
+    """Running means of figures, on the device until they are asked for."""
+
+    sums: dict[str, Tensor | float] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, figures: dict[str, Tensor]) -> None:
+        """Count one step."""
+        self.sums = {name: self.sums.get(name, 0.0) + figure for name, figure in figures.items()}
+        self.count += 1
+
+    def plain(self) -> dict[str, float]:
+        """The sums as numbers."""
+        self.sums = {name: float(value) for name, value in self.sums.items()}
+        return dict(self.sums)  # type: ignore[arg-type]
+
+    def means(self) -> Figures:
+        """Mean of each figure."""
+        return {name: value / max(self.count, 1) for name, value in self.plain().items()}
+
+
+@dataclass
+class Loop:
+    """One run. ``run`` trains from wherever the checkpoint in the folder is, or from the start."""
+
+    fabric: Fabric
+    task: Task
+    source: Batches
+    folder: RunFolder
+    schedule: CosineSchedule
+    steps_per_epoch: int
+    sgd_momentum: float
+    weight_decay: float
+    watcher: Watcher
+    probe: Callable[[int], Figures] | None = None
+    """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
+
+    step: int = 0
+    window: Means = field(default_factory=Means)
+    epoch_means: Means = field(default_factory=Means)
+    best_score: float = -math.inf
+    stopped: bool = False
+    """Ended early by Ctrl-C or SIGTERM; the state is saved."""
+
+    def run(self, *, resume: bool) -> None:
+        """Train to the end of the schedule. Raises TrainingDiverged, WeightsError."""
+        optimiser = torch.optim.SGD(
+            self.task.trained.parameters(),
+            lr=self.schedule.peak,
+            momentum=self.sgd_momentum,
+            weight_decay=self.weight_decay,
+        )
+        if resume:
+            self._load(optimiser)
+        module, wrapped = self.fabric.setup(self.task.trained, optimiser)
+        started = time.perf_counter()
+        with _stop_at_a_step_boundary() as stop:
+            steps_left = self.schedule.num_steps - self.step
+            for batch, num_samples in self.source.batches(self.step, steps_left):
+                if self.step == 0:
+                    self.task.start(batch)
+                figures = self._take_step(batch, num_samples, module, wrapped)
+                self.window.add(figures)
+                self.epoch_means.add(figures)
+                self.step += 1
+                started = self._finish_step(optimiser, started)
+                if self._anyone(stop.asked) and self.step < self.schedule.num_steps:
+                    self.stopped = True
+                    self._save(optimiser, is_best=False)
+                    return
+
+    def _take_step(self, batch: Any, num_samples: int, module: Any, optimiser: Any) -> dict[str, Tensor]:
+        for group in optimiser.param_groups:
+            group["lr"] = self.schedule.rate_at(self.step)
+        loss, figures = self.task.loss(batch, module)
+        # Processes average their gradients: a batch that lost an unreadable video must weigh less.
+        self.fabric.backward(loss * self._share(num_samples))
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        self.task.after_step()
+        return {"loss": loss.detach(), **figures}
+
+    def _share(self, num_samples: int) -> float:
+        if self.fabric.world_size == 1:
+            return 1.0
+        return num_samples / float(self.fabric.all_reduce(torch.tensor(float(num_samples)), reduce_op="mean"))
+
+    def _finish_step(self, optimiser: Any, started: float) -> float:
+        """Figures at the end of an interval, probe and checkpoint at the end of an epoch; when the interval began."""
+        ends_epoch = self.step % self.steps_per_epoch == 0
+        if not ends_epoch and self.step % LOG_EVERY_STEPS:
+            return started
+        self._log(started)
+        is_best = False
+        if ends_epoch:
+            is_best = self._judge_epoch(self.step // self.steps_per_epoch)
+        self._maybe_save(optimiser, is_best=is_best)
+        return time.perf_counter()
+
+    def _log(self, started: float) -> None:
+        means = self._across_processes(self.window.means())
+        if not all(map(math.isfinite, means.values())):
+            bad = next(name for name, value in means.items() if not math.isfinite(value))
+            raise TrainingDiverged(
+                f"{bad} is {means[bad]} at step {self.step}: training diverged; {self.folder.last_state} is the last "
+                "good state; lower learning_rate, or choose precision=fp32"
+            )
+        seconds = time.perf_counter() - started
+        steps = max(self.window.count, 1)
+        waited, self.source.waited_seconds = self.source.waited_seconds, 0.0
+        line = {
+            "step": self.step,
+            "epoch": round(self.step / self.steps_per_epoch, 4),
+            **{name: round(value, 6) for name, value in means.items()},
+            "learning_rate": self.schedule.rate_at(self.step - 1),
+            "step_seconds": round(seconds / steps, 5),
+            "data_wait": round(waited / max(seconds, 1e-9), 5),
+        }
+        self.window = Means()
+        if self.fabric.is_global_zero:
+            self.watcher.interval(line)
+
+    def _judge_epoch(self, epoch: int) -> bool:
+        """Whether this is the best epoch so far: by the probe's top-1 where there is one, else by the mean loss."""
+        means = self._across_processes(self.epoch_means.means())
+        self.epoch_means = Means()
+        score = -means["loss"]
+        if self.probe is not None:
+            figures = self.probe(epoch)
+            if figures and self.fabric.is_global_zero:
+                self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
+            score = figures.get("probe_top1", -math.inf)  # an epoch without a probe is not judged
+        is_best = score > self.best_score
+        self.best_score = max(score, self.best_score)
+        return is_best
+
+    def _maybe_save(self, optimiser: Any, *, is_best: bool) -> None:
+        recently = time.monotonic() - getattr(self, "_saved_at", -math.inf) < _CHECKPOINT_SECONDS
+        if is_best or not recently or self.step == self.schedule.num_steps:
+            self._save(optimiser, is_best=is_best)
+
+    def _save(self, optimiser: Any, *, is_best: bool) -> None:
+        self._saved_at = time.monotonic()
+        values = {
+            "step": self.step,
+            "best_score": self.best_score,
+            "window": {"sums": self.window.plain(), "count": self.window.count},
+            "epoch": {"sums": self.epoch_means.plain(), "count": self.epoch_means.count},
+        }
+        for name, value in self.window.plain().items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(f"{name} is {value} at step {self.step}: training diverged; nothing was saved")
+        if not self.fabric.is_global_zero:
+            return
+        write_state(
+            self.folder.last_state,
+            module_tensors(self.task.modules) | optimiser_tensors(optimiser) | {"random": torch.get_rng_state()},
+            values,
+        )
+        self.watcher.checkpoint(is_best=is_best)
+
+    def _load(self, optimiser: torch.optim.Optimizer) -> None:
+        if not self.folder.last_state.exists():
+            return
+        tensors, values = read_state(self.folder.last_state)
+        load_modules(self.task.modules, tensors)
+        load_optimiser(optimiser, tensors)
+        torch.set_rng_state(tensors["random"])
+        self.step, self.best_score = values["step"], values["best_score"]
+        self.window, self.epoch_means = Means(**values["window"]), Means(**values["epoch"])
+
+    def _across_processes(self, means: Figures) -> Figures:
+        if self.fabric.world_size == 1 or not means:
+            return means
+        values = torch.tensor(list(means.values()), dtype=torch.float64)
+        return dict(zip(means, self.fabric.all_reduce(values, reduce_op="mean").tolist(), strict=True))
+
+    def _anyone(self, asked: bool) -> bool:
+        if self.fabric.world_size == 1:
+            return asked
+        return bool(self.fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum") > 0)
+
+
+class _stop_at_a_step_boundary:  # noqa: N801 - reads as a phrase after "with"
+    """Turn the first Ctrl-C or SIGTERM into a wish, so that no step is cut in half; the second one is immediate."""
+
+    asked = False
+
+    def __enter__(self) -> "_stop_at_a_step_boundary":
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self._before:
+            signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
