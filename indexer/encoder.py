@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from indexer.pooling import PARTS, Layout, clip_vectors
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import PROJECTION_SIZE, Encoder
 
 HEADS = PARTS[1:]
 DECODER = "exact frames, scaled then cut, 1"
@@ -65,7 +65,7 @@ class ClipEncoder:
         self.precision = choose_precision(self.device)
         self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
         self.layout = Layout(
-            {"backbone": model.channels} | {name: self.heads[name].out_features for name in HEADS if name in self.heads}
+            {"backbone": model.channels} | {name: PROJECTION_SIZE for name in HEADS if name in self.heads}
         )
         self._backbone = copy.deepcopy(model.backbone).eval().to(self.device, self.precision)
         if spec.backbone != "tsm18":  # its convolutions are 2D

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from rspnet_core.config import Pooling
+from rspnet_core.models.pooling import pool_features
 from rspnet_core.models.two_head import project
 
 PARTS = ("backbone", "motion", "appearance")
@@ -52,7 +53,7 @@ class Layout:
         return scaled
 
 
-def clip_vectors(features: Tensor, heads: Mapping[str, nn.Linear], pooling: Pooling) -> Tensor:
+def clip_vectors(features: Tensor, heads: Mapping[str, nn.Module], pooling: Pooling) -> Tensor:
     """Pool feature maps and apply the heads.
 
     Args:
@@ -64,7 +65,7 @@ def clip_vectors(features: Tensor, heads: Mapping[str, nn.Linear], pooling: Pool
         float32 (N, C + 128 per head), each part of unit length, parts in the order of :data:`PARTS`.
     """
     features = features.float()
-    pooled = features.amax(dim=(3, 4)).mean(dim=2) if pooling == "max-mean" else features.mean(dim=(2, 3, 4))
+    pooled = pool_features(features, pooling)
     projected = [project(features, heads[name]) for name in PARTS[1:] if name in heads]
     return torch.cat([normalize(pooled, dim=1), *projected], dim=1)
 

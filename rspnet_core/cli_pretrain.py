@@ -144,3 +144,24 @@ class _Bar:
         if not log.is_terminal and int(figures["epoch"]) > self._shown_epoch:
             self._shown_epoch = int(figures["epoch"])
             self.say(f"step {figures['step']}, epoch {figures['epoch']:g}: {text}")
+
+
+def curve_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The PNG to write; by default RUN/curves.png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON document instead.")] = False,
+) -> None:
+    """Draw a run's losses, pretext accuracies and probe over its epochs, as Figure 3 of the paper; also while it runs.
+
+    Example: rspnet-train curve runs/x
+    """
+    from rspnet_core.training.curves import draw_curves
+    from rspnet_core.training.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    if as_json:
+        typer.echo(json.dumps(folder.lines()))
+        return
+    target = out or folder.curves
+    draw_curves(folder, target)
+    typer.echo(target)

@@ -6,6 +6,7 @@ RspnetError                     exit code 1
 │   ├── MissingHead             the encoder has no motion or appearance head
 │   ├── InvalidSetting
 │   ├── DeviceUnavailable
+│   ├── PrecisionUnsafe         gradients in that precision are wrong on this device
 │   ├── DatasetError            folder, list or label file is missing or does not fit
 │   └── QueryNotFound
 ├── VideoError                  a video cannot be decoded
@@ -49,6 +50,10 @@ class InvalidSetting(UsageError):
 
 class DeviceUnavailable(UsageError):
     """The device that was asked for is not on this machine."""
+
+
+class PrecisionUnsafe(UsageError):
+    """Gradients in the precision that was asked for are wrong on this device."""
 
 
 class DatasetError(UsageError):

@@ -5,82 +5,36 @@
 
 Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the videos):
 
-    rspnet-train pretrain demo --out runs/try --set epochs=2 --set batch_size=16 --set clip_size=48 \\
-        --set frames_per_clip=4 --set queue_size=64
+    rspnet-train pretrain demo --out runs/try --recipe small-tsm18 --set epochs=2
 """
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, distributed
 
 from rspnet_core.checkpoint import describe, load_encoder, save_checkpoint
-from rspnet_core.config import ClipGeometry, Normalisation
+from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.models import TwoHeadModel, create_model
-from rspnet_core.pretext.momentum import shorten_statistics
-from rspnet_core.pretext.objective import RSPNetObjective, SpeedBatch
 from rspnet_core.knn_probe import labelled_split, retrieval_accuracy
+from rspnet_core.models import TwoHeadModel, create_model
+from rspnet_core.pretext.batches import BatchSource
+from rspnet_core.pretext.momentum import shorten_statistics
+from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.recipe import PretrainRecipe, to_toml
-from rspnet_core.training.fabric import make_fabric, prepare
+from rspnet_core.training.alarms import collapse_alarms
+from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import CosineSchedule
-from rspnet_core.video import augment
-from rspnet_core.video.clip_loader import Sample, Shard, SpeedClipLoader
+from rspnet_core.video.clip_loader import Shard, SpeedClipLoader
 from rspnet_core.video.datasets import scan
 from rspnet_core.video.sandbox import DecodePool
 from rspnet_core.video.split_lists import read_paths
-
-
-def make_batch(samples: list[Sample], recipe: PretrainRecipe, device: torch.device) -> SpeedBatch:
-    """Augment B samples on the device, each of their 3 B clips by a draw of its own."""
-    frames = torch.from_numpy(np.stack([sample.clips.frames for sample in samples], axis=1))  # (3, B, T, S, S, 3)
-    frames = frames.flatten(0, 1).to(device, non_blocking=True)
-    rngs = [np.random.default_rng(sample.draw_seed) for sample in samples]
-    by_video = [
-        [augment.draw(rng, recipe.augmentation, sample.clips.aspect) for _ in range(3)]
-        for rng, sample in zip(rngs, samples, strict=True)
-    ]
-    draws = [drawn[place] for place in range(3) for drawn in by_video]
-    anchor, same, other = augment.apply(frames, draws, recipe.clip_size, Normalisation()).chunk(3)
-    takes_other = recipe.appearance_objective == "avid"
-    return SpeedBatch(
-        anchor,
-        same,
-        other,
-        anchor_speeds=_long([recipe.speeds.index(sample.clips.speeds[0]) for sample in samples], device),
-        positive_is_other=torch.tensor([takes_other and bool(rng.random() < 0.5) for rng in rngs], device=device),
-        video_ids=_long([sample.video_id for sample in samples], device),
-    )
-
-
-def _long(values: list[int], device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=torch.long, device=device)
-
-
-@dataclass
-class _Source:
-    """The loader's samples as batches on the device."""
-
-    loader: SpeedClipLoader
-    pool: DecodePool
-    recipe: PretrainRecipe
-    device: torch.device
-    waited_seconds: float = 0.0
-
-    def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[SpeedBatch, int]]:
-        """See ``training.loop.Batches``."""
-        for samples in self.loader.batches(self.pool, first_step, num_steps):
-            self.waited_seconds += self.loader.waited_seconds
-            self.loader.waited_seconds = 0.0
-            yield make_batch(samples, self.recipe, self.device), len(samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +107,18 @@ class _Watcher:
     recipe: PretrainRecipe
     data_name: str
     on_figures: Callable[[dict[str, Any]], None]
+    on_warning: Callable[[str], None]
     latest: dict[str, Any] = field(default_factory=dict)
+    warned: set[str] = field(default_factory=set)
 
     def interval(self, figures: dict[str, Any]) -> None:
         self.folder.append(figures)
         self.latest |= figures
         self.on_figures(figures)
+        for name, alarm in collapse_alarms(figures).items():
+            if name not in self.warned and figures["epoch"] >= 1:  # an untrained network's vectors are alike too
+                self.warned.add(name)
+                self.on_warning(f"warning: step {figures['step']}: {alarm}")
 
     def checkpoint(self, *, is_best: bool) -> None:
         model = self.objective.query.model
@@ -264,14 +224,14 @@ def pretrain(
         raise InvalidSetting(f"batch_size {recipe.batch_size} does not divide by {fabric.world_size} processes")
     num_steps = recipe.epochs * loader.steps_per_epoch
     objective = build_objective(recipe, num_steps, from_weights=from_weights)
-    objective.query = prepare(fabric, objective.query)
-    objective.keys, objective.queue = prepare(fabric, objective.keys), objective.queue.to(fabric.device)
+    for module in objective.modules.values():
+        prepare(fabric, module)
     if fabric.world_size > 1:
         objective.gather = gather_in_order
     if fabric.is_global_zero and not resume:
         folder.begin(to_toml(recipe))
     fabric.barrier()
-    watcher = _Watcher(folder, objective, recipe, data.resolve().name, on_figures)
+    watcher = _Watcher(folder, objective, recipe, data.resolve().name, on_figures, on_warning)
     schedule = CosineSchedule(
         recipe.learning_rate, recipe.final_rate, num_steps, round(recipe.warmup_epochs * loader.steps_per_epoch)
     )
@@ -279,7 +239,7 @@ def pretrain(
         loop = Loop(
             fabric,
             objective,
-            _Source(loader, pool, recipe, fabric.device),
+            BatchSource(loader, pool, recipe, fabric.device),
             folder,
             schedule,
             loader.steps_per_epoch,
@@ -290,7 +250,11 @@ def pretrain(
         )
         if fabric.is_global_zero:
             on_start(_opening_lines(recipe, fabric, len(paths), num_steps), num_steps)
+        if resume and fabric.is_global_zero:
+            folder.forget_after(loop.resume_step())
         loop.run(resume=resume)
+    if fabric.is_global_zero and watcher.latest:
+        draw_curves(folder, folder.curves)
     return PretrainRun(
         folder,
         recipe,
@@ -311,26 +275,6 @@ def _opening_lines(recipe: PretrainRecipe, fabric: Fabric, num_videos: int, num_
         f"{recipe.backbone} by {'+'.join(recipe.objectives)}, {recipe.frames_per_clip} frames of "
         f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {fabric._precision.precision}",
     ]
-
-
-def default_workers(fabric: Fabric) -> int:
-    """Decoding processes of one training process: beside a GPU all cores but its own, on a CPU a few share them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = max(cores // fabric.world_size, 1)
-    return max(own - 1, 1) if fabric.device.type == "cuda" else max(own // 4, 1)
-
-
-def gather_in_order(values: Tensor) -> Tensor:
-    """(n, ...) of this process -> those of all processes, in the order of ranks; n may differ."""
-    world_size = distributed.get_world_size()
-    lengths = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(world_size)]
-    distributed.all_gather(lengths, torch.tensor([len(values)], device=values.device))
-    longest = max(int(length) for length in lengths)
-    padded = values.new_zeros((longest, *values.shape[1:]))
-    padded[: len(values)] = values
-    parts = [torch.empty_like(padded) for _ in lengths]
-    distributed.all_gather(parts, padded)
-    return torch.cat([part[: int(length)] for part, length in zip(parts, lengths, strict=True)])
 
 
 def training_videos(data: Path, list_files: list[Path]) -> list[str]:

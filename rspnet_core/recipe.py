@@ -17,6 +17,7 @@ _RELEASE: dict[str, Any] = {
     "rsp_temperature": 0.07,
     "margin": 2.0,
     "positives": "both",
+    "rsp_gradients": "anchor",
     "sgd_momentum": 0.9,
     "weight_decay": 1e-4,
 }
@@ -56,6 +57,9 @@ class PretrainRecipe(Settings):
     """gamma of Eq. 2, in units of cosine / rsp_temperature."""
     rsp_temperature: float = Field(default=1.0, gt=0)
     """Cosines of Eq. 2 are divided by it: 1 is the equation as printed, 0.07 the release's."""
+    rsp_gradients: Literal["all", "anchor"] = "all"
+    """all: c_i, c_j and c_k go through the encoder in training (Algorithm 1). anchor: c_j and c_k through the key
+    encoder (the release), at half the cost."""
     appearance_weight: float = Field(default=1.0, ge=0)
     """lambda of Eq. 1, for avid and vid."""
     positives: Literal["random", "both"] = "random"

@@ -13,7 +13,6 @@ With several processes the keys of all are gathered, so that every rank holds th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,30 +20,13 @@ from torch.nn import functional as F
 
 from rspnet_core.losses import avid_logits, rsp_triplet_loss, speed_gaps
 from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
+from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.pretext.queue import KeyQueue
 from rspnet_core.recipe import PretrainRecipe
 
 Gather = Callable[[Tensor], Tensor]
 """(n, ...) of this process -> (sum of n, ...) of all, in the order of ranks."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedBatch:
-    """Clips of B videos, augmented and on the device."""
-
-    anchor: Tensor
-    """c_i: float32 (B, 3, T, H, W)."""
-    same_speed: Tensor
-    """c_j."""
-    other_speed: Tensor
-    """c_k."""
-    anchor_speeds: Tensor
-    """int64 (B,): places of the speeds s_i in the recipe's ``speeds``."""
-    positive_is_other: Tensor
-    """bool (B,): the positive of A-VID is c_k rather than c_j."""
-    video_ids: Tensor
-    """int64 (B,)."""
 
 
 class QueryEncoder(nn.Module):
@@ -86,6 +68,10 @@ class RSPNetObjective:
         """All that a step changes."""
         return {"query": self.query, "keys": self.keys, "queue": self.queue}
 
+    def inputs(self, batch: SpeedBatch) -> Tensor:
+        """c_i."""
+        return batch.anchor
+
     def start(self, batch: SpeedBatch) -> None:
         """Give the batch norms of both encoders statistics of real clips, before the first step of a run."""
         measure_statistics(self.query.model, batch.anchor)
@@ -103,14 +89,22 @@ class RSPNetObjective:
             logs (speed ranking; K+1-way top-1 and top-5), and what tells of a collapse.
         """
         recipe = self.recipe
-        motion, appearance, speed_logits = query(batch.anchor)
-        same, other = self.make_keys(batch)
+        if recipe.rsp_gradients == "all":
+            outputs = query(torch.cat([batch.anchor, batch.same_speed, batch.other_speed]))
+            motion, same_motion, other_motion = outputs[0].chunk(3)
+            appearance = outputs[1][: len(motion)]
+            speed_logits = None if outputs[2] is None else outputs[2][: len(motion)]
+            same, other = self.make_keys(batch)
+        else:
+            motion, appearance, speed_logits = query(batch.anchor)
+            same, other = self.make_keys(batch)
+            same_motion, other_motion = same.motion, other.motion
         losses: dict[str, Tensor] = {}
         figures: dict[str, Tensor] = {}
         if "rsp" in recipe.objectives:
             scale = recipe.rsp_temperature
-            gaps = speed_gaps(motion, same.motion, other.motion)
-            losses["rsp"] = rsp_triplet_loss(motion / scale, same.motion, other.motion, recipe.margin)
+            gaps = speed_gaps(motion, same_motion, other_motion)
+            losses["rsp"] = rsp_triplet_loss(motion / scale, same_motion, other_motion, recipe.margin)
             figures["rsp_accuracy"] = (gaps > 0).float().mean()
             figures["motion_std"] = motion.std(dim=0).mean() * motion.shape[1] ** 0.5
         if speed_logits is not None:
@@ -120,7 +114,9 @@ class RSPNetObjective:
             loss, seen = self._appearance_loss(appearance, same.appearance, other.appearance, batch)
             losses[recipe.appearance_objective] = loss
             figures |= seen
-        total = sum((recipe.weight_of(name) * loss for name, loss in losses.items()), torch.zeros((), device=motion.device))
+        total = sum(
+            (recipe.weight_of(name) * loss for name, loss in losses.items()), torch.zeros((), device=motion.device)
+        )
         figures |= {f"{name}_loss": loss for name, loss in losses.items()}
         return total, {name: figure.detach() for name, figure in figures.items()}
 
@@ -142,9 +138,7 @@ class RSPNetObjective:
         loss = torch.zeros((), device=appearance.device)
         figures: dict[str, Tensor] = {}
         for positive in (same, other) if both else (chosen,):
-            logits = avid_logits(
-                appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video
-            )
+            logits = avid_logits(appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video)
             target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
             loss = loss + F.cross_entropy(logits, target)
             above = (logits[:, 1:] >= logits[:, :1]).sum(dim=1)  # a tie counts as a miss: a collapse scores 0

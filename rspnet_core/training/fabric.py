@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, distributed, nn
 
 from rspnet_core.errors import DeviceUnavailable, InvalidSetting
 from rspnet_core.training.sync_batch_norm import synchronise_batch_norms
@@ -44,9 +44,42 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     )
 
 
-def prepare(fabric: Fabric, model: nn.Module) -> nn.Module:
-    """Channels-last weights on the device, and batch norms that span all processes."""
+def prepare(fabric: Fabric, model: nn.Module) -> None:
+    """Move a model to the device, channels-last, and let its batch norms span all processes."""
     if fabric.world_size > 1:
-        model = synchronise_batch_norms(model, fabric.device)
-    model = model.to(fabric.device)
-    return model.to(memory_format=torch.channels_last_3d) if any(p.ndim == 5 for p in model.parameters()) else model
+        synchronise_batch_norms(model, fabric.device)
+    model.to(fabric.device)
+    if any(parameter.ndim == 5 for parameter in model.parameters()):
+        model.to(memory_format=torch.channels_last_3d)
+
+
+def lowers_precision(fabric: Fabric) -> bool:
+    """Whether modules that ``fabric`` wraps compute in less than float32."""
+    return str(fabric._precision.precision) != "32-true"
+
+
+def reduced(fabric: Fabric, values: Tensor, operation: Literal["mean", "sum"]) -> Tensor:
+    """The mean or sum of ``values`` over all processes."""
+    result = fabric.all_reduce(values.to(fabric.device), reduce_op=operation)
+    assert isinstance(result, Tensor)
+    return result
+
+
+def default_workers(fabric: Fabric) -> int:
+    """Decoding processes of one training process: beside a GPU all cores but its own, on a CPU a few share them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    own = max(cores // fabric.world_size, 1)
+    return max(own - 1, 1) if fabric.device.type == "cuda" else max(own // 4, 1)
+
+
+def gather_in_order(values: Tensor) -> Tensor:
+    """(n, ...) of this process -> those of all processes, in the order of ranks; n may differ."""
+    world_size = distributed.get_world_size()
+    lengths = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(world_size)]
+    distributed.all_gather(lengths, torch.tensor([len(values)], device=values.device))
+    longest = max(int(length) for length in lengths)
+    padded = values.new_zeros((longest, *values.shape[1:]))
+    padded[: len(values)] = values
+    parts = [torch.empty_like(padded) for _ in lengths]
+    distributed.all_gather(parts, padded)
+    return torch.cat([part[: int(length)] for part, length in zip(parts, lengths, strict=True)])

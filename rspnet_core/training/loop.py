@@ -5,17 +5,19 @@ step alone, and a checkpoint holds all that a step changes (parameters, key enco
 """
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from rspnet_core.errors import TrainingDiverged
+from rspnet_core.training.fabric import lowers_precision, reduced
+from rspnet_core.training.means import Means
+from rspnet_core.training.precision import check_gradients
 from rspnet_core.training.run_folder import Figures, RunFolder
 from rspnet_core.training.schedule import CosineSchedule
 from rspnet_core.training.state import (
@@ -26,71 +28,11 @@ from rspnet_core.training.state import (
     read_state,
     write_state,
 )
+from rspnet_core.training.stopping import StopBetweenSteps
+from rspnet_core.training.task import Batches, Task, Watcher
 
 LOG_EVERY_STEPS = 10
 _CHECKPOINT_SECONDS = 300.0
-
-
-class Task(Protocol):
-    """What is trained."""
-
-    @property
-    def trained(self) -> nn.Module:
-        """The module that takes gradients."""
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        """All modules that a step changes."""
-
-    def start(self, batch: Any) -> None:
-        """Before the first step of a run, never after a resume."""
-
-    def loss(self, batch: Any, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of a batch and figures, through ``module``, which wraps ``trained``."""
-
-    def after_step(self) -> None:
-        """After the optimiser's step."""
-
-
-class Batches(Protocol):
-    """Where batches come from."""
-
-    waited_seconds: float
-
-    def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
-        """Batches on the device, each with its number of samples."""
-
-
-class Watcher(Protocol):
-    """Who is told how the run goes, on rank 0."""
-
-    def interval(self, figures: dict[str, Any]) -> None:
-        """Means over the last steps."""
-
-    def checkpoint(self, *, is_best: bool) -> None:
-        """The state is on disk; write the encoder too."""
-
-
-@dataclass
-class Means:
-    """Running means of figures, on the device until they are asked for."""
-
-    sums: dict[str, Tensor | float] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, figures: dict[str, Tensor]) -> None:
-        """Count one step."""
-        self.sums = {name: self.sums.get(name, 0.0) + figure for name, figure in figures.items()}
-        self.count += 1
-
-    def plain(self) -> dict[str, float]:
-        """The sums as numbers."""
-        self.sums = {name: float(value) for name, value in self.sums.items()}
-        return dict(self.sums)  # type: ignore[arg-type]
-
-    def means(self) -> Figures:
-        """Mean of each figure."""
-        return {name: value / max(self.count, 1) for name, value in self.plain().items()}
 
 
 @dataclass
@@ -128,9 +70,12 @@ class Loop:
             self._load(optimiser)
         module, wrapped = self.fabric.setup(self.task.trained, optimiser)
         started = time.perf_counter()
-        with _stop_at_a_step_boundary() as stop:
+        with StopBetweenSteps() as stop:
             steps_left = self.schedule.num_steps - self.step
+            first_step = self.step
             for batch, num_samples in self.source.batches(self.step, steps_left):
+                if self.step == first_step and lowers_precision(self.fabric):
+                    check_gradients(self.task.trained, self.task.inputs(batch), torch.bfloat16)
                 if self.step == 0:
                     self.task.start(batch)
                 figures = self._take_step(batch, num_samples, module, wrapped)
@@ -157,7 +102,7 @@ class Loop:
     def _share(self, num_samples: int) -> float:
         if self.fabric.world_size == 1:
             return 1.0
-        return num_samples / float(self.fabric.all_reduce(torch.tensor(float(num_samples)), reduce_op="mean"))
+        return num_samples / float(reduced(self.fabric, torch.tensor(float(num_samples)), "mean"))
 
     def _finish_step(self, optimiser: Any, started: float) -> float:
         """Figures at the end of an interval, probe and checkpoint at the end of an epoch; when the interval began."""
@@ -233,6 +178,10 @@ class Loop:
         )
         self.watcher.checkpoint(is_best=is_best)
 
+    def resume_step(self) -> int:
+        """The step that a resumed run goes on from."""
+        return int(read_state(self.folder.last_state)[1]["step"]) if self.folder.last_state.exists() else 0
+
     def _load(self, optimiser: torch.optim.Optimizer) -> None:
         if not self.folder.last_state.exists():
             return
@@ -247,32 +196,9 @@ class Loop:
         if self.fabric.world_size == 1 or not means:
             return means
         values = torch.tensor(list(means.values()), dtype=torch.float64)
-        return dict(zip(means, self.fabric.all_reduce(values, reduce_op="mean").tolist(), strict=True))
+        return dict(zip(means, reduced(self.fabric, values, "mean").tolist(), strict=True))
 
     def _anyone(self, asked: bool) -> bool:
         if self.fabric.world_size == 1:
             return asked
-        return bool(self.fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum") > 0)
-
-
-class _stop_at_a_step_boundary:  # noqa: N801 - reads as a phrase after "with"
-    """Turn the first Ctrl-C or SIGTERM into a wish, so that no step is cut in half; the second one is immediate."""
-
-    asked = False
-
-    def __enter__(self) -> "_stop_at_a_step_boundary":
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._before:
-            signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
+        return bool(reduced(self.fabric, torch.tensor(float(asked)), "sum") > 0)

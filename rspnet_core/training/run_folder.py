@@ -1,20 +1,24 @@
 """A run's folder: recipe, figures, checkpoints, and the model that goes straight into an index.
 
-    recipe.toml                  every setting, as resolved
-    metrics.jsonl                one line an interval of steps
-    tensorboard/                 the same figures
-    curves.png                   drawn at the end
-    model.safetensors, .json     the encoder as of the newest checkpoint
-    best.safetensors, .json      the encoder of the best epoch
-    checkpoints/last.safetensors the whole state, to go on from
+recipe.toml                  every setting, as resolved
+metrics.jsonl                one line an interval of steps
+tensorboard/                 the same figures for TensorBoard
+curves.png                   drawn at the end
+model.safetensors, .json     the encoder as of the newest checkpoint
+best.safetensors, .json      the encoder of the best epoch
+checkpoints/last.safetensors the whole state, to go on from
 """
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rspnet_core.errors import DatasetError, InvalidSetting, RspnetError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 Figures = dict[str, float]
 
@@ -26,6 +30,7 @@ class RunFolder:
         self.path = path
         self.recipe = path / "recipe.toml"
         self.metrics = path / "metrics.jsonl"
+        self.curves = path / "curves.png"
         self.model = path / "model.safetensors"
         self.best = path / "best.safetensors"
         self.last_state = path / "checkpoints" / "last.safetensors"
@@ -42,9 +47,19 @@ class RunFolder:
             raise RspnetError(f"cannot write to {self.path}: {error.strerror}; name another --out") from error
 
     def append(self, figures: dict[str, Any]) -> None:
-        """Add one line of figures."""
+        """Add one line of figures, for TensorBoard too."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
+        for name, value in figures.items():
+            if name != "step":
+                self._tensorboard.add_scalar(name, value, figures["step"])
+
+    @cached_property
+    def _tensorboard(self) -> "SummaryWriter":
+        from torch.utils.tensorboard import SummaryWriter  # seconds to import
+
+        writer: SummaryWriter = SummaryWriter(str(self.path / "tensorboard"), flush_secs=30)
+        return writer
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines of figures, oldest first. Raises DatasetError where there are none."""

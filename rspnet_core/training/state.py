@@ -33,7 +33,9 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             values = json.loads(file.metadata()[_VALUES])
             return {name: file.get_tensor(name) for name in file.keys()}, values  # noqa: SIM118 (no mapping)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path} is no complete checkpoint of a run ({error}); remove it to use an older one") from error
+        raise WeightsError(
+            f"{path} is no complete checkpoint of a run ({error}); remove it to use an older one"
+        ) from error
 
 
 def module_tensors(modules: dict[str, nn.Module]) -> dict[str, Tensor]:
@@ -48,7 +50,9 @@ def load_modules(modules: dict[str, nn.Module], tensors: dict[str, Tensor]) -> N
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
-            raise WeightsError(f"the checkpoint's {name} does not fit this recipe: {' '.join(str(error).split())[:200]}") from None
+            raise WeightsError(
+                f"the checkpoint's {name} does not fit this recipe: {' '.join(str(error).split())[:200]}"
+            ) from None
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

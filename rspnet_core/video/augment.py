@@ -124,7 +124,8 @@ def axis_matrix(draw: Draw, axis: str, source: int, size: int) -> Floats:
         matrix = matrix[::-1]
     if draw.blur_sigma > 0:
         matrix = _blur_matrix(size, draw.blur_sigma) @ matrix
-    return matrix.astype(np.float32)
+    single: Floats = matrix.astype(np.float32)
+    return single
 
 
 def _blur_matrix(size: int, sigma: float) -> NDArray[np.float64]:

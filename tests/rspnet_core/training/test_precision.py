@@ -1,0 +1,43 @@
+"""The start-up check of lower precisions."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rspnet_core.errors import PrecisionUnsafe
+from rspnet_core.training.precision import check_gradients
+
+
+class WrongBackward(torch.autograd.Function):
+    """The identity, whose gradient is wrong in bfloat16, as that of 3D convolutions on CPUs is."""
+
+    @staticmethod
+    def forward(context: object, x: Tensor) -> Tensor:
+        return x
+
+    @staticmethod
+    def backward(context: object, gradient: Tensor) -> Tensor:
+        return gradient * (torch.rand_like(gradient) if gradient.dtype == torch.bfloat16 else 1)
+
+
+class Network(nn.Module):
+    def __init__(self, *, broken: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.broken = nn.Linear(48, 32), nn.Linear(32, 8), broken
+
+    def forward(self, clips: Tensor) -> Tensor:
+        x = self.first(clips.flatten(1))
+        x = torch.relu(WrongBackward.apply(x) if self.broken else x)
+        return self.second(x)
+
+
+def test_right_gradients_pass_and_leave_no_trace() -> None:
+    network = Network(broken=False)
+    check_gradients(network, torch.randn(16, 3, 1, 4, 4), torch.bfloat16)
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_wrong_gradients_are_refused_by_name() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(PrecisionUnsafe, match=r"first\.weight is off by .* precision=fp32"):
+        check_gradients(Network(broken=True), torch.randn(16, 3, 1, 4, 4), torch.bfloat16)

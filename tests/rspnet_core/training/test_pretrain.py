@@ -1,0 +1,113 @@
+"""Pre-training as its user sees it: real videos in, an encoder out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from indexer.build import build_library
+from rspnet_core.checkpoint import load_checkpoint
+from rspnet_core.cli import app
+from rspnet_core.errors import DatasetError, TrainingDiverged
+from rspnet_core.pretrain import ProbePlan, pretrain
+from rspnet_core.recipe import PretrainRecipe
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state
+
+
+def recipe(**changes: object) -> PretrainRecipe:
+    return PretrainRecipe.model_validate(SETTINGS | changes)
+
+
+def test_the_model_of_a_run_builds_a_library(sample_videos: Path, few_videos: Path, tmp_path: Path) -> None:
+    pretrain(sample_videos, tmp_path / "run", recipe(epochs=1), device="cpu")
+    report = build_library(
+        few_videos, index=tmp_path / "index", weights=str(tmp_path / "run" / "model.safetensors"), device="cpu"
+    )
+    assert (report.indexed, report.failed) == (4, [])
+    _, spec = load_checkpoint(tmp_path / "run" / "model.safetensors")
+    assert spec.trained
+    assert spec.source.endswith("by rsp+avid, epoch 1 of 1")
+    assert (spec.geometry.frames_per_clip, spec.geometry.size, spec.geometry.fps) == (2, 32, 25)
+
+
+@pytest.mark.parametrize("objectives", [["rsp"], ["avid"], ["sp", "avid"], ["rsp", "vid"], ["sp"]])
+def test_every_combination_of_objectives_trains(sample_videos: Path, tmp_path: Path, objectives: list[str]) -> None:
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=1, objectives=objectives), device="cpu")
+    assert {name for name in run.figures if name.endswith("_loss")} == {f"{name}_loss" for name in objectives}
+
+
+def test_the_release_and_mlp_heads_train_and_load(sample_videos: Path, tmp_path: Path) -> None:
+    chosen = recipe(epochs=1, release=True, head="mlp")
+    pretrain(sample_videos, tmp_path / "run", chosen, device="cpu")
+    model, spec = load_checkpoint(tmp_path / "run" / "model.safetensors")
+    assert spec.head == "mlp"
+    assert sorted(model.heads) == ["appearance", "motion"]
+
+
+def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(sample_videos, data)
+    broken = sorted(data.rglob("*.mp4"))[0]
+    broken.write_bytes(broken.read_bytes()[:400])
+    name = broken.relative_to(data).as_posix()
+    warnings: list[str] = []
+    run = pretrain(
+        data, tmp_path / "run", recipe(epochs=2), device="cpu", max_unreadable=0.05, on_warning=warnings.append
+    )
+    assert list(run.unreadable) == [name]
+    assert len([warning for warning in warnings if name in warning]) == 1
+    assert int(state(tmp_path / "run")[0]["queue/written"]) == 2 * 31  # nothing took its place
+    with pytest.raises(DatasetError, match=r"1 of 32 videos cannot be read"):
+        pretrain(data, tmp_path / "strict", recipe(), device="cpu")
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_state(sample_videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
+        pretrain(sample_videos, tmp_path / "run", recipe(learning_rate=1e30), device="cpu")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_lists_choose_the_videos(sample_videos: Path, tmp_path: Path) -> None:
+    lists = sample_videos / "ucfTrainTestlist"
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=1), list_files=[lists / "trainlist01.txt"])
+    listed = (lists / "trainlist01.txt").read_text().splitlines()
+    assert run.num_videos == len(listed) < 32
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text("Spin/nothing here.mp4\n")
+    with pytest.raises(DatasetError, match="nothing here"):
+        pretrain(sample_videos, tmp_path / "other", recipe(), list_files=[wrong])
+
+
+def test_fewer_videos_than_a_batch_are_refused(few_videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="smaller batch_size"):
+        pretrain(few_videos, tmp_path / "run", RECIPE, device="cpu")
+
+
+def test_a_probe_measures_retrieval_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
+    run = pretrain(
+        sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", probe=ProbePlan(sample_videos, every_epochs=1)
+    )
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    probes = [line["probe_top1"] for line in lines if "probe_top1" in line]
+    assert len(probes) == 2
+    assert state(tmp_path / "run")[1]["best_score"] == max(probes)
+    assert 0 <= run.figures["probe_top5"] <= 1
+
+
+def test_the_command_prints_one_document_and_curves_are_drawn(sample_videos: Path, tmp_path: Path) -> None:
+    settings = [part for key, value in (SETTINGS | {"epochs": 1}).items() for part in ("--set", f"{key}={value}")]
+    out = tmp_path / "run"
+    result = CliRunner().invoke(app, ["pretrain", str(sample_videos), "--out", str(out), *settings, "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["steps"], document["stopped"], document["videos"]) == (4, False, 32)
+    assert CliRunner().invoke(app, ["curve", str(out), "--out", str(tmp_path / "c.png")]).exit_code == 0
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_settings_that_make_no_sense_are_one_line(tmp_path: Path, sample_videos: Path) -> None:
+    result = CliRunner().invoke(app, ["pretrain", str(sample_videos), "--out", str(tmp_path / "r"), "--set", "epoch=3"])
+    assert "unknown setting 'epoch'" in str(result.exception)
+    assert not (tmp_path / "r").exists()

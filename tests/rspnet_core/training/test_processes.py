@@ -1,0 +1,58 @@
+"""Two processes over gloo train as one does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rspnet_core.pretrain import pretrain
+from tests.conftest import REPOSITORY
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state, weights
+
+GATHER = """
+import torch
+from torch import distributed
+from rspnet_core.pretext.queue import KeyQueue
+from rspnet_core.training.fabric import gather_in_order
+
+distributed.init_process_group("gloo")
+rank = distributed.get_rank()
+queue = KeyQueue(10)
+for step in range(4):  # batches of unequal size, as where a video is unreadable
+    size = 2 + rank
+    keys = torch.full((size, 128), float(10 * step + rank))
+    queue.put(gather_in_order(keys), gather_in_order(torch.arange(size) + 100 * rank + 1000 * step))
+every = [torch.empty_like(queue.keys) for _ in range(2)]
+distributed.all_gather(every, queue.keys)
+ids = [torch.empty_like(queue.video_ids) for _ in range(2)]
+distributed.all_gather(ids, queue.video_ids)
+assert every[0].equal(every[1]) and ids[0].equal(ids[1]) and int(queue.written) == 20
+assert sorted(ids[0].tolist()) == [2000, 2001, 2100, 2101, 2102, 3000, 3001, 3100, 3101, 3102]
+"""
+
+
+def torchrun(*arguments: str) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_gathered_queue_is_the_same_on_every_rank(tmp_path: Path) -> None:
+    script = tmp_path / "gather.py"
+    script.write_text(GATHER)
+    torchrun(str(script))
+
+
+def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Path) -> None:
+    pretrain(sample_videos, tmp_path / "one", RECIPE.model_copy(update={"epochs": 1}), device="cpu")
+    settings = [part for key, value in (SETTINGS | {"epochs": 1}).items() for part in ("--set", f"{key}={value}")]
+    torchrun(
+        "-m", "rspnet_core.cli", "pretrain", str(sample_videos), "--out", str(tmp_path / "two"), "--device", "cpu",
+        *settings,
+    )  # fmt: skip
+    (one, _), (two, _) = state(tmp_path / "one"), state(tmp_path / "two")
+    assert sorted(one["queue/video_ids"].tolist()) == sorted(two["queue/video_ids"].tolist())
+    for name, values in weights(tmp_path / "one").items():
+        difference = float((values.double() - weights(tmp_path / "two")[name].double()).abs().max())
+        assert difference <= 2e-3 * max(float(values.double().abs().max()), 1e-3), name

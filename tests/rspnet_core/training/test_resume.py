@@ -1,0 +1,103 @@
+"""A run that was stopped or killed and then resumed ends as one that was not, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rspnet_core.errors import InvalidSetting, WeightsError
+from rspnet_core.pretrain import pretrain
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_same_bits, state, weights
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    run = pretrain(sample_videos, out, RECIPE, device="cpu")
+    assert (run.step, run.num_steps, run.stopped, run.num_videos) == (12, 12, False, 32)
+    return out
+
+
+def assert_equal_runs(run: Path, uninterrupted: Path) -> None:
+    assert_same_bits(weights(run), weights(uninterrupted))
+    assert_same_bits(state(run)[0], state(uninterrupted)[0])
+    assert state(run)[1] == state(uninterrupted)[1]
+    kept = [
+        [
+            {name: value for name, value in json.loads(line).items() if name not in {"step_seconds", "data_wait"}}
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ]
+        for folder in (run, uninterrupted)
+    ]
+    assert kept[0] == kept[1]
+
+
+def test_a_run_leaves_everything_that_its_user_needs(uninterrupted: Path) -> None:
+    assert {"model.safetensors", "model.json", "best.safetensors", "recipe.toml", "metrics.jsonl", "curves.png"} <= {
+        entry.name for entry in uninterrupted.iterdir()
+    }
+    assert list((uninterrupted / "tensorboard").iterdir())
+    steps = [json.loads(line)["step"] for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [4, 8, 10, 12]
+
+
+@pytest.mark.parametrize("stop_at", [4, 10])
+def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
+    sample_videos: Path, tmp_path: Path, uninterrupted: Path, stop_at: int
+) -> None:
+    def press_ctrl_c(figures: dict[str, float]) -> None:
+        if figures["step"] == stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    out = tmp_path / "run"
+    run = pretrain(sample_videos, out, RECIPE, device="cpu", on_figures=press_ctrl_c)
+    assert run.stopped
+    assert run.step == stop_at
+    assert pretrain(sample_videos, out, RECIPE, resume=True, device="cpu").step == 12
+    assert_equal_runs(out, uninterrupted)
+
+
+def test_a_killed_run_resumes_as_if_nothing_had_happened(
+    sample_videos: Path, tmp_path: Path, uninterrupted: Path
+) -> None:
+    out = tmp_path / "run"
+    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    command = [sys.executable, "-m", "rspnet_core.cli", "pretrain", str(sample_videos), "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    process = subprocess.Popen(
+        [*command, *settings, "--device", "cpu"], stderr=subprocess.DEVNULL, env=environment
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (out / "checkpoints" / "last.safetensors").exists():
+            break
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert (out / "checkpoints" / "last.safetensors").exists()
+    subprocess.run([*command, "--resume", "--device", "cpu"], check=True, stderr=subprocess.DEVNULL, env=environment)
+    assert_equal_runs(out, uninterrupted)
+
+
+def test_resuming_a_finished_run_changes_nothing(sample_videos: Path, uninterrupted: Path) -> None:
+    before = (uninterrupted / "model.safetensors").read_bytes()
+    assert pretrain(sample_videos, uninterrupted, RECIPE, resume=True, device="cpu").step == 12
+    assert (uninterrupted / "model.safetensors").read_bytes() == before
+
+
+def test_a_second_run_does_not_overwrite_the_first(sample_videos: Path, uninterrupted: Path) -> None:
+    with pytest.raises(InvalidSetting, match="--resume"):
+        pretrain(sample_videos, uninterrupted, RECIPE, device="cpu")
+
+
+def test_a_damaged_checkpoint_is_named(sample_videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (out / "checkpoints").mkdir(parents=True)
+    (out / "checkpoints" / "last.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsError, match=r"last\.safetensors is no complete checkpoint"):
+        pretrain(sample_videos, out, RECIPE, resume=True, device="cpu")
