@@ -153,9 +153,8 @@ def build_objective(recipe: PretrainRecipe, num_steps: int, *, from_weights: str
     if from_weights is not None:
         model = _loaded(from_weights, recipe)
     shorten_statistics(model, num_steps)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed)
-        return RSPNetObjective(model.train(), recipe)
+    torch.manual_seed(recipe.seed)  # of what is new here, and recorded by checkpoints
+    return RSPNetObjective(model.train(), recipe)
 
 
 def _loaded(weights: str, recipe: PretrainRecipe) -> TwoHeadModel:
@@ -220,8 +219,6 @@ def pretrain(
         max_unreadable,
         on_unreadable=lambda path, reason: on_warning(f"unreadable, left out: {path}: {reason}"),
     )
-    if recipe.batch_size % fabric.world_size:
-        raise InvalidSetting(f"batch_size {recipe.batch_size} does not divide by {fabric.world_size} processes")
     num_steps = recipe.epochs * loader.steps_per_epoch
     objective = build_objective(recipe, num_steps, from_weights=from_weights)
     for module in objective.modules.values():

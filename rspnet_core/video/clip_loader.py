@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rspnet_core.config import SpeedSampling
-from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
 from rspnet_core.video.decode import SpeedClips
 from rspnet_core.video.sandbox import DecodePool
 
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Which part of each batch this process makes: every ``world_size``-th video from ``rank``."""
+    """Which part of each batch this process makes: the ``rank``-th of ``world_size`` equal parts, in order."""
 
     rank: int = 0
     world_size: int = 1
@@ -62,7 +62,9 @@ class SpeedClipLoader:
     """How long ``batches`` had to wait for decoding so far."""
 
     def __post_init__(self) -> None:
-        """Raise DatasetError when there is not one whole batch."""
+        """Raise DatasetError when there is not one whole batch, InvalidSetting when it has no equal parts."""
+        if self.batch_size % self.shard.world_size:
+            raise InvalidSetting(f"batch_size {self.batch_size} does not divide by {self.shard.world_size} processes")
         if len(self.paths) < self.batch_size:
             raise DatasetError(
                 f"{len(self.paths)} videos in {self.folder} are fewer than one batch of {self.batch_size}; "
@@ -86,8 +88,9 @@ class SpeedClipLoader:
 
     def _ask(self, pool: DecodePool, step: int) -> list[tuple[int, int, Future[SpeedClips]]]:
         epoch, place = divmod(step, self.steps_per_epoch)
-        start = place * self.batch_size + self.shard.rank
-        videos = self._order(epoch)[start : (place + 1) * self.batch_size : self.shard.world_size].tolist()
+        own_size = self.batch_size // self.shard.world_size
+        start = place * self.batch_size + self.shard.rank * own_size
+        videos = self._order(epoch)[start : start + own_size].tolist()
         return [
             (video, epoch, pool.speed_clips(self.folder / self.paths[video], self.sampling, (self.seed, epoch, video)))
             for video in videos
