@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rspnet_core.cli_pretrain import curve_command, pretrain_command
+from rspnet_core.cli_recipes import recipes_command, subset_command
 from rspnet_core.command import run
 from rspnet_core.errors import InvalidSetting
 
@@ -23,6 +24,8 @@ app = typer.Typer(
 weights_app = typer.Typer(help="Import, inspect and download weights.", no_args_is_help=True)
 app.command("pretrain")(pretrain_command)
 app.command("curve")(curve_command)
+app.command("recipes")(recipes_command)
+app.command("subset-kinetics")(subset_command)
 app.add_typer(weights_app, name="weights")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]

@@ -89,6 +89,11 @@ class PretrainRecipe(Settings):
     def _no_resampling(cls, value: Any) -> Any:
         return None if value == 0 else value
 
+    @field_validator("objectives", "speeds", mode="before")
+    @classmethod
+    def _one_is_a_list_too(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | int) else value
+
     @field_validator("objectives")
     @classmethod
     def _combination(cls, value: tuple[Objective, ...]) -> tuple[Objective, ...]:

@@ -69,9 +69,7 @@ def test_a_killed_run_resumes_as_if_nothing_had_happened(
     settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
     command = [sys.executable, "-m", "rspnet_core.cli", "pretrain", str(sample_videos), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
-    process = subprocess.Popen(
-        [*command, *settings, "--device", "cpu"], stderr=subprocess.DEVNULL, env=environment
-    )
+    process = subprocess.Popen([*command, *settings, "--device", "cpu"], stderr=subprocess.DEVNULL, env=environment)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if (out / "checkpoints" / "last.safetensors").exists():

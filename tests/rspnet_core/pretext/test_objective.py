@@ -1,0 +1,127 @@
+"""One batch of videos followed through Algorithm 1 by hand, beside the objective."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rspnet_core.models import create_model
+from rspnet_core.pretext.batches import SpeedBatch
+from rspnet_core.pretext.objective import RSPNetObjective
+from rspnet_core.recipe import PretrainRecipe
+
+VIDEOS = 4
+
+
+def batch(seed: int) -> SpeedBatch:
+    generator = torch.Generator().manual_seed(seed)
+    clips = torch.randn(3, VIDEOS, 3, 2, 32, 32, generator=generator)
+    return SpeedBatch(
+        *clips,
+        anchor_speeds=torch.tensor([0, 1, 1, 0]),
+        positive_is_other=torch.tensor([True, False, True, False]),
+        video_ids=torch.tensor([3, 1, 4, 5]),
+    )
+
+
+def objective(**settings: object) -> RSPNetObjective:
+    torch.manual_seed(0)
+    recipe = PretrainRecipe.model_validate({"backbone": "tsm18", "queue_size": 6, "momentum": 0.5, **settings})
+    made = RSPNetObjective(create_model("tsm18", seed=0), recipe)
+    made.start(batch(0))
+    made.loss(batch(7), made.query)
+    made.after_step()  # so that the queue holds four keys, of videos 3, 1, 4 and 5
+    return made
+
+
+def by_hand(made: RSPNetObjective, clips: SpeedBatch) -> float:
+    """The loss of Algorithm 1, clip by clip, from the vectors of copies of both encoders."""
+    recipe = made.recipe
+    query, keys = copy.deepcopy(made.query), made.keys
+    together = torch.cat([clips.anchor, clips.same_speed, clips.other_speed])
+    all_pass = recipe.rsp_gradients == "all"
+    motion, appearance, logits = query(together if all_pass else clips.anchor)
+    key_i = [keys(part) for part in (clips.same_speed, clips.other_speed)]
+    m_j, m_k = (motion[VIDEOS : 2 * VIDEOS], motion[2 * VIDEOS :]) if all_pass else (key_i[0].motion, key_i[1].motion)
+    total = 0.0
+    for row in range(VIDEOS):
+        if "rsp" in recipe.objectives:
+            gap = dot(motion[row], m_j[row]) - dot(motion[row], m_k[row])
+            total += max(0.0, recipe.margin - gap / recipe.rsp_temperature)
+        if "sp" in recipe.objectives:
+            scores = logits[row].detach().double().numpy()
+            total += np.log(np.exp(scores).sum()) - scores[clips.anchor_speeds[row]]
+        if recipe.appearance_objective is not None:
+            takes_other = recipe.appearance_objective == "avid" and bool(clips.positive_is_other[row])
+            chosen = key_i if recipe.positives == "both" else [key_i[int(takes_other)]]
+            held, ids = made.queue.negatives()
+            others = [key for key, video in zip(held, ids, strict=True) if video != clips.video_ids[row]]
+            assert len(others) == 3
+            for positive in chosen:
+                q_plus = np.exp(dot(appearance[row], positive.appearance[row]) / recipe.temperature)
+                q_minus = sum(np.exp(dot(appearance[row], key) / recipe.temperature) for key in others)
+                total += recipe.appearance_weight * -np.log(q_plus / (q_plus + q_minus))
+    return total / VIDEOS
+
+
+def dot(one: Tensor, other: Tensor) -> float:
+    return float(np.dot(one.detach().double().numpy(), other.detach().double().numpy()))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"objectives": ["rsp"]},
+        {"objectives": ["rsp"], "rsp_gradients": "all"},
+        {"objectives": ["avid"], "appearance_weight": 0.5},
+        {"objectives": ["rsp", "vid"]},
+        {"objectives": ["sp", "avid"]},
+        {"release": True},
+        {"rsp_gradients": "all", "objectives": ["rsp", "avid", "sp"]},
+    ],
+)
+def test_the_loss_is_that_of_algorithm_1(settings: dict[str, object]) -> None:
+    made = objective(**settings)
+    clips = batch(1)
+    if made.recipe.appearance_objective == "vid":
+        clips = replace(clips, positive_is_other=torch.zeros(VIDEOS, dtype=torch.bool))
+    expected = by_hand(made, clips)
+    loss, figures = made.loss(clips, made.query)
+    assert loss.item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert figures.keys() >= {f"{name}_loss" for name in made.recipe.objectives}
+
+
+def test_gradients_reach_the_query_encoder_alone() -> None:
+    made = objective()
+    loss, _ = made.loss(batch(1), made.query)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in made.query.parameters())
+    assert all(parameter.grad is None for parameter in made.keys.parameters())
+
+
+def test_the_queue_and_the_keys_change_after_the_step_and_not_before() -> None:
+    made = objective()
+    keys_before = copy.deepcopy(made.keys.state_dict())
+    made.loss(batch(1), made.query)
+    assert int(made.queue.written) == 4
+    assert all(values.equal(made.keys.state_dict()[name]) for name, values in keys_before.items())
+    expected = made.make_keys(batch(1))
+    made.after_step()
+    assert int(made.queue.written) == 8
+    newest = torch.stack([made.queue.keys[place % 6] for place in range(4, 8)])
+    chosen = torch.where(batch(1).positive_is_other[:, None], expected[1].appearance, expected[0].appearance)
+    assert torch.allclose(newest, chosen, atol=1e-6)
+
+
+def test_accuracies_are_counted_as_the_release_counts_them() -> None:
+    made = objective(rsp_gradients="anchor")
+    _, figures = made.loss(batch(1), made.query)
+    query = made.query(batch(1).anchor)
+    same, other = made.make_keys(batch(1))
+    gaps = [dot(m, j) - dot(m, k) for m, j, k in zip(query[0], same.motion, other.motion, strict=True)]
+    assert figures["rsp_accuracy"] == pytest.approx(np.mean([gap > 0 for gap in gaps]))
+    assert 0 <= figures["avid_top1"] <= figures["avid_top5"] <= 1

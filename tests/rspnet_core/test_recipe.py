@@ -1,0 +1,89 @@
+"""Recipes: they load, come back from their own TOML, and wrong settings are named."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rspnet_core.cli import app
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.models import BACKBONES
+from rspnet_core.recipe import load_recipe, recipe_names, to_toml
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_comes_back_from_its_toml(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name, {})
+    saved = tmp_path / "recipe.toml"
+    saved.write_text(to_toml(recipe))
+    assert load_recipe(str(saved), {}) == recipe
+
+
+def test_there_is_a_recipe_for_every_backbone_and_data_set() -> None:
+    assert {f"{data}-{backbone}" for data in ("k400", "k100", "ucf101") for backbone in BACKBONES} <= {*recipe_names()}
+
+
+def test_the_papers_recipe_has_the_papers_numbers() -> None:
+    recipe = load_recipe("k400-resnet18", {})
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (200, 64, 0.1)
+    assert (recipe.temperature, recipe.queue_size, recipe.margin, recipe.appearance_weight) == (0.07, 16384, 0.15, 1)
+    assert (recipe.frames_per_clip, recipe.clip_size, recipe.speeds, recipe.fps) == (16, 112, (1, 2), 25)
+    assert load_recipe("k400-s3dg", {}).clip_size == 224
+    assert load_recipe("k400-s3dg-1000", {}).epochs == 1000
+    assert load_recipe("ucf101-tsm18", {}).frames_per_clip == 8
+    assert load_recipe("table1-sp-avid", {}).objectives == ("sp", "avid")
+
+
+def test_the_release_fills_what_is_not_given() -> None:
+    released = load_recipe(None, {"release": True})
+    assert (released.rsp_temperature, released.margin, released.positives) == (0.07, 2.0, "both")
+    assert (released.rsp_gradients, released.sgd_momentum, released.weight_decay) == ("anchor", 0.9, 1e-4)
+    assert load_recipe(None, {"release": True, "margin": 1.0}).margin == 1.0
+
+
+def test_settings_are_typed_as_on_the_command_line(tmp_path: Path) -> None:
+    recipe = load_recipe(
+        None,
+        {"epochs": "3", "objectives": "rsp,avid", "speeds": "1,2,4", "fps": "0", "augmentation.flip": "false"}
+        | {"backbone": "s3dg", "learning_rate": "5e-2"},
+    )
+    assert (recipe.epochs, recipe.objectives, recipe.speeds, recipe.fps) == (3, ("rsp", "avid"), (1, 2, 4), None)
+    assert (recipe.augmentation.flip, recipe.backbone, recipe.learning_rate) == (False, "s3dg", 0.05)
+    assert load_recipe(None, {"objectives": "rsp"}).objectives == ("rsp",)
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe))
+    assert load_recipe(str(tmp_path / "recipe.toml"), {}) == recipe
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"epoch": "3"}, "unknown setting 'epoch'; have backbone"),
+        ({"epochs": "0"}, "epochs: got 0"),
+        ({"objectives": "avid,vid"}, "not both avid and vid"),
+        ({"objectives": "motion"}, "objectives"),
+        ({"speeds": "2,2"}, "two different"),
+        ({"augmentation.min_crop_area": "2"}, "augmentation.min_crop_area: got 2"),
+        ({"epochs.x": "2"}, "epochs"),
+    ],
+)
+def test_wrong_settings_are_named(overrides: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=message):
+        load_recipe("k400-resnet18", overrides)
+
+
+def test_an_unknown_recipe_names_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="k400-resnet18"):
+        load_recipe("nothing", {})
+    (tmp_path / "broken.toml").write_text("epochs = = 3")
+    for name in ("broken.toml", "absent.toml"):
+        with pytest.raises(InvalidSetting, match="cannot read the recipe"):
+            load_recipe(str(tmp_path / name), {})
+
+
+def test_recipes_are_listed_and_printed() -> None:
+    listed = CliRunner().invoke(app, ["recipes"])
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == recipe_names()
+    assert json.loads(CliRunner().invoke(app, ["recipes", "--json"]).stdout).keys() == {*recipe_names()}
+    printed = CliRunner().invoke(app, ["recipes", "k400-c3d"]).stdout
+    assert printed == to_toml(load_recipe("k400-c3d", {}))
