@@ -64,7 +64,8 @@ def pretrain_command(
 
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
-    from rspnet_core.pretrain import ProbePlan, pretrain
+    from rspnet_core.knn_probe import ProbePlan
+    from rspnet_core.pretrain import pretrain
     from rspnet_core.recipe import load_recipe
 
     overrides = dict(_setting(text) for text in settings or [])

@@ -1,10 +1,13 @@
 """``rspnet-train recipes`` and ``subset-kinetics``: what a run is prepared with."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rspnet_core.text import printable
 
 
 def recipes_command(
@@ -30,7 +33,8 @@ def recipes_command(
     for each, recipe in recipes.items():
         clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
         objectives = "+".join(recipe.objectives) + (" (release)" if recipe.release else "")
-        typer.echo(f"{each:<18} {recipe.backbone:<9} {objectives:<20} {recipe.epochs:>5} epochs  {clip}")
+        length = f"{recipe.epochs:>5} epochs  batch {recipe.batch_size:<4}"
+        typer.echo(f"{each:<18} {recipe.backbone:<9} {objectives:<20} {length} {clip}")
 
 
 def subset_command(
@@ -52,9 +56,12 @@ def subset_command(
     write_list(subset, target)
     if as_json:
         document = {"list": str(target), "videos": len(subset.paths), "bytes": subset.num_bytes}
-        typer.echo(json.dumps({**document, "classes": subset.classes}))
+        typer.echo(json.dumps({**document, "classes": subset.classes, "class_bytes": subset.class_bytes}))
         return
-    typer.echo(
-        f"{len(subset.classes)} classes, {len(subset.paths)} videos, {subset.num_bytes / 1e9:.2f} GB: {target}; "
-        f"next: rspnet-train pretrain {data} --list {target} --recipe k100-resnet18 --out RUN"
+    line = (
+        f"{len(subset.classes)} classes, {len(subset.paths)} videos, {subset.num_bytes / 1e9:.2f} GB, "
+        f"the largest class {subset.classes[-1]} with {subset.class_bytes[-1] / 1e9:.2f} GB: {target}; "
+        f"next: rspnet-train pretrain {shlex.quote(str(data))} --list {shlex.quote(str(target))} "
+        "--recipe k100-resnet18 --out RUN"
     )
+    typer.echo(printable(line))

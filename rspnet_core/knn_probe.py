@@ -1,10 +1,12 @@
 """Retrieval on a labelled split while an encoder is in training (section 4.3's protocol, by the backbone alone)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -77,3 +79,29 @@ def _embed(
     if not paths:
         raise DatasetError(f"no labelled video of {folder} can be read")
     return torch.stack([vectors[path] for path in paths]), np.array([label_of[path] for path in paths])
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """Labelled videos, and how often retrieval is measured on them."""
+
+    data: Path
+    every_epochs: int
+
+
+def make_probe(
+    plan: ProbePlan, model: TwoHeadModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
+) -> Callable[[int], dict[str, float]]:
+    """What to call after each epoch: figures of ``retrieval_accuracy`` every few epochs on rank 0, else nothing.
+
+    Raises DatasetError as ``labelled_split`` does.
+    """
+    labelled = labelled_split(plan.data)
+
+    def probe(epoch: int) -> dict[str, float]:
+        if epoch % plan.every_epochs or not fabric.is_global_zero:
+            return {}
+        with fabric.autocast():
+            return retrieval_accuracy(model, labelled, geometry, pool)
+
+    return probe

@@ -9,23 +9,21 @@ Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the vide
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
-from rspnet_core.checkpoint import describe, load_encoder, save_checkpoint
-from rspnet_core.config import ClipGeometry
+from rspnet_core.checkpoint import load_encoder
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.knn_probe import labelled_split, retrieval_accuracy
+from rspnet_core.knn_probe import ProbePlan, make_probe
 from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.batches import BatchSource
 from rspnet_core.pretext.momentum import shorten_statistics
 from rspnet_core.pretext.objective import RSPNetObjective
+from rspnet_core.pretrain_run import PretrainRun, RunWatcher, clip_geometry
 from rspnet_core.recipe import PretrainRecipe, to_toml
-from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.curves import draw_curves
 from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
 from rspnet_core.training.loop import Loop
@@ -35,113 +33,6 @@ from rspnet_core.video.clip_loader import Shard, SpeedClipLoader
 from rspnet_core.video.datasets import scan
 from rspnet_core.video.sandbox import DecodePool
 from rspnet_core.video.split_lists import read_paths
-
-
-@dataclass(frozen=True, slots=True)
-class ProbePlan:
-    """Labelled videos, and how often retrieval is measured on them."""
-
-    data: Path
-    every_epochs: int
-
-
-def make_probe(
-    plan: ProbePlan, model: TwoHeadModel, recipe: PretrainRecipe, fabric: Fabric, pool: DecodePool
-) -> Callable[[int], dict[str, float]]:
-    """Top-k retrieval of the test videos among the training videos of split 1, every few epochs, on rank 0."""
-    labelled = labelled_split(plan.data)
-
-    def probe(epoch: int) -> dict[str, float]:
-        if epoch % plan.every_epochs or not fabric.is_global_zero:
-            return {}
-        with fabric.autocast():
-            return retrieval_accuracy(model, labelled, clip_geometry(recipe), pool)
-
-    return probe
-
-
-@dataclass
-class PretrainRun:
-    """What a finished (or stopped) run tells."""
-
-    folder: RunFolder
-    recipe: PretrainRecipe
-    num_videos: int
-    step: int
-    num_steps: int
-    stopped: bool
-    figures: dict[str, Any]
-    """The latest of each figure."""
-    is_first_process: bool = True
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-    def document(self) -> dict[str, Any]:
-        """What ``pretrain --json`` prints."""
-        return {
-            "run": str(self.folder.path),
-            "model": str(self.folder.model),
-            "videos": self.num_videos,
-            "steps": self.step,
-            "of_steps": self.num_steps,
-            "stopped": self.stopped,
-            "figures": self.figures,
-            "unreadable": [{"path": path, "reason": reason} for path, reason in self.unreadable.items()],
-            "recipe": self.recipe.model_dump(mode="json"),
-        }
-
-    def closing_lines(self) -> list[str]:
-        """What a person reads at the end."""
-        lines = [f"{len(self.unreadable)} unreadable videos were left out"] if self.unreadable else []
-        if self.stopped:
-            return [*lines, f"stopped at step {self.step} of {self.num_steps}; the same command with --resume goes on"]
-        wait = f", waiting for data {self.figures['data_wait']:.1%} of the time" if "data_wait" in self.figures else ""
-        return [*lines, f"{self.step} steps{wait}; next: rspnet-index build VIDEOS --weights {self.folder.model}"]
-
-
-@dataclass
-class _Watcher:
-    """Writes figures and the encoder where the loop says; tells ``on_figures``."""
-
-    folder: RunFolder
-    objective: RSPNetObjective
-    recipe: PretrainRecipe
-    data_name: str
-    on_figures: Callable[[dict[str, Any]], None]
-    on_warning: Callable[[str], None]
-    latest: dict[str, Any] = field(default_factory=dict)
-    warned: set[str] = field(default_factory=set)
-
-    def interval(self, figures: dict[str, Any]) -> None:
-        self.folder.append(figures)
-        self.latest |= figures
-        self.on_figures(figures)
-        for name, alarm in collapse_alarms(figures).items():
-            if name not in self.warned and figures["epoch"] >= 1:  # an untrained network's vectors are alike too
-                self.warned.add(name)
-                self.on_warning(f"warning: step {figures['step']}: {alarm}")
-
-    def checkpoint(self, *, is_best: bool) -> None:
-        model = self.objective.query.model
-        epochs = f"epoch {self.latest.get('epoch', 0):g} of {self.recipe.epochs}"
-        spec = describe(
-            model,
-            self.recipe.backbone,
-            source=f"pre-trained on {self.data_name} by {'+'.join(self.recipe.objectives)}, {epochs}",
-            trained=True,
-            geometry=clip_geometry(self.recipe),
-        )
-        for path in (self.folder.model, *([self.folder.best] if is_best else [])):
-            save_checkpoint(model, spec, path)
-
-
-def clip_geometry(recipe: PretrainRecipe) -> ClipGeometry:
-    """The clips that the encoder of a recipe sees when it embeds: ten, at the first playback speed."""
-    return ClipGeometry(
-        frames_per_clip=recipe.frames_per_clip,
-        frame_step=recipe.frame_step * recipe.speeds[0],
-        size=recipe.clip_size,
-        fps=recipe.fps,
-    )
 
 
 def build_objective(recipe: PretrainRecipe, num_steps: int, *, from_weights: str | None = None) -> RSPNetObjective:
@@ -208,10 +99,9 @@ def pretrain(
     folder = RunFolder(out)
     fabric = make_fabric(device, recipe.precision)
     fabric.launch()
-    paths = training_videos(data, list_files or [])
     loader = SpeedClipLoader(
         data,
-        paths,
+        training_videos(data, list_files or []),
         recipe.sampling,
         recipe.batch_size,
         recipe.seed,
@@ -220,33 +110,26 @@ def pretrain(
         on_unreadable=lambda path, reason: on_warning(f"unreadable, left out: {path}: {reason}"),
     )
     num_steps = recipe.epochs * loader.steps_per_epoch
-    objective = build_objective(recipe, num_steps, from_weights=from_weights)
-    for module in objective.modules.values():
-        prepare(fabric, module)
-    if fabric.world_size > 1:
-        objective.gather = gather_in_order
+    objective = _on_device(build_objective(recipe, num_steps, from_weights=from_weights), fabric)
     if fabric.is_global_zero and not resume:
         folder.begin(to_toml(recipe))
     fabric.barrier()
-    watcher = _Watcher(folder, objective, recipe, data.resolve().name, on_figures, on_warning)
-    schedule = CosineSchedule(
-        recipe.learning_rate, recipe.final_rate, num_steps, round(recipe.warmup_epochs * loader.steps_per_epoch)
-    )
+    watcher = RunWatcher(folder, objective, recipe, data.resolve().name, on_figures, on_warning)
     with DecodePool(workers or default_workers(fabric)) as pool:
         loop = Loop(
             fabric,
             objective,
             BatchSource(loader, pool, recipe, fabric.device),
             folder,
-            schedule,
+            _schedule(recipe, loader.steps_per_epoch),
             loader.steps_per_epoch,
             recipe.sgd_momentum,
             recipe.weight_decay,
             watcher,
-            None if probe is None else make_probe(probe, objective.query.model, recipe, fabric, pool),
+            None if probe is None else make_probe(probe, objective.query.model, clip_geometry(recipe), fabric, pool),
         )
         if fabric.is_global_zero:
-            on_start(_opening_lines(recipe, fabric, len(paths), num_steps), num_steps)
+            on_start(_opening_lines(recipe, fabric, len(loader.paths), num_steps), num_steps)
         if resume and fabric.is_global_zero:
             folder.forget_after(loop.resume_step())
         loop.run(resume=resume)
@@ -255,7 +138,7 @@ def pretrain(
     return PretrainRun(
         folder,
         recipe,
-        len(paths),
+        len(loader.paths),
         loop.step,
         num_steps,
         loop.stopped,
@@ -263,6 +146,19 @@ def pretrain(
         fabric.is_global_zero,
         loader.unreadable,
     )
+
+
+def _on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
+    for module in objective.modules.values():
+        prepare(fabric, module)
+    if fabric.world_size > 1:
+        objective.gather = gather_in_order
+    return objective
+
+
+def _schedule(recipe: PretrainRecipe, steps_per_epoch: int) -> CosineSchedule:
+    warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+    return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
 
 
 def _opening_lines(recipe: PretrainRecipe, fabric: Fabric, num_videos: int, num_steps: int) -> list[str]:

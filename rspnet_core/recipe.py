@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rspnet_core.config import Augmentation, Settings, SpeedSampling
 from rspnet_core.errors import InvalidSetting
@@ -26,13 +26,15 @@ _RELEASE: dict[str, Any] = {
 class PretrainRecipe(Settings):
     """What ``rspnet-train pretrain`` does with a folder of videos (section 4, Pre-training details)."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     backbone: str = "resnet18"
     head: Literal["linear", "mlp"] = "linear"
     """Both projection heads: a linear layer (the paper's) or two with a ReLU between."""
     objectives: tuple[Objective, ...] = ("rsp", "avid")
     """Any of rsp, avid, vid (A-VID without speed augmentation) and sp (speed prediction); vid and avid exclude each
     other."""
-    release: bool = False
+    release: bool = Field(default=False, strict=True)  # 'True' or 1 would set it and fill nothing
     """True takes what the authors' release does for every setting that is not given: the hinge on cosines divided by
     0.07 with margin 2.0, both other clips as positives, momentum 0.9, weight decay 1e-4."""
 
@@ -107,6 +109,12 @@ class PretrainRecipe(Settings):
         if len(value) < 2 or len(set(value)) < len(value) or min(value) < 1:
             raise ValueError("give at least two different whole numbers from 1, such as 1,2")
         return value
+
+    @model_validator(mode="after")
+    def _vid_has_one_positive(self) -> "PretrainRecipe":
+        if "vid" in self.objectives and self.positives == "both":
+            raise ValueError("positives 'both' takes a clip of another speed, vid has c_j alone; set positives=random")
+        return self
 
     @property
     def appearance_objective(self) -> Literal["avid", "vid"] | None:
@@ -199,8 +207,10 @@ def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {name!r}; have {', '.join(PretrainRecipe.model_fields)}"
-    return f"{name or 'recipe'}: got {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+        table = Augmentation if len(first["loc"]) > 1 else PretrainRecipe
+        return f"unknown setting {name!r}; have {', '.join(table.model_fields)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: got {first['input']!r}: {message}" if name else message
 
 
 def _folder() -> Traversable:

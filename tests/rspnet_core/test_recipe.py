@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from rspnet_core.cli import app
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import BACKBONES
-from rspnet_core.recipe import load_recipe, recipe_names, to_toml
+from rspnet_core.recipe import PretrainRecipe, load_recipe, recipe_names, to_toml
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -40,6 +40,52 @@ def test_the_release_fills_what_is_not_given() -> None:
     assert (released.rsp_temperature, released.margin, released.positives) == (0.07, 2.0, "both")
     assert (released.rsp_gradients, released.sgd_momentum, released.weight_decay) == ("anchor", 0.9, 1e-4)
     assert load_recipe(None, {"release": True, "margin": 1.0}).margin == 1.0
+    assert load_recipe(None, {"release": "true"}) == released
+    assert load_recipe("release-resnet18", {}) == released
+
+
+@pytest.mark.parametrize("typed", ["True", "yes", "1"])
+def test_release_is_never_on_without_the_releases_settings(typed: str) -> None:
+    with pytest.raises(InvalidSetting, match="release: got"):
+        load_recipe(None, {"release": typed})
+
+
+def test_settings_of_a_saved_run_are_not_replaced_by_the_releases(tmp_path: Path) -> None:
+    saved = tmp_path / "recipe.toml"
+    saved.write_text(to_toml(load_recipe("k400-resnet18", {})))
+    assert load_recipe(str(saved), {"release": "true"}).margin == 0.15
+
+
+@pytest.mark.parametrize("overrides", [{"positives": "both"}, {"release": "true"}])
+def test_vid_has_no_positive_of_another_speed(overrides: dict[str, str]) -> None:
+    with pytest.raises(InvalidSetting, match="set positives=random"):
+        load_recipe("table1-rsp-vid", overrides)
+    assert load_recipe("table1-rsp-vid", overrides | {"positives": "random"}).appearance_objective == "vid"
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("data", ["k400", "k100", "ucf101"])
+def test_recipes_differ_only_in_what_their_backbone_needs(data: str, backbone: str) -> None:
+    assert load_recipe(f"{data}-{backbone}", {}) == PretrainRecipe(
+        backbone=backbone,
+        frames_per_clip=8 if backbone == "tsm18" else 16,
+        clip_size=224 if backbone == "s3dg" else 112,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "objectives"),
+    [
+        ("table1-rsp", ("rsp",)),
+        ("table1-avid", ("avid",)),
+        ("table1-sp-avid", ("sp", "avid")),
+        ("table1-rsp-vid", ("rsp", "vid")),
+        ("table1-rsp-avid", ("rsp", "avid")),
+    ],
+)
+def test_rows_of_table_1_differ_in_their_objectives_alone(name: str, objectives: tuple[str, ...]) -> None:
+    assert load_recipe(name, {"objectives": "avid"}) == load_recipe("table1-avid", {})
+    assert load_recipe(name, {}).objectives == objectives
 
 
 def test_settings_are_typed_as_on_the_command_line(tmp_path: Path) -> None:
@@ -62,6 +108,12 @@ def test_settings_are_typed_as_on_the_command_line(tmp_path: Path) -> None:
         ({"epochs": "0"}, "epochs: got 0"),
         ({"objectives": "avid,vid"}, "not both avid and vid"),
         ({"objectives": "motion"}, "objectives"),
+        ({"objectives": "rsp,rsp"}, "each once"),
+        ({"objectives": "[]"}, "at least one of rsp, avid, vid, sp"),
+        ({"learning_rate": "inf"}, "learning_rate: got inf"),
+        ({"learning_rate": "nan"}, "learning_rate: got nan"),
+        ({"epochs": "3.5"}, "epochs: got 3.5"),
+        ({"augmentation.flips": "true"}, "unknown setting 'augmentation.flips'; have min_crop_area"),
         ({"speeds": "2,2"}, "two different"),
         ({"augmentation.min_crop_area": "2"}, "augmentation.min_crop_area: got 2"),
         ({"epochs.x": "2"}, "epochs"),

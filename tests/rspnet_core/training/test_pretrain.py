@@ -11,7 +11,8 @@ from indexer.build import build_library
 from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.cli import app
 from rspnet_core.errors import DatasetError, TrainingDiverged
-from rspnet_core.pretrain import ProbePlan, pretrain
+from rspnet_core.knn_probe import ProbePlan
+from rspnet_core.pretrain import pretrain
 from rspnet_core.recipe import PretrainRecipe
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state
 
