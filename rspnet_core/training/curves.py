@@ -33,10 +33,9 @@ def draw_curves(folder: RunFolder, out: Path) -> None:
     for axes, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for colour, (label, steps, values) in zip(_COLOURS, shown, strict=False):
             epochs = [step / steps_per_epoch for step in steps]
-            axes.plot(epochs, values, color=colour, linewidth=1.6, marker="o" if len(steps) < 15 else "", markersize=4)
-            axes.annotate(
-                f" {label}", (epochs[-1], values[-1]), color=colour, fontsize=9, va="center", annotation_clip=False
-            )
+            marker = "o" if len(steps) < 15 else ""
+            axes.plot(epochs, values, color=colour, linewidth=1.6, marker=marker, markersize=4, label=label)
+        axes.legend(frameon=False, fontsize=9, labelcolor="linecolor")
         axes.set_title(title, fontsize=11, color=INK, loc="left")
         axes.set_xlabel("epoch", color=MUTED)
         if title != "Loss":
