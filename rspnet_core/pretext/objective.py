@@ -89,24 +89,15 @@ class RSPNetObjective:
             logs (speed ranking; K+1-way top-1 and top-5), and what tells of a collapse.
         """
         recipe = self.recipe
-        if recipe.rsp_gradients == "all":
-            outputs = query(torch.cat([batch.anchor, batch.same_speed, batch.other_speed]))
-            motion, same_motion, other_motion = outputs[0].chunk(3)
-            appearance = outputs[1][: len(motion)]
-            speed_logits = None if outputs[2] is None else outputs[2][: len(motion)]
-            same, other = self.make_keys(batch)
-        else:
-            motion, appearance, speed_logits = query(batch.anchor)
-            same, other = self.make_keys(batch)
-            same_motion, other_motion = same.motion, other.motion
+        motions, appearance, speed_logits = self._through_queries(batch, query)
+        same, other = self._through_keys(batch)
         losses: dict[str, Tensor] = {}
         figures: dict[str, Tensor] = {}
         if "rsp" in recipe.objectives:
-            scale = recipe.rsp_temperature
-            gaps = speed_gaps(motion, same_motion, other_motion)
-            losses["rsp"] = rsp_triplet_loss(motion / scale, same_motion, other_motion, recipe.margin)
-            figures["rsp_accuracy"] = (gaps > 0).float().mean()
-            figures["motion_std"] = motion.std(dim=0).mean() * motion.shape[1] ** 0.5
+            m_i, m_j, m_k = motions if len(motions) == 3 else (motions[0], same.motion, other.motion)
+            losses["rsp"] = rsp_triplet_loss(m_i / recipe.rsp_temperature, m_j, m_k, recipe.margin)
+            figures["rsp_accuracy"] = (speed_gaps(m_i, m_j, m_k) > 0).float().mean()
+            figures["motion_std"] = _spread(m_i)
         if speed_logits is not None:
             losses["sp"] = F.cross_entropy(speed_logits, batch.anchor_speeds)
             figures["sp_accuracy"] = (speed_logits.argmax(dim=1) == batch.anchor_speeds).float().mean()
@@ -114,14 +105,23 @@ class RSPNetObjective:
             loss, seen = self._appearance_loss(appearance, same.appearance, other.appearance, batch)
             losses[recipe.appearance_objective] = loss
             figures |= seen
-        total = sum(
-            (recipe.weight_of(name) * loss for name, loss in losses.items()), torch.zeros((), device=motion.device)
-        )
-        figures |= {f"{name}_loss": loss for name, loss in losses.items()}
+        # Several processes wait for a gradient of every parameter, of a head without an objective too.
+        total = 0.0 * (motions[0].sum() + appearance.sum())
+        for name, loss in losses.items():
+            total = total + recipe.weight_of(name) * loss
+            figures[f"{name}_loss"] = loss
         return total, {name: figure.detach() for name, figure in figures.items()}
 
+    def _through_queries(self, batch: SpeedBatch, query: nn.Module) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
+        """Motion vectors of c_i, or of all three clips where all take gradients; appearance and speed of c_i."""
+        takes_all = "rsp" in self.recipe.objectives and self.recipe.rsp_gradients == "all"
+        clips = (batch.anchor, batch.same_speed, batch.other_speed) if takes_all else (batch.anchor,)
+        motion, appearance, logits = query(torch.cat(clips))
+        size = len(batch.anchor)
+        return motion.split(size), appearance[:size], None if logits is None else logits[:size]
+
     @torch.no_grad()
-    def make_keys(self, batch: SpeedBatch) -> tuple[TwoHeadOutput, TwoHeadOutput]:
+    def _through_keys(self, batch: SpeedBatch) -> tuple[TwoHeadOutput, TwoHeadOutput]:
         """Keys of c_j and c_k, in one pass: the key encoder's batch norms do not mix clips."""
         out = self.keys(torch.cat([batch.same_speed, batch.other_speed]))
         same, other = zip(*(part.chunk(2) for part in out), strict=True)
@@ -130,23 +130,23 @@ class RSPNetObjective:
     def _appearance_loss(
         self, appearance: Tensor, same: Tensor, other: Tensor, batch: SpeedBatch
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """InfoNCE against the queue, which then takes the positives' keys."""
+        """InfoNCE against the queue, which takes the positives' keys after the step."""
         chosen = torch.where(batch.positive_is_other[:, None], other, same)
-        both = self.recipe.positives == "both"
+        positives = (same, other) if self.recipe.positives == "both" else (chosen,)
         negatives, ids = self.queue.negatives()
         is_own_video = batch.video_ids[:, None] == ids
-        loss = torch.zeros((), device=appearance.device)
-        figures: dict[str, Tensor] = {}
-        for positive in (same, other) if both else (chosen,):
-            logits = avid_logits(appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video)
-            target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-            loss = loss + F.cross_entropy(logits, target)
-            above = (logits[:, 1:] >= logits[:, :1]).sum(dim=1)  # a tie counts as a miss: a collapse scores 0
-            figures["avid_top1"], figures["avid_top5"] = ((above < k).float().mean() for k in (1, 5))
-        figures["appearance_std"] = appearance.std(dim=0).mean() * appearance.shape[1] ** 0.5
+        logits = [
+            avid_logits(appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video)
+            for positive in positives
+        ]
+        target = torch.zeros(len(appearance), dtype=torch.long, device=appearance.device)
+        loss = torch.stack([F.cross_entropy(each, target) for each in logits]).sum()
+        above = (logits[-1][:, 1:] >= logits[-1][:, :1]).sum(dim=1)  # a tie is a miss: a collapse scores 0
+        figures = {f"avid_top{k}": (above < k).float().mean() for k in (1, 5)}
+        figures["appearance_std"] = _spread(appearance)
         if len(negatives):
             figures["queue_similarity"] = (appearance @ negatives.mean(dim=0)).mean()
-        self._new_keys = self.gather(other if both else chosen), self.gather(batch.video_ids)
+        self._new_keys = self.gather(positives[-1]), self.gather(batch.video_ids)
         return loss, figures
 
     def after_step(self) -> None:
@@ -155,3 +155,9 @@ class RSPNetObjective:
         if self._new_keys is not None:
             self.queue.put(*self._new_keys)
             self._new_keys = None
+
+
+def _spread(vectors: Tensor) -> Tensor:
+    """Standard deviation over a batch of unit vectors: 1 where they are even on the sphere, 0 where they are equal."""
+    spread: Tensor = vectors.std(dim=0).mean() * vectors.shape[1] ** 0.5
+    return spread

@@ -42,7 +42,7 @@ def by_hand(made: RSPNetObjective, clips: SpeedBatch) -> float:
     recipe = made.recipe
     query, keys = copy.deepcopy(made.query), made.keys
     together = torch.cat([clips.anchor, clips.same_speed, clips.other_speed])
-    all_pass = recipe.rsp_gradients == "all"
+    all_pass = "rsp" in recipe.objectives and recipe.rsp_gradients == "all"
     motion, appearance, logits = query(together if all_pass else clips.anchor)
     key_i = [keys(part) for part in (clips.same_speed, clips.other_speed)]
     m_j, m_k = (motion[VIDEOS : 2 * VIDEOS], motion[2 * VIDEOS :]) if all_pass else (key_i[0].motion, key_i[1].motion)
@@ -109,7 +109,7 @@ def test_the_queue_and_the_keys_change_after_the_step_and_not_before() -> None:
     made.loss(batch(1), made.query)
     assert int(made.queue.written) == 4
     assert all(values.equal(made.keys.state_dict()[name]) for name, values in keys_before.items())
-    expected = made.make_keys(batch(1))
+    expected = [made.keys(clips) for clips in (batch(1).same_speed, batch(1).other_speed)]
     made.after_step()
     assert int(made.queue.written) == 8
     newest = torch.stack([made.queue.keys[place % 6] for place in range(4, 8)])
@@ -121,7 +121,7 @@ def test_accuracies_are_counted_as_the_release_counts_them() -> None:
     made = objective(rsp_gradients="anchor")
     _, figures = made.loss(batch(1), made.query)
     query = made.query(batch(1).anchor)
-    same, other = made.make_keys(batch(1))
+    same, other = (made.keys(clips) for clips in (batch(1).same_speed, batch(1).other_speed))
     gaps = [dot(m, j) - dot(m, k) for m, j, k in zip(query[0], same.motion, other.motion, strict=True)]
     assert figures["rsp_accuracy"] == pytest.approx(np.mean([gap > 0 for gap in gaps]))
     assert 0 <= figures["avid_top1"] <= figures["avid_top5"] <= 1

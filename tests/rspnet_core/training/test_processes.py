@@ -39,20 +39,26 @@ def torchrun(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def command(videos: Path, out: Path, changes: dict[str, object]) -> list[str]:
+    settings = [part for key, value in (SETTINGS | changes).items() for part in ("--set", f"{key}={value}")]
+    return ["-m", "rspnet_core.cli", "pretrain", str(videos), "--out", str(out), "--device", "cpu", *settings]
+
+
 def test_the_gathered_queue_is_the_same_on_every_rank(tmp_path: Path) -> None:
     script = tmp_path / "gather.py"
     script.write_text(GATHER)
     torchrun(str(script))
 
 
+def test_a_head_without_an_objective_does_not_stop_several_processes(sample_videos: Path, tmp_path: Path) -> None:
+    torchrun(*command(sample_videos, tmp_path / "run", {"epochs": 1, "objectives": "rsp"}))
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
 def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Path) -> None:
     changes = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
     pretrain(sample_videos, tmp_path / "one", RECIPE.model_copy(update=changes), device="cpu")
-    settings = [part for key, value in (SETTINGS | changes).items() for part in ("--set", f"{key}={value}")]
-    torchrun(
-        "-m", "rspnet_core.cli", "pretrain", str(sample_videos), "--out", str(tmp_path / "two"), "--device", "cpu",
-        *settings,
-    )  # fmt: skip
+    torchrun(*command(sample_videos, tmp_path / "two", changes))
     (one, _), (two, _) = state(tmp_path / "one"), state(tmp_path / "two")
     assert one["queue/video_ids"].equal(two["queue/video_ids"])
     assert float((one["queue/keys"] * two["queue/keys"]).sum(dim=1).min()) > 0.9999
