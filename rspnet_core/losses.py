@@ -23,7 +23,7 @@ def rsp_triplet_loss(anchor: Tensor, same_speed: Tensor, other_speed: Tensor, ma
         InvalidSetting: shapes differ, the batch is empty or the margin is not above 0.
     """
     _check_pairs(anchor, same_speed, other_speed)
-    if margin <= 0:
+    if not margin > 0:
         raise InvalidSetting(f"margin: got {margin:g}, it must be above 0 (the paper's is 0.15)")
     return F.relu(margin - speed_gaps(anchor, same_speed, other_speed)).mean()
 
@@ -74,7 +74,7 @@ def avid_logits(
     _check_pairs(anchor, positive)
     if negatives.ndim != 2 or negatives.shape[1] != anchor.shape[1]:
         raise InvalidSetting(f"got negatives {tuple(negatives.shape)}, needed are (K, {anchor.shape[1]})")
-    if temperature <= 0:
+    if not temperature > 0:
         raise InvalidSetting(f"temperature: got {temperature:g}, it must be above 0 (the paper's is 0.07)")
     anchor, positive, negatives = anchor.float(), positive.float(), negatives.float()
     against = anchor @ negatives.T  # (B, K)

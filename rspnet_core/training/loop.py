@@ -53,7 +53,6 @@ class Loop:
 
     step: int = 0
     window: Means = field(default_factory=Means)
-    epoch_means: Means = field(default_factory=Means)
     best_score: float = -math.inf
     stopped: bool = False
     """Ended early by Ctrl-C or SIGTERM; the state is saved."""
@@ -80,7 +79,6 @@ class Loop:
                     self.task.start(batch)
                 figures = self._take_step(batch, num_samples, module, wrapped)
                 self.window.add(figures)
-                self.epoch_means.add(figures)
                 self.step += 1
                 started = self._finish_step(optimiser, started)
                 if self._anyone(stop.asked) and self.step < self.schedule.num_steps:
@@ -140,15 +138,14 @@ class Loop:
             self.watcher.interval(line)
 
     def _judge_epoch(self, epoch: int) -> bool:
-        """Whether this is the best epoch so far: by the probe's top-1 where there is one, else by the mean loss."""
-        means = self._across_processes(self.epoch_means.means())
-        self.epoch_means = Means()
-        score = -means["loss"]
-        if self.probe is not None:
-            figures = self.probe(epoch)
-            if figures and self.fabric.is_global_zero:
-                self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
-            score = figures.get("probe_top1", -math.inf)  # an epoch without a probe is not judged
+        """Whether the probe, if there is one, finds this the best epoch so far.
+
+        The loss is no judge: InfoNCE rises while its queue fills, whatever is learnt.
+        """
+        figures = {} if self.probe is None else self.probe(epoch)
+        if figures and self.fabric.is_global_zero:
+            self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
+        score = figures.get("probe_top1", -math.inf)
         is_best = score > self.best_score
         self.best_score = max(score, self.best_score)
         return is_best
@@ -164,7 +161,6 @@ class Loop:
             "step": self.step,
             "best_score": self.best_score,
             "window": {"sums": self.window.plain(), "count": self.window.count},
-            "epoch": {"sums": self.epoch_means.plain(), "count": self.epoch_means.count},
         }
         for name, value in self.window.plain().items():
             if not math.isfinite(value):
@@ -190,7 +186,7 @@ class Loop:
         load_optimiser(optimiser, tensors)
         torch.set_rng_state(tensors["random"])
         self.step, self.best_score = values["step"], values["best_score"]
-        self.window, self.epoch_means = Means(**values["window"]), Means(**values["epoch"])
+        self.window = Means(**values["window"])
 
     def _across_processes(self, means: Figures) -> Figures:
         if self.fabric.world_size == 1 or not means:

@@ -89,7 +89,7 @@ def apply(frames: Tensor, draws: list[Draw], size: int, normalisation: Normalisa
         normalisation: taken off the pixels at the end.
 
     Returns:
-        float32 (N, 3, T, size, size), on the device of ``frames``, channels-last in memory.
+        float32 (N, 3, T, size, size), on the device of ``frames``.
 
     Raises:
         InvalidSetting: another dtype or shape, or another number of draws.

@@ -95,6 +95,8 @@ def test_a_probe_measures_retrieval_and_decides_the_best_epoch(sample_videos: Pa
     assert len(probes) == 2
     assert state(tmp_path / "run")[1]["best_score"] == max(probes)
     assert 0 <= run.figures["probe_top5"] <= 1
+    _, best = load_checkpoint(tmp_path / "run" / "best.safetensors")
+    assert f"epoch {1 + probes.index(max(probes))} of 2" in best.source
 
 
 def test_the_command_prints_one_document_and_curves_are_drawn(sample_videos: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def assert_equal_runs(run: Path, uninterrupted: Path) -> None:
 
 
 def test_a_run_leaves_everything_that_its_user_needs(uninterrupted: Path) -> None:
-    assert {"model.safetensors", "model.json", "best.safetensors", "recipe.toml", "metrics.jsonl", "curves.png"} <= {
+    assert {"model.safetensors", "model.json", "recipe.toml", "metrics.jsonl", "curves.png"} <= {
         entry.name for entry in uninterrupted.iterdir()
     }
     assert list((uninterrupted / "tensorboard").iterdir())
