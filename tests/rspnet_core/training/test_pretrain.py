@@ -114,3 +114,11 @@ def test_settings_that_make_no_sense_are_one_line(tmp_path: Path, sample_videos:
     result = CliRunner().invoke(app, ["pretrain", str(sample_videos), "--out", str(tmp_path / "r"), "--set", "epoch=3"])
     assert "unknown setting 'epoch'" in str(result.exception)
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_in_bf16_after_its_gradients_were_checked(sample_videos: Path, tmp_path: Path) -> None:
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=1, precision="bf16"), device="cuda")
+    assert run.step == 4
+    model, _ = load_checkpoint(tmp_path / "run" / "model.safetensors")
+    assert sorted(model.heads) == ["appearance", "motion"]
