@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,10 +118,21 @@ def own_library(sample_videos: Path, small_weights: Path, tmp_path: Path) -> Pat
 
 
 @pytest.fixture
-def served_own(own_library: Path) -> Iterator[Served]:
+def serve() -> Iterator[Callable[..., Served]]:
+    """Serve the library of a folder until the test's end, and until its pages are closed."""
+    with ExitStack() as stack:
+
+        def serve_(folder: Path, **settings) -> Served:
+            services = stack.enter_context(Services(folder, device="cpu", **settings))
+            return Served(stack.enter_context(serving(services)), services)
+
+        yield serve_
+
+
+@pytest.fixture
+def served_own(own_library: Path, serve) -> Served:
     """The app over ``own_library``."""
-    with Services(own_library, device="cpu") as services, serving(services) as url:
-        yield Served(url, services)
+    return serve(own_library)
 
 
 @pytest.fixture(scope="session")
@@ -137,8 +148,11 @@ def browser():
 
 
 @pytest.fixture
-def open_page(browser) -> Iterator[Callable]:
-    """Open an address; the test fails on errors of the page's scripts and on requests to other machines."""
+def open_page(browser, serve) -> Iterator[Callable]:
+    """Open an address; the test fails on errors of the page's scripts and on requests to other machines.
+
+    It asks for ``serve`` so that pages are closed before their servers: a page left alone reports failed requests.
+    """
     contexts, problems = [], []
 
     def open_(url: str, **settings):

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from indexer.place import Place
-from tests.app.conftest import Served, Services, serving
+from tests.app.conftest import Served
 
 
 def open_library(page) -> None:
@@ -122,21 +122,17 @@ def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, s
     again.get_by_text("Stopped; what is done is searchable").wait_for()
 
 
-def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos: Path, open_page) -> None:
+def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos: Path, open_page, serve) -> None:
     shutil.copytree(sample_videos / "Spin", tmp_path / "videos")
     Place.prepare(tmp_path / "index", None)
-    with (
-        Services(tmp_path / "index", device="cpu", folders=(tmp_path / "videos",)) as services,
-        serving(services) as url,
-    ):
-        page = open_page(url)
-        page.get_by_role("tab", name="Library").click()
-        page.get_by_text("There are no videos here yet.").locator("visible=true").wait_for()
-        page.locator("#add-folder input").fill(str(tmp_path / "videos"))
-        page.locator("#add-folder input").press("Enter")
-        page.locator("#index-folder").click()
-        page.get_by_text("Done: 4 videos added, 0 failed.").wait_for()
-        page.get_by_role("tab", name="Search").click()
-        page.locator("#examples .example").first.click()
-        page.locator("#results li.card").first.wait_for()
-        page.get_by_text("encoder is untrained").wait_for()
+    page = open_page(serve(tmp_path / "index", folders=(tmp_path / "videos",)).url)
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_text("There are no videos here yet.").locator("visible=true").wait_for()
+    page.locator("#add-folder input").fill(str(tmp_path / "videos"))
+    page.locator("#add-folder input").press("Enter")
+    page.locator("#index-folder").click()
+    page.get_by_text("Done: 4 videos added, 0 failed.").wait_for()
+    page.get_by_role("tab", name="Search").click()
+    page.locator("#examples .example").first.click()
+    page.locator("#results li.card").first.wait_for()
+    page.get_by_text("encoder is untrained").wait_for()

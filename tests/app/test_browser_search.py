@@ -8,7 +8,7 @@ import pytest
 
 from indexer.build import build_library
 from indexer.place import Place
-from tests.app.conftest import Served, Services, serving
+from tests.app.conftest import Served
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -198,29 +198,29 @@ def test_a_phone_in_the_dark_shows_everything(served: Served, open_page) -> None
     assert cards(page).first.locator(".moment").is_visible()
 
 
-def test_names_of_files_are_shown_and_do_nothing(own_library: Path, open_page) -> None:
+def test_names_of_files_are_shown_and_do_nothing(own_library: Path, open_page, serve) -> None:
     hostile = "<img src=x onerror=document.title=1> ${1+1} {{name}}.mp4"
     video = next(own_library.rglob("*.mp4"))
     shutil.move(video, own_library / hostile)
     build_library(own_library, device="cpu")
-    with Services(own_library, device="cpu") as services, serving(services) as url:
-        page = open_page(url)
-        page.locator("#examples .example").first.click()
-        page.locator("#results h3").filter(has_text="${1+1} {{name}}.mp4").wait_for()
-        page.get_by_role("tab", name="Library").click()
-        page.locator("#library-table").get_by_text(hostile).wait_for()
-        assert page.locator("img[src=x]").count() == 0
-        assert page.title() != "1"
+    served = serve(own_library)
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    page.locator("#results h3").filter(has_text="${1+1} {{name}}.mp4").wait_for()
+    page.get_by_role("tab", name="Library").click()
+    page.locator("#library-table").get_by_text(hostile).wait_for()
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() != "1"
 
 
-def test_an_empty_library_says_what_to_do(tmp_path: Path, open_page, new_video: Path) -> None:
+def test_an_empty_library_says_what_to_do(tmp_path: Path, open_page, serve, new_video: Path) -> None:
     Place.prepare(tmp_path / ".rspnet", None)
-    with Services(tmp_path, device="cpu") as services, serving(services) as url:
-        page = open_page(url)
-        page.get_by_text("Add some in the Library tab").wait_for()
-        upload(page, new_video)
-        page.wait_for_timeout(500)
-        assert page.get_by_text("There are no videos here yet.").first.is_visible()
+    served = serve(tmp_path)
+    page = open_page(served.url)
+    page.get_by_text("Add some in the Library tab").wait_for()
+    upload(page, new_video)
+    page.wait_for_timeout(500)
+    assert page.get_by_text("There are no videos here yet.").first.is_visible()
 
 
 @pytest.fixture
@@ -232,21 +232,21 @@ def headless_library(own_library: Path, tmp_path: Path) -> Path:
     return index
 
 
-def test_sliders_of_absent_heads_say_why_they_rest(headless_library: Path, open_page) -> None:
-    with Services(headless_library, device="cpu") as services, serving(services) as url:
-        page = open_page(url)
-        for part in ("motion", "appearance"):
-            slider = page.locator(f"#weight-{part}")
-            assert slider.get_by_text(f"this library's encoder has no {part} head").is_visible()
-            assert slider.locator("input[type=range]").is_disabled()
-        assert page.locator("#weight-backbone input[type=range]").is_enabled()
-        page.locator("#examples .example").first.click()
-        cards(page).first.wait_for()
-        assert page.get_by_role("button", name=re.compile("^Why does")).count() == 0
+def test_sliders_of_absent_heads_say_why_they_rest(headless_library: Path, open_page, serve) -> None:
+    served = serve(headless_library)
+    page = open_page(served.url)
+    for part in ("motion", "appearance"):
+        slider = page.locator(f"#weight-{part}")
+        slider.get_by_text(f"this library's encoder has no {part} head").wait_for()
+        assert slider.locator("input[type=range]").is_disabled()
+    assert page.locator("#weight-backbone input[type=range]").is_enabled()
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    assert page.get_by_role("button", name=re.compile("^Why does")).count() == 0
 
 
-def test_an_untrained_encoder_is_announced(sample_videos: Path, tmp_path: Path, open_page) -> None:
+def test_an_untrained_encoder_is_announced(sample_videos: Path, tmp_path: Path, open_page, serve) -> None:
     shutil.copytree(sample_videos / "Spin", tmp_path / "data")
     build_library(tmp_path / "data", backbone="tsm18", device="cpu")
-    with Services(tmp_path / "data", device="cpu") as services, serving(services) as url:
-        assert open_page(url).get_by_text("encoder is untrained").is_visible()
+    served = serve(tmp_path / "data")
+    open_page(served.url).get_by_text("encoder is untrained").wait_for()

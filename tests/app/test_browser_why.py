@@ -14,7 +14,7 @@ from indexer.build import build_library
 from rspnet_core.checkpoint import describe, save_checkpoint
 from rspnet_core.config import ClipGeometry
 from rspnet_core.models import create_torchvision_model
-from tests.app.conftest import WAIT_MILLISECONDS, Served, serving
+from tests.app.conftest import WAIT_MILLISECONDS, Served
 
 expect.set_options(timeout=WAIT_MILLISECONDS)
 
@@ -146,21 +146,23 @@ def test_an_uploaded_query_is_explained(open_page, served, new_video: Path) -> N
     expect(page.locator("#film .side").first).to_contain_text(new_video.name)
 
 
-def test_an_encoder_without_heads_compares_clips_and_has_no_maps(open_page, few_videos: Path, tmp_path: Path) -> None:
+def test_an_encoder_without_heads_compares_clips_and_has_no_maps(
+    open_page, serve, few_videos: Path, tmp_path: Path
+) -> None:
     weights = tmp_path / "headless.safetensors"
     model = create_torchvision_model("r3d_18").eval()
     geometry = ClipGeometry(num_clips=3, frames_per_clip=4, size=32)
     spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=geometry)
     save_checkpoint(model, spec, weights)
     build_library(few_videos, weights=str(weights), device="cpu")
-    with Services(few_videos, device="cpu") as services, serving(services) as url:
-        page = open_page(url)
-        query, match = [video.id for video in services.videos(limit=2)]
-        fill_ids(page, query, match)
-        expect(page.get_by_text("no motion and appearance heads")).to_be_visible()
-        expect(page.locator("#pair table button")).to_have_count(9)
-        expect(page.locator("#pair .chosen")).to_contain_text("backbone similarity")
-        expect(page.locator("#film .film")).to_be_hidden()
+    served = serve(few_videos)
+    page = open_page(served.url)
+    query, match = [video.id for video in served.services.videos(limit=2)]
+    fill_ids(page, query, match)
+    expect(page.get_by_text("no motion and appearance heads")).to_be_visible()
+    expect(page.locator("#pair table button")).to_have_count(9)
+    expect(page.locator("#pair .chosen")).to_contain_text("backbone similarity")
+    expect(page.locator("#film .film")).to_be_hidden()
 
 
 def test_why_fits_a_phone(open_page, served) -> None:
