@@ -27,6 +27,7 @@ from rspnet_core.recipe import PretrainRecipe, to_toml
 from rspnet_core.training.curves import draw_curves
 from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
 from rspnet_core.training.loop import Loop
+from rspnet_core.training.optimiser import OptimiserSettings
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import CosineSchedule
 from rspnet_core.video.clip_loader import Shard, SpeedClipLoader
@@ -123,8 +124,7 @@ def pretrain(
             folder,
             _schedule(recipe, loader.steps_per_epoch),
             loader.steps_per_epoch,
-            recipe.sgd_momentum,
-            recipe.weight_decay,
+            _optimiser(recipe).build,
             watcher,
             None if probe is None else make_probe(probe, objective.query.model, clip_geometry(recipe), fabric, pool),
         )
@@ -159,6 +159,10 @@ def _on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
 def _schedule(recipe: PretrainRecipe, steps_per_epoch: int) -> CosineSchedule:
     warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
     return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
+
+
+def _optimiser(recipe: PretrainRecipe) -> OptimiserSettings:
+    return OptimiserSettings(recipe.optimiser, recipe.learning_rate, recipe.sgd_momentum, recipe.weight_decay)
 
 
 def _opening_lines(recipe: PretrainRecipe, fabric: Fabric, num_videos: int, num_steps: int) -> list[str]:

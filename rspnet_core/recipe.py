@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 
 from rspnet_core.config import Augmentation, Settings, SpeedSampling
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.training.optimiser import OptimiserName
 
 Objective = Literal["rsp", "avid", "vid", "sp"]
 _RELEASE: dict[str, Any] = {
@@ -46,6 +47,8 @@ class PretrainRecipe(Settings):
     """The cosine schedule ends at this part of the rate (the release's)."""
     warmup_epochs: float = Field(default=0, ge=0)
     """Epochs in which the rate rises linearly from 0."""
+    optimiser: OptimiserName = "sgd"
+    """sgd (the paper's and the release's) or adamw, which learns within fewer steps; their rates differ by far."""
     sgd_momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)
 

@@ -6,13 +6,13 @@ step alone, and a checkpoint holds all that a step changes (parameters, key enco
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from rspnet_core.errors import TrainingDiverged
 from rspnet_core.training.fabric import lowers_precision, reduced
@@ -45,8 +45,7 @@ class Loop:
     folder: RunFolder
     schedule: CosineSchedule
     steps_per_epoch: int
-    sgd_momentum: float
-    weight_decay: float
+    new_optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     watcher: Watcher
     probe: Callable[[int], Figures] | None = None
     """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
@@ -59,12 +58,7 @@ class Loop:
 
     def run(self, *, resume: bool) -> None:
         """Train to the end of the schedule. Raises TrainingDiverged, WeightsError."""
-        optimiser = torch.optim.SGD(
-            self.task.trained.parameters(),
-            lr=self.schedule.peak,
-            momentum=self.sgd_momentum,
-            weight_decay=self.weight_decay,
-        )
+        optimiser = self.new_optimiser(self.task.trained.parameters())
         if resume:
             self._load(optimiser)
         module, wrapped = self.fabric.setup(self.task.trained, optimiser)
