@@ -39,12 +39,14 @@ def measure_statistics(model: nn.Module, batch: Tensor) -> None:
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     kept = [norm.momentum for norm in norms]
     was_training = model.training
-    for norm in norms:
-        norm.momentum = 1.0
-    model.train()(batch)
-    for norm, momentum in zip(norms, kept, strict=True):
-        norm.momentum = momentum
-    model.train(was_training)
+    try:
+        for norm in norms:
+            norm.momentum = 1.0
+        model.train()(batch)
+    finally:
+        for norm, momentum in zip(norms, kept, strict=True):
+            norm.momentum = momentum
+        model.train(was_training)
 
 
 def shorten_statistics(model: nn.Module, num_steps: int) -> None:

@@ -13,6 +13,7 @@ With several processes the keys of all are gathered, so that every rank holds th
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +48,22 @@ class QueryEncoder(nn.Module):
         return out.motion, out.appearance, logits
 
 
+class _Keys(NamedTuple):
+    """What the key encoder says about a batch, each (B, 128)."""
+
+    motion: tuple[Tensor, ...]
+    """Of c_j and c_k; empty where they go through the query encoder."""
+    positives: tuple[Tensor, ...]
+    """Appearance of what c_i is paired with, one or both of c_j and c_k; empty without instance discrimination."""
+
+
 class RSPNetObjective:
     """Query encoder, key encoder and queue, and the loss of a batch. Build it, then call ``start`` once per run."""
 
     def __init__(self, model: TwoHeadModel, recipe: PretrainRecipe) -> None:
         self.recipe = recipe
+        model.motion_head.requires_grad_("rsp" in recipe.objectives)
+        model.appearance_head.requires_grad_(recipe.appearance_objective is not None)
         self.query = QueryEncoder(model, len(recipe.speeds) if "sp" in recipe.objectives else None)
         self.keys = momentum_copy(model)
         self.queue = KeyQueue(recipe.queue_size)
@@ -89,12 +101,12 @@ class RSPNetObjective:
             logs (speed ranking; K+1-way top-1 and top-5), and what tells of a collapse.
         """
         recipe = self.recipe
+        keys = self._through_keys(batch)
         motions, appearance, speed_logits = self._through_queries(batch, query)
-        same, other = self._through_keys(batch)
         losses: dict[str, Tensor] = {}
         figures: dict[str, Tensor] = {}
         if "rsp" in recipe.objectives:
-            m_i, m_j, m_k = motions if len(motions) == 3 else (motions[0], same.motion, other.motion)
+            m_i, m_j, m_k = motions if self._trains_all_clips else (motions[0], *keys.motion)
             losses["rsp"] = rsp_triplet_loss(m_i / recipe.rsp_temperature, m_j, m_k, recipe.margin)
             figures["rsp_accuracy"] = (speed_gaps(m_i, m_j, m_k) > 0).float().mean()
             figures["motion_std"] = _spread(m_i)
@@ -102,37 +114,43 @@ class RSPNetObjective:
             losses["sp"] = F.cross_entropy(speed_logits, batch.anchor_speeds)
             figures["sp_accuracy"] = (speed_logits.argmax(dim=1) == batch.anchor_speeds).float().mean()
         if recipe.appearance_objective is not None:
-            loss, seen = self._appearance_loss(appearance, same.appearance, other.appearance, batch)
+            loss, seen = self._appearance_loss(appearance, keys.positives, batch)
             losses[recipe.appearance_objective] = loss
             figures |= seen
-        # Several processes wait for a gradient of every parameter, of a head without an objective too.
-        total = 0.0 * (motions[0].sum() + appearance.sum())
-        for name, loss in losses.items():
-            total = total + recipe.weight_of(name) * loss
-            figures[f"{name}_loss"] = loss
+        figures |= {f"{name}_loss": loss for name, loss in losses.items()}
+        total = torch.stack([recipe.weight_of(name) * loss for name, loss in losses.items()]).sum()
         return total, {name: figure.detach() for name, figure in figures.items()}
+
+    @property
+    def _trains_all_clips(self) -> bool:
+        return "rsp" in self.recipe.objectives and self.recipe.rsp_gradients == "all"
 
     def _through_queries(self, batch: SpeedBatch, query: nn.Module) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
         """Motion vectors of c_i, or of all three clips where all take gradients; appearance and speed of c_i."""
-        takes_all = "rsp" in self.recipe.objectives and self.recipe.rsp_gradients == "all"
-        clips = (batch.anchor, batch.same_speed, batch.other_speed) if takes_all else (batch.anchor,)
+        clips = (batch.anchor, batch.same_speed, batch.other_speed) if self._trains_all_clips else (batch.anchor,)
         motion, appearance, logits = query(torch.cat(clips))
         size = len(batch.anchor)
         return motion.split(size), appearance[:size], None if logits is None else logits[:size]
 
     @torch.no_grad()
-    def _through_keys(self, batch: SpeedBatch) -> tuple[TwoHeadOutput, TwoHeadOutput]:
-        """Keys of c_j and c_k, in one pass: the key encoder's batch norms do not mix clips."""
-        out = self.keys(torch.cat([batch.same_speed, batch.other_speed]))
-        same, other = zip(*(part.chunk(2) for part in out), strict=True)
-        return TwoHeadOutput(*same), TwoHeadOutput(*other)
+    def _through_keys(self, batch: SpeedBatch) -> _Keys:
+        """Keys of the clips that an objective asks for, before the query encoder's pass fills the memory."""
+        positives = self.recipe.positives if self.recipe.appearance_objective is not None else "none"
+        takes_motion = "rsp" in self.recipe.objectives and not self._trains_all_clips
+        if takes_motion or positives == "both":
+            out = self.keys(torch.cat([batch.same_speed, batch.other_speed]))
+            same, other = out.appearance.chunk(2)
+            chosen = torch.where(batch.positive_is_other[:, None], other, same)
+            return _Keys(out.motion.chunk(2), (same, other) if positives == "both" else (chosen,))
+        if positives == "random":
+            clips = torch.where(batch.positive_is_other.view(-1, 1, 1, 1, 1), batch.other_speed, batch.same_speed)
+            return _Keys((), (self.keys(clips).appearance,))
+        return _Keys((), ())
 
     def _appearance_loss(
-        self, appearance: Tensor, same: Tensor, other: Tensor, batch: SpeedBatch
+        self, appearance: Tensor, positives: tuple[Tensor, ...], batch: SpeedBatch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """InfoNCE against the queue, which takes the positives' keys after the step."""
-        chosen = torch.where(batch.positive_is_other[:, None], other, same)
-        positives = (same, other) if self.recipe.positives == "both" else (chosen,)
         negatives, ids = self.queue.negatives()
         is_own_video = batch.video_ids[:, None] == ids
         logits = [

@@ -148,7 +148,7 @@ def test_training_follows_algorithm_1_step_by_step(values: dict[str, object]) ->
             assert figures[name].item() == pytest.approx(value), (step, name)
         parts = {name: made.recipe.weight_of(name) * figures[f"{name}_loss"].item() for name in made.recipe.objectives}
         assert sum(parts.values()) == pytest.approx(loss.item(), rel=1e-5)
-        parameters = list(made.trained.parameters())
+        parameters = [parameter for parameter in made.trained.parameters() if parameter.requires_grad]
         with torch.no_grad():
             for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 parameter.sub_(0.02 * gradient)
