@@ -48,7 +48,7 @@ class PretrainRecipe(Settings):
     warmup_epochs: float = Field(default=0, ge=0)
     """Epochs in which the rate rises linearly from 0."""
     optimiser: OptimiserName = "sgd"
-    """sgd (the paper's and the release's) or adamw, which learns within fewer steps; their rates differ by far."""
+    """sgd (the paper's and the release's) or adamw, which wants a far lower rate, such as 0.001."""
     sgd_momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)
 

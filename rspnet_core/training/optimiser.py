@@ -12,7 +12,7 @@ OptimiserName = Literal["sgd", "adamw"]
 
 @dataclass(frozen=True, slots=True)
 class OptimiserSettings:
-    """sgd (the paper's) or adamw (Loshchilov and Hutter, 2019), which takes far fewer steps on a small set."""
+    """sgd (the paper's) or adamw (Loshchilov and Hutter, ICLR 2019)."""
 
     name: OptimiserName
     rate: float

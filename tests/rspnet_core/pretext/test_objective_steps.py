@@ -314,3 +314,22 @@ def test_the_state_of_all_modules_makes_another_objective_go_on_alike() -> None:
     for name, module in one.modules.items():
         other.modules[name].load_state_dict(copy.deepcopy(module.state_dict()))
     assert one.loss(batch(2), one.query)[0].equal(other.loss(batch(2), other.query)[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "clips_a_video"),
+    [
+        ({"objectives": ["rsp"], "rsp_gradients": "all"}, 0),
+        ({"objectives": ["sp"]}, 0),
+        ({"objectives": ["avid"]}, 1),
+        ({"objectives": ["rsp"], "rsp_gradients": "anchor"}, 2),
+        ({"objectives": ["avid"], "positives": "both"}, 2),
+    ],
+    ids=str,
+)
+def test_keys_are_made_of_the_clips_that_an_objective_asks_for(values: dict[str, object], clips_a_video: int) -> None:
+    made = filled(**values)
+    seen: list[int] = []
+    made.keys.register_forward_hook(lambda model, inputs, output: seen.append(len(inputs[0])))
+    made.loss(batch(1), made.query)
+    assert sum(seen) == clips_a_video * VIDEOS

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rspnet_core.errors import InvalidSetting, WeightsError
+from rspnet_core.models import create_model
 from rspnet_core.pretrain import pretrain
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_same_bits, state, weights
 
@@ -80,6 +81,29 @@ def test_a_killed_run_resumes_as_if_nothing_had_happened(
     assert (out / "checkpoints" / "last.safetensors").exists()
     subprocess.run([*command, "--resume", "--device", "cpu"], check=True, stderr=subprocess.DEVNULL, env=environment)
     assert_equal_runs(out, uninterrupted)
+
+
+def test_adamw_resumes_with_its_averages(sample_videos: Path, tmp_path: Path) -> None:
+    def press_ctrl_c(figures: dict[str, float]) -> None:
+        if figures["step"] == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    recipe = RECIPE.model_copy(update={"optimiser": "adamw", "learning_rate": 1e-3, "epochs": 2})
+    pretrain(sample_videos, tmp_path / "whole", recipe, device="cpu")
+    pretrain(sample_videos, tmp_path / "parts", recipe, device="cpu", on_figures=press_ctrl_c)
+    assert any(name.endswith("/exp_avg_sq") for name in state(tmp_path / "parts")[0])
+    pretrain(sample_videos, tmp_path / "parts", recipe, resume=True, device="cpu")
+    assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_head_without_an_objective_stays_as_it_was(sample_videos: Path, tmp_path: Path, optimiser: str) -> None:
+    changes = {"optimiser": optimiser, "objectives": ("rsp",), "weight_decay": 0.5, "epochs": 1}
+    pretrain(sample_videos, tmp_path, RECIPE.model_copy(update=changes), device="cpu")
+    new = create_model(RECIPE.backbone, seed=RECIPE.seed).state_dict()
+    trained = weights(tmp_path)
+    assert trained["appearance_head.weight"].equal(new["appearance_head.weight"])
+    assert not trained["motion_head.weight"].equal(new["motion_head.weight"])
 
 
 def test_resuming_a_finished_run_changes_nothing(sample_videos: Path, uninterrupted: Path) -> None:
