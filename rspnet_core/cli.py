@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rspnet_core.cli_measure import pretext_command, speed_command
 from rspnet_core.cli_pretrain import curve_command, pretrain_command
 from rspnet_core.cli_recipes import recipes_command, subset_command
 from rspnet_core.command import run
@@ -26,6 +27,8 @@ app.command("pretrain")(pretrain_command)
 app.command("curve")(curve_command)
 app.command("recipes")(recipes_command)
 app.command("subset-kinetics")(subset_command)
+app.command("pretext")(pretext_command)
+app.command("speed")(speed_command)
 app.add_typer(weights_app, name="weights")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]

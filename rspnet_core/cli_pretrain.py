@@ -68,7 +68,7 @@ def pretrain_command(
     from rspnet_core.pretrain import pretrain
     from rspnet_core.recipe import load_recipe
 
-    overrides = dict(_setting(text) for text in settings or [])
+    overrides = dict(override(text) for text in settings or [])
     if backbone is not None:
         overrides["backbone"] = backbone
     if resume and (recipe or overrides):
@@ -98,7 +98,8 @@ def pretrain_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _setting(text: str) -> tuple[str, str]:
+def override(text: str) -> tuple[str, str]:
+    """The name and value of a ``--set``. Raises InvalidSetting."""
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise InvalidSetting(f"--set {text}: write KEY=VALUE, such as --set epochs=20")

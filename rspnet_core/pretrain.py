@@ -8,15 +8,16 @@ Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the vide
     rspnet-train pretrain demo --out runs/try --recipe small-tsm18 --set epochs=2
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from rspnet_core.checkpoint import load_encoder
-from rspnet_core.errors import DatasetError, InvalidSetting
+from rspnet_core.errors import InvalidSetting
 from rspnet_core.knn_probe import ProbePlan, make_probe
 from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.batches import BatchSource
@@ -31,9 +32,8 @@ from rspnet_core.training.optimiser import OptimiserSettings
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import CosineSchedule
 from rspnet_core.video.clip_loader import Shard, SpeedClipLoader
-from rspnet_core.video.datasets import scan
+from rspnet_core.video.datasets import listed_videos
 from rspnet_core.video.sandbox import DecodePool
-from rspnet_core.video.split_lists import read_paths
 
 
 def build_objective(recipe: PretrainRecipe, num_steps: int, *, from_weights: str | None = None) -> RSPNetObjective:
@@ -102,7 +102,7 @@ def pretrain(
     fabric.launch()
     loader = SpeedClipLoader(
         data,
-        training_videos(data, list_files or []),
+        listed_videos(data, list_files or []),
         recipe.sampling,
         recipe.batch_size,
         recipe.seed,
@@ -111,7 +111,7 @@ def pretrain(
         on_unreadable=lambda path, reason: on_warning(f"unreadable, left out: {path}: {reason}"),
     )
     num_steps = recipe.epochs * loader.steps_per_epoch
-    objective = _on_device(build_objective(recipe, num_steps, from_weights=from_weights), fabric)
+    objective = on_device(build_objective(recipe, num_steps, from_weights=from_weights), fabric)
     if fabric.is_global_zero and not resume:
         folder.begin(to_toml(recipe))
     fabric.barrier()
@@ -124,7 +124,7 @@ def pretrain(
             folder,
             _schedule(recipe, loader.steps_per_epoch),
             loader.steps_per_epoch,
-            _optimiser(recipe).build,
+            new_optimiser(recipe),
             watcher,
             None if probe is None else make_probe(probe, objective.query.model, clip_geometry(recipe), fabric, pool),
         )
@@ -148,7 +148,8 @@ def pretrain(
     )
 
 
-def _on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
+def on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
+    """The objective, moved to the device of ``fabric`` and spanning its processes."""
     for module in objective.modules.values():
         prepare(fabric, module)
     if fabric.world_size > 1:
@@ -161,8 +162,10 @@ def _schedule(recipe: PretrainRecipe, steps_per_epoch: int) -> CosineSchedule:
     return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
 
 
-def _optimiser(recipe: PretrainRecipe) -> OptimiserSettings:
-    return OptimiserSettings(recipe.optimiser, recipe.learning_rate, recipe.sgd_momentum, recipe.weight_decay)
+def new_optimiser(recipe: PretrainRecipe) -> Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]:
+    """Makes the recipe's optimiser of some parameters."""
+    chosen = OptimiserSettings(recipe.optimiser, recipe.learning_rate, recipe.sgd_momentum, recipe.weight_decay)
+    return chosen.build
 
 
 def _opening_lines(recipe: PretrainRecipe, fabric: Fabric, num_videos: int, num_steps: int) -> list[str]:
@@ -172,17 +175,3 @@ def _opening_lines(recipe: PretrainRecipe, fabric: Fabric, num_videos: int, num_
         f"{recipe.backbone} by {'+'.join(recipe.objectives)}, {recipe.frames_per_clip} frames of "
         f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {fabric._precision.precision}",
     ]
-
-
-def training_videos(data: Path, list_files: list[Path]) -> list[str]:
-    """Paths of the videos to train on, sorted: all of ``data``, or those that the lists name. Raises DatasetError."""
-    files = {file.path for file in scan(data).files if file.problem is None}
-    if not list_files:
-        return sorted(files)
-    named = {line for path in list_files for line in read_paths(path)}
-    if missing := sorted(named - files):
-        raise DatasetError(
-            f"{len(missing)} of {len(named)} listed videos are not in {data}, such as {missing[0]}; "
-            "paths in lists are relative to the data folder"
-        )
-    return sorted(named)

@@ -1,6 +1,6 @@
 """From the loader's samples to a batch on the device: three augmented clips a video and what goes with them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,13 @@ class SpeedBatch:
     """int64 (B,)."""
 
 
-def make_batch(samples: list[Sample], recipe: PretrainRecipe, device: torch.device) -> SpeedBatch:
+Apply = Callable[[Tensor, list[augment.Draw], int, Normalisation], Tensor]
+"""Carries out draws on uint8 clips, as ``augment.apply`` does."""
+
+
+def make_batch(
+    samples: list[Sample], recipe: PretrainRecipe, device: torch.device, apply: Apply = augment.apply
+) -> SpeedBatch:
     """Augment B samples on the device, each of their 3 B clips by a draw of its own."""
     frames = torch.from_numpy(np.stack([sample.clips.frames for sample in samples], axis=1))  # (3, B, T, S, S, 3)
     frames = frames.flatten(0, 1).to(device, non_blocking=True)
@@ -42,7 +48,7 @@ def make_batch(samples: list[Sample], recipe: PretrainRecipe, device: torch.devi
         for rng, sample in zip(rngs, samples, strict=True)
     ]
     draws = [drawn[place] for place in range(3) for drawn in by_video]
-    anchor, same, other = augment.apply(frames, draws, recipe.clip_size, Normalisation()).chunk(3)
+    anchor, same, other = apply(frames, draws, recipe.clip_size, Normalisation()).chunk(3)
     takes_other = recipe.appearance_objective == "avid"
     return SpeedBatch(
         anchor,

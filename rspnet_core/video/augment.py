@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 _RATIO = (3 / 4, 4 / 3)
 _CROP_ATTEMPTS = 10
-_BLUR_REACH = 0.1
+BLUR_REACH = 0.1
 """Side of the blur's kernel as part of the clip's side (SimCLR)."""
 _GREY = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([_GREY, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -64,6 +64,12 @@ def draw(rng: np.random.Generator, settings: Augmentation, aspect: float) -> Dra
     if rng.random() < settings.blur_probability:
         sigma = float(rng.uniform(*settings.blur_sigma))
     return Draw(left, top, width, height, is_flipped, brightness, contrast, saturation, hue_turns, sigma)
+
+
+def centre_square(aspect: float) -> Draw:
+    """No augmentation: the largest centred square of frames that are ``aspect`` times as wide as high."""
+    width, height = min(1.0, 1 / aspect), min(1.0, aspect)
+    return Draw((1 - width) / 2, (1 - height) / 2, width, height)
 
 
 def _crop_box(rng: np.random.Generator, min_area: float, aspect: float) -> tuple[float, float, float, float]:
@@ -130,7 +136,7 @@ def axis_matrix(draw: Draw, axis: str, source: int, size: int) -> Floats:
 
 def _blur_matrix(size: int, sigma: float) -> NDArray[np.float64]:
     """Gaussian blur along one axis (size, size), its edges reflected."""
-    reach = max(int(_BLUR_REACH * size) // 2, 1)
+    reach = max(int(BLUR_REACH * size) // 2, 1)
     offsets = np.arange(-reach, reach + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     sources = np.abs(np.arange(size)[:, None] + offsets)  # reflected at 0,

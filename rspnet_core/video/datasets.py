@@ -8,7 +8,7 @@ from rspnet_core.errors import DatasetError
 from rspnet_core.text import printable
 from rspnet_core.video.layouts import KINETICS, UCF101, Layout
 from rspnet_core.video.matching import Listing, match_lists, normalised
-from rspnet_core.video.split_lists import Side, read_class_numbers, read_families
+from rspnet_core.video.split_lists import Side, read_class_numbers, read_families, read_paths
 from rspnet_core.video.tree import walk
 
 __all__ = ["Dataset", "VideoFile", "read_families", "scan"]
@@ -80,6 +80,20 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
         ),
     ]
     return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable)
+
+
+def listed_videos(data: Path, list_files: list[Path]) -> list[str]:
+    """Paths of the videos of a folder, sorted: all of ``data``, or those that the lists name. Raises DatasetError."""
+    files = {file.path for file in scan(data).files if file.problem is None}
+    if not list_files:
+        return sorted(files)
+    named = {line for path in list_files for line in read_paths(path)}
+    if missing := sorted(named - files):
+        raise DatasetError(
+            f"{len(missing)} of {len(named)} listed videos are not in {data}, such as {missing[0]}; "
+            "paths in lists are relative to the data folder"
+        )
+    return sorted(named)
 
 
 def _video_file(path: str, problem: str | None, layout: Layout, listed: Listing | None) -> VideoFile:

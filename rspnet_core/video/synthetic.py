@@ -121,18 +121,28 @@ def _plan(folder: Path, seed: int, groups: int) -> SampleManifest:
 
 
 def _earlier(folder: Path) -> SampleManifest | None:
-    """Sample data that is already there; its files are planned anew from its settings, never read from its text."""
+    """Sample data that is already there, None in a new or an empty folder; DatasetError in any other."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
-    refusal = DatasetError(f"{folder} is not empty and holds no earlier sample data; name a new or an empty folder")
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DatasetError(f"{folder} is not empty and holds no earlier sample data; name a new or an empty folder")
+    return manifest
+
+
+def read_manifest(folder: Path) -> SampleManifest | None:
+    """What ``write_sample_data`` has written to a folder; None where it holds something else.
+
+    The files are planned anew from seed and number of groups, never read from the text.
+    """
     try:
         truth: Any = json.loads((folder / GROUND_TRUTH).read_text("utf-8"))
         if truth["generator"] != _GENERATOR:
-            raise refusal
+            return None
         seed, groups = int(truth["seed"]), int(truth["groups"])
         _check_settings(seed, groups)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidSetting):
-        raise refusal from None
+        return None
     return _plan(folder, seed, groups)
 
 

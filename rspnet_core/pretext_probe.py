@@ -1,0 +1,179 @@
+"""How well an encoder solves the pretext task on videos that it has not seen: no augmentation, no training.
+
+speed ranking    three clips of a video, s_i = s_j != s_k: is m_i nearer to m_j than to m_k?   (Eq. 2)
+head ranking     sample videos, whose truth is known: of a video's two relatives, one of the same motion with
+                 another texture and one of the same look with another motion, which one does a head find nearer?
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from rspnet_core.config import EncoderSpec, SpeedSampling
+from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.losses import speed_gaps
+from rspnet_core.models import TwoHeadModel
+from rspnet_core.models.two_head import project
+from rspnet_core.similarity_maps import clip_features
+from rspnet_core.video import augment
+from rspnet_core.video.datasets import listed_videos
+from rspnet_core.video.decode import SpeedClips
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+from rspnet_core.video.synthetic import SampleManifest, read_manifest
+
+_BOOTSTRAP_SAMPLES = 2000
+_VIDEOS_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class PretextProbe:
+    """What was found, as parts from 0 to 1."""
+
+    ranked: NDArray[np.float64]
+    """Per video (n,): of its triplets, how many are ranked rightly."""
+    motion_before_look: dict[str, float]
+    """Per head: how often same motion, other texture comes before same look, other motion. Empty without the truth."""
+    unreadable: dict[str, str]
+    """Path -> reason."""
+
+    def document(self) -> dict[str, Any]:
+        """What ``rspnet-train pretext --json`` prints."""
+        return {
+            "videos": len(self.ranked),
+            "speed_ranking": float(self.ranked.mean()),
+            "speed_ranking_95": list(self.interval()),
+            "motion_before_look": self.motion_before_look,
+            "unreadable": [{"path": path, "reason": reason} for path, reason in self.unreadable.items()],
+        }
+
+    def interval(self) -> tuple[float, float]:
+        """95 % of the mean over videos, by bootstrap."""
+        draws = np.random.default_rng(0).integers(len(self.ranked), size=(_BOOTSTRAP_SAMPLES, len(self.ranked)))
+        low, high = np.percentile(self.ranked[draws].mean(axis=1), (2.5, 97.5))
+        return float(low), float(high)
+
+
+def probe_pretext(
+    model: TwoHeadModel,
+    spec: EncoderSpec,
+    data: Path,
+    pool: DecodePool,
+    *,
+    list_files: list[Path] | None = None,
+    speeds: tuple[int, int] = (1, 2),
+    triplets: int = 4,
+    seed: int = 0,
+) -> PretextProbe:
+    """Measure both rankings on the videos of a folder.
+
+    Args:
+        model: in eval mode, with both heads.
+        spec: the clips that it sees; ``frame_step`` is that of speed 1.
+        data: folder of videos.
+        pool: decodes.
+        list_files: lists of the videos to take; None takes all.
+        speeds: the two playback speeds to tell apart.
+        triplets: draws a video.
+        seed: of the draws.
+
+    Raises:
+        DatasetError: no video can be read, or a listed one is not there.
+    """
+    paths = listed_videos(data, list_files or [])
+    sampling = SpeedSampling(
+        frames_per_clip=spec.geometry.frames_per_clip,
+        frame_step=spec.geometry.frame_step,
+        speeds=speeds,
+        fps=spec.geometry.fps,
+        frame_size=2 * spec.geometry.size,  # wide enough for the centred square to be made smaller, not larger
+    )
+    ranked: dict[str, float] = {}
+    unreadable: dict[str, str] = {}
+    for path, futures in _asked_ahead(paths, lambda path: _ask(pool, data / path, sampling, triplets, seed)):
+        try:
+            clips = [future.result() for future in futures]
+        except VideoError as error:
+            unreadable[path] = str(error)
+        else:
+            ranked[path] = float(np.mean([_is_ranked_rightly(model, spec, each) for each in clips]))
+    if not ranked:
+        raise DatasetError(f"no video of {data} can be read; give a folder of videos")
+    manifest = read_manifest(data)
+    relatives = {} if manifest is None else motion_before_look(_head_vectors(model, spec, manifest, pool), manifest)
+    return PretextProbe(np.array(list(ranked.values())), relatives, unreadable)
+
+
+def _ask(pool: DecodePool, path: Path, sampling: SpeedSampling, triplets: int, seed: int) -> list[Future[SpeedClips]]:
+    return [pool.speed_clips(path, sampling, (seed, number)) for number in range(triplets)]
+
+
+def _asked_ahead(
+    paths: list[str], ask: Callable[[str], list[Future[SpeedClips]]]
+) -> Iterator[tuple[str, list[Future[SpeedClips]]]]:
+    """Each path with what was asked for it, few videos ahead, so that few clips are held at once."""
+    ahead: deque[tuple[str, list[Future[SpeedClips]]]] = deque()
+    for path in paths:
+        ahead.append((path, ask(path)))
+        if len(ahead) > _VIDEOS_AHEAD:
+            yield ahead.popleft()
+    yield from ahead
+
+
+@torch.inference_mode()
+def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: SpeedClips) -> bool:
+    draws = [augment.centre_square(clips.aspect)] * 3
+    frames = torch.from_numpy(clips.frames).to(next(model.parameters()).device)
+    motions = model(augment.apply(frames, draws, spec.geometry.size, spec.normalisation)).motion
+    return bool(speed_gaps(*motions.split(1)) > 0)
+
+
+def _head_vectors(
+    model: TwoHeadModel, spec: EncoderSpec, manifest: SampleManifest, pool: DecodePool
+) -> dict[str, dict[str, Tensor]]:
+    """Head -> path -> unit vector (128,) of a video: the mean of its clips'."""
+    vectors: dict[str, dict[str, Tensor]] = {head: {} for head in model.heads}
+    requests = (DecodeRequest(manifest.folder / video.path, spec.geometry) for video in manifest.videos)
+    for result in pool.map(requests):
+        if result.clips is not None:
+            features = clip_features(model, result.clips.frames, spec.normalisation)
+            path = str(Path(result.request.path).relative_to(manifest.folder))
+            for head, layer in model.heads.items():
+                vectors[head][path] = F.normalize(project(features, layer).mean(dim=0), dim=0)
+    return vectors
+
+
+def motion_before_look(vectors: dict[str, dict[str, Tensor]], manifest: SampleManifest) -> dict[str, float]:
+    """Per head, the part (0 to 1) of comparisons that same motion, other texture wins over same look, other motion.
+
+    Args:
+        vectors: head -> path -> unit vector (D,); videos without one are left out.
+        manifest: the truth. Relatives play at the speed of the video itself.
+    """
+    found = {}
+    for head, by_path in vectors.items():
+        videos = [video for video in manifest.videos if video.path in by_path]
+        similar = torch.stack([by_path[video.path] for video in videos])
+        similar = similar @ similar.T
+        wins = []
+        for row, video in zip(similar, videos, strict=True):
+            peers = [other.playback_speed == video.playback_speed for other in videos]
+            motion = [
+                peer and other.motion == video.motion and other.texture != video.texture
+                for peer, other in zip(peers, videos, strict=True)
+            ]
+            look = [
+                peer and other.motion != video.motion and other.group == video.group
+                for peer, other in zip(peers, videos, strict=True)
+            ]
+            wins.append((row[motion][:, None] > row[look]).float().mean())
+        found[head] = float(torch.stack(wins).mean())
+    return found
