@@ -1,4 +1,4 @@
-"""The yardstick of ``rspnet-train speed``: the same losses and weights as the real step, and what is told about both."""
+"""The yardstick of ``rspnet-train speed``: the same losses and weights as the real step; what is told about both."""
 
 import copy
 import json
