@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rspnet_core.command import INTERRUPTED
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.listener import Listener
 from rspnet_core.text import printable
 
 SHOWN = {
@@ -86,9 +87,7 @@ def pretrain_command(
             workers=workers,
             max_unreadable=max_unreadable,
             probe=None if probe is None else ProbePlan(probe, probe_every),
-            on_start=bar.started,
-            on_figures=bar.advance,
-            on_warning=bar.say,
+            listener=bar,
         )
     if as_json and run.is_first_process:
         typer.echo(json.dumps(run.document()))
@@ -106,7 +105,7 @@ def override(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-class _Bar:
+class _Bar(Listener):
     """A bar of steps on a terminal, a line for each few figures elsewhere."""
 
     def __init__(self) -> None:
@@ -129,14 +128,14 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def say(self, line: str) -> None:
+    def warn(self, message: str) -> None:
         """A line that stays."""
-        log.print(printable(line), markup=False, soft_wrap=True)
+        log.print(printable(message), markup=False, soft_wrap=True)
 
     def started(self, lines: list[str], num_steps: int) -> None:
         """Say what will be done."""
         for line in lines:
-            self.say(line)
+            self.warn(line)
         self._bar.update(self._task, total=num_steps)
 
     def advance(self, figures: dict[str, Any]) -> None:
@@ -145,7 +144,7 @@ class _Bar:
         self._bar.update(self._task, completed=figures["step"], figures=text)
         if not log.is_terminal and int(figures["epoch"]) > self._shown_epoch:
             self._shown_epoch = int(figures["epoch"])
-            self.say(f"step {figures['step']}, epoch {figures['epoch']:g}: {text}")
+            self.warn(f"step {figures['step']}, epoch {figures['epoch']:g}: {text}")
 
 
 def curve_command(

@@ -10,7 +10,6 @@ Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the vide
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -19,6 +18,7 @@ from torch import nn
 from rspnet_core.checkpoint import load_encoder
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.knn_probe import ProbePlan, make_probe
+from rspnet_core.listener import Listener
 from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.batches import BatchSource
 from rspnet_core.pretext.momentum import shorten_statistics
@@ -71,9 +71,7 @@ def pretrain(
     workers: int | None = None,
     max_unreadable: float = 0.01,
     probe: ProbePlan | None = None,
-    on_start: Callable[[list[str], int], None] = lambda lines, num_steps: None,
-    on_figures: Callable[[dict[str, Any]], None] = lambda figures: None,
-    on_warning: Callable[[str], None] = lambda message: None,
+    listener: Listener | None = None,
 ) -> PretrainRun:
     """Train, or go on with, a run.
 
@@ -88,16 +86,14 @@ def pretrain(
         workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
         max_unreadable: part of the videos that may be unreadable.
         probe: labelled videos on which retrieval is measured while training.
-        on_start: told what will be done, in lines, and the number of steps.
-        on_figures: told each line of figures.
-        on_warning: told of unreadable videos and signs of collapse.
+        listener: told how it goes; None tells nobody.
 
     Raises:
         UsageError: settings, lists or devices that do not fit.
         TrainingDiverged: the loss became NaN.
         WeightsError: a checkpoint cannot be read or written.
     """
-    folder = RunFolder(out)
+    listener = listener or Listener()
     fabric = make_fabric(device, recipe.precision)
     fabric.launch()
     loader = SpeedClipLoader(
@@ -108,43 +104,31 @@ def pretrain(
         recipe.seed,
         Shard(fabric.global_rank, fabric.world_size),
         max_unreadable,
-        on_unreadable=lambda path, reason: on_warning(f"unreadable, left out: {path}: {reason}"),
+        on_unreadable=lambda path, reason: listener.warn(f"unreadable, left out: {path}: {reason}"),
     )
     num_steps = recipe.epochs * loader.steps_per_epoch
     objective = on_device(build_objective(recipe, num_steps, from_weights=from_weights), fabric)
+    folder = RunFolder(out)
     if fabric.is_global_zero and not resume:
         folder.begin(to_toml(recipe))
     fabric.barrier()
-    watcher = RunWatcher(folder, objective, recipe, data.resolve().name, on_figures, on_warning)
+    watcher = RunWatcher(folder, objective, recipe, data.resolve().name, listener)
     with DecodePool(workers or default_workers(fabric)) as pool:
-        loop = Loop(
-            fabric,
-            objective,
-            BatchSource(loader, pool, recipe, fabric.device),
-            folder,
-            _schedule(recipe, loader.steps_per_epoch),
-            loader.steps_per_epoch,
-            new_optimiser(recipe),
-            watcher,
-            None if probe is None else make_probe(probe, objective.query.model, clip_geometry(recipe), fabric, pool),
+        source = BatchSource(loader, pool, recipe, fabric.device)
+        measure = (
+            None if probe is None else make_probe(probe, objective.query.model, clip_geometry(recipe), fabric, pool)
         )
+        schedule, steps = _schedule(recipe, loader.steps_per_epoch), loader.steps_per_epoch
+        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, measure)
         if fabric.is_global_zero:
-            on_start(_opening_lines(recipe, fabric, len(loader.paths), num_steps), num_steps)
+            listener.started(_opening_lines(recipe, fabric, len(loader.paths), num_steps), num_steps)
         if resume and fabric.is_global_zero:
             folder.forget_after(loop.resume_step())
         loop.run(resume=resume)
     if fabric.is_global_zero and watcher.latest:
         draw_curves(folder, folder.curves)
     return PretrainRun(
-        folder,
-        recipe,
-        len(loader.paths),
-        loop.step,
-        num_steps,
-        loop.stopped,
-        watcher.latest,
-        fabric.is_global_zero,
-        loader.unreadable,
+        folder, recipe, loader, loop.step, num_steps, loop.stopped, watcher.latest, fabric.is_global_zero
     )
 
 

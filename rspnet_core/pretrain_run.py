@@ -1,15 +1,16 @@
 """A pre-training run as it is told to people and kept on disk: figures, warnings, the encoder, closing lines."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rspnet_core.checkpoint import describe, save_checkpoint
 from rspnet_core.config import ClipGeometry
+from rspnet_core.listener import Listener
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.recipe import PretrainRecipe
 from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.video.clip_loader import SpeedClipLoader
 
 
 @dataclass
@@ -18,32 +19,31 @@ class PretrainRun:
 
     folder: RunFolder
     recipe: PretrainRecipe
-    num_videos: int
+    loader: SpeedClipLoader
     step: int
     num_steps: int
     stopped: bool
     figures: dict[str, Any]
     """The latest of each figure."""
-    is_first_process: bool = True
-    unreadable: dict[str, str] = field(default_factory=dict)
+    is_first_process: bool
 
     def document(self) -> dict[str, Any]:
         """What ``pretrain --json`` prints."""
         return {
             "run": str(self.folder.path),
             "model": str(self.folder.model),
-            "videos": self.num_videos,
+            "videos": len(self.loader.paths),
             "steps": self.step,
             "of_steps": self.num_steps,
             "stopped": self.stopped,
             "figures": self.figures,
-            "unreadable": [{"path": path, "reason": reason} for path, reason in self.unreadable.items()],
+            "unreadable": [{"path": path, "reason": reason} for path, reason in self.loader.unreadable.items()],
             "recipe": self.recipe.model_dump(mode="json"),
         }
 
     def closing_lines(self) -> list[str]:
         """What a person reads at the end."""
-        lines = [f"{len(self.unreadable)} unreadable videos were left out"] if self.unreadable else []
+        lines = [f"{len(self.loader.unreadable)} unreadable videos were left out"] if self.loader.unreadable else []
         if self.stopped:
             return [*lines, f"stopped at step {self.step} of {self.num_steps}; the same command with --resume goes on"]
         wait = f", waiting for data {self.figures['data_wait']:.1%} of the time" if "data_wait" in self.figures else ""
@@ -52,14 +52,13 @@ class PretrainRun:
 
 @dataclass
 class RunWatcher:
-    """Writes figures and the encoder where the loop says; tells ``on_figures``."""
+    """Writes figures and the encoder where the loop says; tells the listener."""
 
     folder: RunFolder
     objective: RSPNetObjective
     recipe: PretrainRecipe
     data_name: str
-    on_figures: Callable[[dict[str, Any]], None]
-    on_warning: Callable[[str], None]
+    listener: Listener
     latest: dict[str, Any] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set)
 
@@ -67,11 +66,11 @@ class RunWatcher:
         """Keep and pass on a line of figures; warn once of each sign of collapse, after the first epoch."""
         self.folder.append(figures)
         self.latest |= figures
-        self.on_figures(figures)
+        self.listener.advance(figures)
         for name, alarm in collapse_alarms(figures).items():
             if name not in self.warned and figures["epoch"] >= 1:  # an untrained network's vectors are alike too
                 self.warned.add(name)
-                self.on_warning(f"warning: step {figures['step']}: {alarm}")
+                self.listener.warn(f"warning: step {figures['step']}: {alarm}")
 
     def checkpoint(self, *, is_best: bool) -> None:
         """Write the encoder; as the best one too where it is."""

@@ -12,6 +12,7 @@ from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.cli import app
 from rspnet_core.errors import DatasetError, TrainingDiverged
 from rspnet_core.knn_probe import ProbePlan
+from rspnet_core.listener import Listener
 from rspnet_core.pretrain import pretrain
 from rspnet_core.recipe import PretrainRecipe
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state
@@ -47,18 +48,26 @@ def test_the_release_and_mlp_heads_train_and_load(sample_videos: Path, tmp_path:
     assert sorted(model.heads) == ["appearance", "motion"]
 
 
+class Hearing(Listener):
+    """Remembers what it is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(sample_videos, data)
     broken = sorted(data.rglob("*.mp4"))[0]
     broken.write_bytes(broken.read_bytes()[:400])
     name = broken.relative_to(data).as_posix()
-    warnings: list[str] = []
-    run = pretrain(
-        data, tmp_path / "run", recipe(epochs=2), device="cpu", max_unreadable=0.05, on_warning=warnings.append
-    )
-    assert list(run.unreadable) == [name]
-    assert len([warning for warning in warnings if name in warning]) == 1
+    heard = Hearing()
+    run = pretrain(data, tmp_path / "run", recipe(epochs=2), device="cpu", max_unreadable=0.05, listener=heard)
+    assert list(run.loader.unreadable) == [name]
+    assert len([warning for warning in heard.warnings if name in warning]) == 1
     assert int(state(tmp_path / "run")[0]["queue/written"]) == 2 * 31  # nothing took its place
     with pytest.raises(DatasetError, match=r"1 of 32 videos cannot be read"):
         pretrain(data, tmp_path / "strict", recipe(), device="cpu")
@@ -74,7 +83,7 @@ def test_lists_choose_the_videos(sample_videos: Path, tmp_path: Path) -> None:
     lists = sample_videos / "ucfTrainTestlist"
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=1), list_files=[lists / "trainlist01.txt"])
     listed = (lists / "trainlist01.txt").read_text().splitlines()
-    assert run.num_videos == len(listed) < 32
+    assert len(run.loader.paths) == len(listed) < 32
     wrong = tmp_path / "wrong.txt"
     wrong.write_text("Spin/nothing here.mp4\n")
     with pytest.raises(DatasetError, match="nothing here"):

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rspnet_core.errors import InvalidSetting, WeightsError
+from rspnet_core.listener import Listener
 from rspnet_core.models import create_model
 from rspnet_core.pretrain import pretrain
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_same_bits, state, weights
@@ -20,7 +22,7 @@ from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_same_bits, 
 def uninterrupted(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "run"
     run = pretrain(sample_videos, out, RECIPE, device="cpu")
-    assert (run.step, run.num_steps, run.stopped, run.num_videos) == (12, 12, False, 32)
+    assert (run.step, run.num_steps, run.stopped, len(run.loader.paths)) == (12, 12, False, 32)
     return out
 
 
@@ -47,16 +49,23 @@ def test_a_run_leaves_everything_that_its_user_needs(uninterrupted: Path) -> Non
     assert steps == [4, 8, 10, 12]
 
 
+class CtrlC(Listener):
+    """Presses Ctrl-C when it is told of a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def advance(self, figures: dict[str, Any]) -> None:
+        if figures["step"] == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.parametrize("stop_at", [4, 10])
 def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
     sample_videos: Path, tmp_path: Path, uninterrupted: Path, stop_at: int
 ) -> None:
-    def press_ctrl_c(figures: dict[str, float]) -> None:
-        if figures["step"] == stop_at:
-            os.kill(os.getpid(), signal.SIGINT)
-
     out = tmp_path / "run"
-    run = pretrain(sample_videos, out, RECIPE, device="cpu", on_figures=press_ctrl_c)
+    run = pretrain(sample_videos, out, RECIPE, device="cpu", listener=CtrlC(stop_at))
     assert run.stopped
     assert run.step == stop_at
     assert pretrain(sample_videos, out, RECIPE, resume=True, device="cpu").step == 12
@@ -84,13 +93,9 @@ def test_a_killed_run_resumes_as_if_nothing_had_happened(
 
 
 def test_adamw_resumes_with_its_averages(sample_videos: Path, tmp_path: Path) -> None:
-    def press_ctrl_c(figures: dict[str, float]) -> None:
-        if figures["step"] == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-
     recipe = RECIPE.model_copy(update={"optimiser": "adamw", "learning_rate": 1e-3, "epochs": 2})
     pretrain(sample_videos, tmp_path / "whole", recipe, device="cpu")
-    pretrain(sample_videos, tmp_path / "parts", recipe, device="cpu", on_figures=press_ctrl_c)
+    pretrain(sample_videos, tmp_path / "parts", recipe, device="cpu", listener=CtrlC(4))
     assert any(name.endswith("/exp_avg_sq") for name in state(tmp_path / "parts")[0])
     pretrain(sample_videos, tmp_path / "parts", recipe, resume=True, device="cpu")
     assert_equal_runs(tmp_path / "parts", tmp_path / "whole")
