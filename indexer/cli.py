@@ -26,14 +26,18 @@ SOME_FAILED = 3
 @app.command("sample-data")
 def sample_data(
     folder: Annotated[Path, typer.Argument(help="An empty folder, or one that this command made before.")],
+    groups: Annotated[int, typer.Option(min=2, max=99, help="Looks; there are 16 videos of each.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Of colours, backgrounds and starting positions.")] = 0,
 ) -> None:
     """Write labelled synthetic videos: motions x textures x playback speeds, with their ground truth.
 
     Example: [bold]rspnet-index sample-data demo[/bold]
+
+    Example: [bold]rspnet-index sample-data heldout --groups 6 --seed 77[/bold]
     """
     from rspnet_core.video.synthetic import write_sample_data
 
-    manifest = write_sample_data(folder)
+    manifest = write_sample_data(folder, groups=groups, seed=seed)
     say(f"{len(manifest.videos)} videos in {folder}; next: rspnet-index build {folder}")
 
 
