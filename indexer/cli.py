@@ -26,8 +26,8 @@ SOME_FAILED = 3
 @app.command("sample-data")
 def sample_data(
     folder: Annotated[Path, typer.Argument(help="An empty folder, or one that this command made before.")],
-    groups: Annotated[int, typer.Option(min=2, max=99, help="Looks; there are 16 videos of each.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Of colours, backgrounds and starting positions.")] = 0,
+    groups: Annotated[int, typer.Option(help="Looks, 2 to 99; there are 16 videos of each.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of colours, backgrounds and starting positions.")] = 0,
 ) -> None:
     """Write labelled synthetic videos: motions x textures x playback speeds, with their ground truth.
 

@@ -119,6 +119,14 @@ def test_removed_videos_are_found_no_more(few_videos: Path, small_weights: Path)
     assert rspnet_index("build", few_videos, "--backbone", "tsm18").returncode == 0
 
 
+def test_sample_data_takes_a_number_of_looks_and_a_seed(tmp_path: Path) -> None:
+    done = rspnet_index("sample-data", tmp_path / "held", "--groups", 2, "--seed", 5)
+    assert done.returncode == 0
+    assert "32 videos" in done.stderr
+    truth = json.loads((tmp_path / "held" / "ground_truth.json").read_text())
+    assert (truth["groups"], truth["seed"], len(truth["videos"])) == (2, 5, 32)
+
+
 MISTAKES = [
     (("build", "absent"), 2, "absent"),
     (("search", "absent.mp4", "--index", "{built}"), 2, "neither a file nor the id"),
@@ -133,6 +141,7 @@ MISTAKES = [
     (("build", "{data}", "--weights", "official:resnet99"), 2, "official:resnet18"),
     (("verify", "--index", "absent"), 2, "no library"),
     (("sample-data", "{data}"), 2, "{data}"),
+    (("sample-data", "new", "--groups", "1"), 2, "allowed is 2"),
 ]
 
 
