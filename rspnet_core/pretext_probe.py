@@ -96,9 +96,14 @@ def probe_pretext(
         fps=spec.geometry.fps,
         frame_size=2 * spec.geometry.size,  # wide enough for the centred square to be made smaller, not larger
     )
+
+    def ask(video: int) -> list[Future[SpeedClips]]:
+        draws = ((seed, video, number) for number in range(triplets))  # each video has its own
+        return [pool.speed_clips(data / paths[video], sampling, draw) for draw in draws]
+
     ranked: dict[str, float] = {}
     unreadable: dict[str, str] = {}
-    for path, futures in _asked_ahead(paths, lambda path: _ask(pool, data / path, sampling, triplets, seed)):
+    for path, futures in _asked_ahead(paths, ask):
         try:
             clips = [future.result() for future in futures]
         except VideoError as error:
@@ -112,17 +117,13 @@ def probe_pretext(
     return PretextProbe(np.array(list(ranked.values())), relatives, unreadable)
 
 
-def _ask(pool: DecodePool, path: Path, sampling: SpeedSampling, triplets: int, seed: int) -> list[Future[SpeedClips]]:
-    return [pool.speed_clips(path, sampling, (seed, number)) for number in range(triplets)]
-
-
 def _asked_ahead(
-    paths: list[str], ask: Callable[[str], list[Future[SpeedClips]]]
+    paths: list[str], ask: Callable[[int], list[Future[SpeedClips]]]
 ) -> Iterator[tuple[str, list[Future[SpeedClips]]]]:
     """Each path with what was asked for it, few videos ahead, so that few clips are held at once."""
     ahead: deque[tuple[str, list[Future[SpeedClips]]]] = deque()
-    for path in paths:
-        ahead.append((path, ask(path)))
+    for video, path in enumerate(paths):
+        ahead.append((path, ask(video)))
         if len(ahead) > _VIDEOS_AHEAD:
             yield ahead.popleft()
     yield from ahead

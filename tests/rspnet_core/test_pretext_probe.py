@@ -1,6 +1,7 @@
 """What is measured of the pretext task on unseen videos."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import torch
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from rspnet_core.checkpoint import describe, save_checkpoint
+from rspnet_core.checkpoint import describe, load_checkpoint, save_checkpoint
 from rspnet_core.cli import app
 from rspnet_core.config import ClipGeometry
-from rspnet_core.models import create_model
-from rspnet_core.pretext_probe import motion_before_look
+from rspnet_core.models import TwoHeadModel, create_model
+from rspnet_core.pretext_probe import motion_before_look, probe_pretext
+from rspnet_core.video.sandbox import DecodePool
 from rspnet_core.video.scenes import MOTIONS
 from rspnet_core.video.synthetic import SampleManifest, read_manifest, write_sample_data
 
@@ -75,6 +77,16 @@ def test_unreadable_videos_are_named_and_the_rest_is_measured(
     assert told["videos"] == 1
     assert [each["path"] for each in told["unreadable"]] == ["cut.mp4"]
     assert told["motion_before_look"] == {}  # nothing is known about these videos
+
+
+def test_each_video_has_draws_of_its_own(tmp_path: Path, sample: SampleManifest, weights: Path) -> None:
+    for copy in range(6):
+        shutil.copy(sample.folder / sample.videos[0].path, tmp_path / f"{copy}.mp4")
+    model, spec = load_checkpoint(weights)
+    assert isinstance(model, TwoHeadModel)
+    with DecodePool(workers=1) as pool:
+        ranked = probe_pretext(model, spec, tmp_path, pool, triplets=6).ranked
+    assert len(set(ranked.tolist())) > 1  # the same draws would rank equal files alike
 
 
 def test_a_folder_that_is_no_sample_data_has_no_manifest(tmp_path: Path, sample: SampleManifest) -> None:
