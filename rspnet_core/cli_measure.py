@@ -11,7 +11,7 @@ from rspnet_core.text import printable
 
 
 def speed_command(
-    recipe: Annotated[str, typer.Option(help="A recipe's name or a .toml file.")] = "small-resnet18",
+    recipe: Annotated[str, typer.Option(help="A recipe's name or a .toml file.")] = "sample-resnet18",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, replaces a setting of the recipe; repeatable.")
     ] = None,

@@ -61,7 +61,7 @@ def pretrain_command(
 
     Example: rspnet-train pretrain kinetics400 --recipe k400-resnet18 --out runs/x
 
-    Example: rspnet-train pretrain demo --recipe small-resnet18 --out runs/small --set epochs=20 --probe demo
+    Example: rspnet-train pretrain archive --recipe small-resnet18 --out runs/small --set epochs=20 --probe archive
 
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
