@@ -28,7 +28,7 @@ from rspnet_core.video import augment
 from rspnet_core.video.datasets import listed_videos
 from rspnet_core.video.decode import SpeedClips
 from rspnet_core.video.sandbox import DecodePool, DecodeRequest
-from rspnet_core.video.synthetic import SampleManifest, read_manifest
+from rspnet_core.video.synthetic import SampleManifest, SampleVideo, read_manifest
 
 _BOOTSTRAP_SAMPLES = 2000
 _VIDEOS_AHEAD = 4
@@ -137,6 +137,7 @@ def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: SpeedClips
     return bool(speed_gaps(*motions.split(1)) > 0)
 
 
+@torch.no_grad()
 def _head_vectors(
     model: TwoHeadModel, spec: EncoderSpec, manifest: SampleManifest, pool: DecodePool
 ) -> dict[str, dict[str, Tensor]]:
@@ -162,19 +163,24 @@ def motion_before_look(vectors: dict[str, dict[str, Tensor]], manifest: SampleMa
     found = {}
     for head, by_path in vectors.items():
         videos = [video for video in manifest.videos if video.path in by_path]
-        similar = torch.stack([by_path[video.path] for video in videos])
-        similar = similar @ similar.T
-        wins = []
-        for row, video in zip(similar, videos, strict=True):
-            peers = [other.playback_speed == video.playback_speed for other in videos]
-            motion = [
-                peer and other.motion == video.motion and other.texture != video.texture
-                for peer, other in zip(peers, videos, strict=True)
-            ]
-            look = [
-                peer and other.motion != video.motion and other.group == video.group
-                for peer, other in zip(peers, videos, strict=True)
-            ]
-            wins.append((row[motion][:, None] > row[look]).float().mean())
-        found[head] = float(torch.stack(wins).mean())
+        speed, motion, texture, group = (
+            _is_equal(videos, name) for name in ("playback_speed", "motion", "texture", "group")
+        )
+        by_motion, by_look = speed & motion & ~texture, speed & group & ~motion
+        stacked = torch.stack([by_path[video.path] for video in videos])
+        similar = (stacked @ stacked.T).cpu().numpy()
+        wins = [
+            np.mean(row[moves][:, None] > row[looks])
+            for row, moves, looks in zip(similar, by_motion, by_look, strict=True)
+            if moves.any() and looks.any()
+        ]
+        if wins:
+            found[head] = float(np.mean(wins))
     return found
+
+
+def _is_equal(videos: list[SampleVideo], name: str) -> NDArray[np.bool_]:
+    """Bool (n, n): which pairs of videos agree in one thing."""
+    values = np.array([getattr(video, name) for video in videos])
+    equal: NDArray[np.bool_] = values[:, None] == values
+    return equal
