@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from indexer.build import build_library
 from indexer.place import Place
-from tests.app.conftest import Served
+from tests.app.conftest import WAIT_MILLISECONDS, Served
+
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -38,7 +41,7 @@ def wait_for_rank(page, expected: list[str]) -> None:
 
 def test_an_uploaded_video_gets_hits_with_scores_and_moments(served: Served, open_page, new_video: Path) -> None:
     page = open_page(served.url)
-    assert page.get_by_text("32 videos are ready to be searched").is_visible()
+    expect(page.get_by_text("32 videos are ready to be searched")).to_be_visible()
     upload(page, new_video)
     cards(page).first.wait_for()
     assert cards(page).count() == 12
@@ -47,8 +50,8 @@ def test_an_uploaded_video_gets_hits_with_scores_and_moments(served: Served, ope
     for part in ("backbone", "motion", "appearance"):
         assert re.search(rf"{part}\s+-?\d\.\d{{3}}", best.inner_text())
     assert re.search(r"matches at \d\.\d–\d\.\d s", best.inner_text())
-    assert page.locator("#query").get_by_role("heading", name="my slide.mp4").is_visible()
-    assert page.get_by_text("A search by an uploaded file has no link.").is_visible()
+    expect(page.locator("#query").get_by_role("heading", name="my slide.mp4")).to_be_visible()
+    expect(page.get_by_text("A search by an uploaded file has no link.")).to_be_visible()
     assert best.get_by_role("img").get_attribute("alt").startswith("Middle frame of ")
 
 
@@ -195,7 +198,7 @@ def test_a_phone_in_the_dark_shows_everything(served: Served, open_page) -> None
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert sum(map(int, re.findall(r"\d+", background)[:3])) < 200
-    assert cards(page).first.locator(".moment").is_visible()
+    expect(cards(page).first.locator(".moment")).to_be_visible()
 
 
 def test_names_of_files_are_shown_and_do_nothing(own_library: Path, open_page, serve) -> None:
@@ -220,7 +223,7 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path, open_page, serve, new_
     page.get_by_text("Add some in the Library tab").wait_for()
     upload(page, new_video)
     page.wait_for_timeout(500)
-    assert page.get_by_text("There are no videos here yet.").first.is_visible()
+    expect(page.get_by_text("There are no videos here yet.").first).to_be_visible()
 
 
 @pytest.fixture
