@@ -7,9 +7,11 @@ machine slows both alike.
 import copy
 import multiprocessing
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from statistics import median
@@ -73,6 +75,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
             f"got objectives {'+'.join(recipe.objectives)}, rsp_gradients {recipe.rsp_gradients}, positives "
             f"{recipe.positives}; Algorithm 1 is rsp+avid, all, random: choose another recipe or use --set"
         )
+    make_fabric(device, recipe.precision)  # an absent device is told here, not in a child
     seconds: dict[StepKind, list[float]] = {kind: [] for kind in KINDS}
     processes = {kind: _Measured(kind, recipe, device) for kind in KINDS}
     try:
@@ -137,7 +140,11 @@ class _Measured:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, kind, recipe, device), daemon=True)
-        self._process.start()
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C ends the parent, and so the pipe
+        try:
+            self._process.start()
+        finally:
+            signal.signal(signal.SIGINT, handler)
         theirs.close()
 
     def step(self, number: int) -> float:
@@ -169,20 +176,19 @@ class _Measured:
 def _serve(connection: Connection, kind: StepKind, recipe: PretrainRecipe, device: str) -> None:
     fabric = make_fabric(device, recipe.precision)
     step = (_rspnet_step if kind == "rspnet" else _plain_step)(recipe, fabric)
-    while True:
-        try:
+    with suppress(EOFError, BrokenPipeError):  # the parent has ended
+        while True:
             number = connection.recv()
-        except EOFError:
-            return
-        if number is None:
-            connection.send(_peak_bytes(fabric))
-            continue
-        samples = noise_samples(recipe, number)
-        started = time.perf_counter()
-        step(samples)
-        if fabric.device.type == "cuda":
-            torch.cuda.synchronize()
-        connection.send(time.perf_counter() - started)
+            connection.send(_peak_bytes(fabric) if number is None else _seconds(step, recipe, number, fabric))
+
+
+def _seconds(step: Callable[[list[Sample]], None], recipe: PretrainRecipe, number: int, fabric: Fabric) -> float:
+    samples = noise_samples(recipe, number)
+    started = time.perf_counter()
+    step(samples)
+    if fabric.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
 
 
 def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sample]], None]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from rspnet_core.cli import app
 from rspnet_core.config import Normalisation
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import DeviceUnavailable, InvalidSetting
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.pretrain import build_objective, new_optimiser
@@ -79,6 +79,12 @@ def test_clips_augmented_one_by_one_are_those_of_the_matrices() -> None:
 def test_other_recipes_than_algorithm_1_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidSetting, match="Algorithm 1"):
         compare_steps(PretrainRecipe.model_validate(SETTINGS | wrong), num_steps=1, device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_an_absent_device_is_told_before_anything_is_measured() -> None:
+    with pytest.raises(DeviceUnavailable, match="CUDA"):
+        compare_steps(RECIPE, num_steps=1, device="cuda")
 
 
 def test_the_command_tells_seconds_memory_and_differences_of_both() -> None:
