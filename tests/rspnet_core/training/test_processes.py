@@ -29,6 +29,8 @@ ids = [torch.empty_like(queue.video_ids) for _ in range(2)]
 distributed.all_gather(ids, queue.video_ids)
 assert every[0].equal(every[1]) and ids[0].equal(ids[1]) and int(queue.written) == 20
 assert sorted(ids[0].tolist()) == [2000, 2001, 2100, 2101, 2102, 3000, 3001, 3100, 3101, 3102]
+distributed.barrier()  # a rank that ends while the other still talks to it makes that one abort
+distributed.destroy_process_group()
 """
 
 
