@@ -10,7 +10,7 @@ import typer
 from indexer.cli_heatmap import heatmap
 from indexer.cli_output import DeviceOption, IndexOption, JsonOption, log, out, print_json, say, warn_untrained
 from indexer.cli_upkeep import export, info, remove, repair, verify
-from rspnet_core.command import INTERRUPTED, run
+from rspnet_core.command import INTERRUPTED, SOME_FAILED, run
 
 app = typer.Typer(
     help="Find videos by what moves and by what is seen.",
@@ -20,7 +20,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-SOME_FAILED = 3
 
 
 @app.command("sample-data")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rspnet_core.cli_pretrain import override
+from rspnet_core.cli_pretrain import parsed_settings
+from rspnet_core.command import SOME_FAILED
 from rspnet_core.text import printable
 
 
@@ -31,7 +32,7 @@ def speed_command(
     from rspnet_core.recipe import load_recipe
     from rspnet_core.step_speed import compare_steps
 
-    chosen = load_recipe(recipe, dict(override(text) for text in settings or []))
+    chosen = load_recipe(recipe, parsed_settings(settings))
     document = compare_steps(chosen, steps, device).document()
     if as_json:
         typer.echo(json.dumps(document))
@@ -77,13 +78,15 @@ def pretext_command(
         raise MissingHead(f"{weights} has no motion head to rank speeds by; use weights of an RSPNet model")
     with DecodePool(workers=1) as pool:
         found = probe_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets)
-    if as_json:
-        typer.echo(json.dumps(found.document()))
-        return
-    low, high = found.interval()
     for path, reason in found.unreadable.items():
         typer.echo(printable(f"unreadable, left out: {path}: {reason}"), err=True)
-    typer.echo(f"{len(found.ranked)} videos, {triplets} triplets each, {spec.source}")
-    typer.echo(f"  speed ranking   {found.ranked.mean():.3f} ({low:.3f}-{high:.3f}); 0.5 is chance")
-    for head, part in found.motion_before_look.items():
-        typer.echo(f"  {head:<10} head: same motion before same look in {part:.3f} of the comparisons")
+    if as_json:
+        typer.echo(json.dumps(found.document()))
+    else:
+        low, high = found.interval()
+        typer.echo(f"{len(found.ranked)} videos, {triplets} triplets each, {spec.source}")
+        typer.echo(f"  speed ranking   {found.ranked.mean():.3f} ({low:.3f}-{high:.3f}); 0.5 is chance")
+        for head, part in found.motion_before_look.items():
+            typer.echo(f"  {head:<10} head: same motion before same look in {part:.3f} of the comparisons")
+    if found.unreadable:
+        raise typer.Exit(SOME_FAILED)

@@ -69,7 +69,7 @@ def pretrain_command(
     from rspnet_core.pretrain import pretrain
     from rspnet_core.recipe import load_recipe
 
-    overrides = dict(override(text) for text in settings or [])
+    overrides = parsed_settings(settings)
     if backbone is not None:
         overrides["backbone"] = backbone
     if resume and (recipe or overrides):
@@ -97,12 +97,15 @@ def pretrain_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def override(text: str) -> tuple[str, str]:
-    """The name and value of a ``--set``. Raises InvalidSetting."""
-    key, separator, value = text.partition("=")
-    if not separator or not key.strip():
-        raise InvalidSetting(f"--set {text}: write KEY=VALUE, such as --set epochs=20")
-    return key.strip(), value.strip()
+def parsed_settings(texts: list[str] | None) -> dict[str, str]:
+    """Names and values of all ``--set``. Raises InvalidSetting."""
+    settings = {}
+    for text in texts or []:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise InvalidSetting(f"--set {text}: write KEY=VALUE, such as --set epochs=20")
+        settings[key.strip()] = value.strip()
+    return settings
 
 
 class _Bar(Listener):
@@ -128,14 +131,14 @@ class _Bar(Listener):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def warn(self, message: str) -> None:
+    def say(self, line: str) -> None:
         """A line that stays."""
-        log.print(printable(message), markup=False, soft_wrap=True)
+        log.print(printable(line), markup=False, soft_wrap=True)
 
     def started(self, lines: list[str], num_steps: int) -> None:
         """Say what will be done."""
         for line in lines:
-            self.warn(line)
+            self.say(line)
         self._bar.update(self._task, total=num_steps)
 
     def advance(self, figures: dict[str, Any]) -> None:
@@ -144,7 +147,7 @@ class _Bar(Listener):
         self._bar.update(self._task, completed=figures["step"], figures=text)
         if not log.is_terminal and int(figures["epoch"]) > self._shown_epoch:
             self._shown_epoch = int(figures["epoch"])
-            self.warn(f"step {figures['step']}, epoch {figures['epoch']:g}: {text}")
+            self.say(f"step {figures['step']}, epoch {figures['epoch']:g}: {text}")
 
 
 def curve_command(

@@ -9,6 +9,8 @@ from typing import Any
 from rspnet_core.errors import RspnetError
 from rspnet_core.text import printable
 
+SOME_FAILED = 3
+"""Done, but some files failed."""
 INTERRUPTED = 130
 
 

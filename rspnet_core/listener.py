@@ -12,5 +12,5 @@ class Listener:
     def advance(self, figures: dict[str, Any]) -> None:
         """A line of figures."""
 
-    def warn(self, message: str) -> None:
-        """Of unreadable videos and signs of collapse."""
+    def say(self, line: str) -> None:
+        """Something to read, such as an unreadable video or a sign of collapse."""

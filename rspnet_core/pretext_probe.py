@@ -69,9 +69,7 @@ def probe_pretext(
     pool: DecodePool,
     *,
     list_files: list[Path] | None = None,
-    speeds: tuple[int, int] = (1, 2),
     triplets: int = 4,
-    seed: int = 0,
 ) -> PretextProbe:
     """Measure both rankings on the videos of a folder.
 
@@ -81,9 +79,7 @@ def probe_pretext(
         data: folder of videos.
         pool: decodes.
         list_files: lists of the videos to take; None takes all.
-        speeds: the two playback speeds to tell apart.
         triplets: draws a video.
-        seed: of the draws.
 
     Raises:
         DatasetError: no video can be read, or a listed one is not there.
@@ -92,13 +88,13 @@ def probe_pretext(
     sampling = SpeedSampling(
         frames_per_clip=spec.geometry.frames_per_clip,
         frame_step=spec.geometry.frame_step,
-        speeds=speeds,
+        speeds=(1, 2),
         fps=spec.geometry.fps,
         frame_size=2 * spec.geometry.size,  # wide enough for the centred square to be made smaller, not larger
     )
 
     def ask(video: int) -> list[Future[SpeedClips]]:
-        draws = ((seed, video, number) for number in range(triplets))  # each video has its own
+        draws = ((video, number) for number in range(triplets))  # each video has its own
         return [pool.speed_clips(data / paths[video], sampling, draw) for draw in draws]
 
     ranked: dict[str, float] = {}
@@ -113,7 +109,9 @@ def probe_pretext(
     if not ranked:
         raise DatasetError(f"no video of {data} can be read; give a folder of videos")
     manifest = read_manifest(data)
-    relatives = {} if manifest is None else motion_before_look(_head_vectors(model, spec, manifest, pool), manifest)
+    relatives = {}
+    if manifest is not None:
+        relatives = motion_before_look(_head_vectors(model, spec, data, list(ranked), pool), manifest)
     return PretextProbe(np.array(list(ranked.values())), relatives, unreadable)
 
 
@@ -139,15 +137,14 @@ def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: SpeedClips
 
 @torch.no_grad()
 def _head_vectors(
-    model: TwoHeadModel, spec: EncoderSpec, manifest: SampleManifest, pool: DecodePool
+    model: TwoHeadModel, spec: EncoderSpec, data: Path, paths: list[str], pool: DecodePool
 ) -> dict[str, dict[str, Tensor]]:
     """Head -> path -> unit vector (128,) of a video: the mean of its clips'."""
     vectors: dict[str, dict[str, Tensor]] = {head: {} for head in model.heads}
-    requests = (DecodeRequest(manifest.folder / video.path, spec.geometry) for video in manifest.videos)
-    for result in pool.map(requests):
+    for result in pool.map(DecodeRequest(data / path, spec.geometry) for path in paths):
         if result.clips is not None:
             features = clip_features(model, result.clips.frames, spec.normalisation)
-            path = str(Path(result.request.path).relative_to(manifest.folder))
+            path = str(Path(result.request.path).relative_to(data))
             for head, layer in model.heads.items():
                 vectors[head][path] = F.normalize(project(features, layer).mean(dim=0), dim=0)
     return vectors

@@ -104,7 +104,7 @@ def pretrain(
         recipe.seed,
         Shard(fabric.global_rank, fabric.world_size),
         max_unreadable,
-        on_unreadable=lambda path, reason: listener.warn(f"unreadable, left out: {path}: {reason}"),
+        on_unreadable=lambda path, reason: listener.say(f"unreadable, left out: {path}: {reason}"),
     )
     num_steps = recipe.epochs * loader.steps_per_epoch
     objective = on_device(build_objective(recipe, num_steps, from_weights=from_weights), fabric)

@@ -70,7 +70,7 @@ class RunWatcher:
         for name, alarm in collapse_alarms(figures).items():
             if name not in self.warned and figures["epoch"] >= 1:  # an untrained network's vectors are alike too
                 self.warned.add(name)
-                self.listener.warn(f"warning: step {figures['step']}: {alarm}")
+                self.listener.say(f"warning: step {figures['step']}: {alarm}")
 
     def checkpoint(self, *, is_best: bool) -> None:
         """Write the encoder; as the best one too where it is."""

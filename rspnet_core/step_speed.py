@@ -22,13 +22,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from rspnet_core.errors import InvalidSetting, TrainingDiverged
+from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.models import create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.pretrain import build_objective, new_optimiser, on_device
 from rspnet_core.recipe import PretrainRecipe
 from rspnet_core.training.fabric import make_fabric
+from rspnet_core.training.loop import take_step
 from rspnet_core.video.clip_loader import Sample
 from rspnet_core.video.decode import SpeedClips
 
@@ -68,7 +69,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
     Raises:
         InvalidSetting: the recipe is not Algorithm 1's (rsp and avid, all gradients, one positive).
         DeviceUnavailable: no such device.
-        TrainingDiverged: a process of the measurement died.
+        RspnetError: a process of the measurement died.
     """
     if set(recipe.objectives) != {"rsp", "avid"} or recipe.rsp_gradients != "all" or recipe.positives != "random":
         raise InvalidSetting(
@@ -160,7 +161,7 @@ class _Measured:
             self._connection.send(number)
             answer: float = self._connection.recv()
         except (EOFError, OSError):
-            raise TrainingDiverged(
+            raise RspnetError(
                 "a process of the measurement died, most often for want of memory; try a smaller batch_size"
             ) from None
         return answer
@@ -197,11 +198,7 @@ def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sampl
     module, wrapped = fabric.setup(objective.query, optimiser)
 
     def step(samples: list[Sample]) -> None:
-        loss, _ = objective.loss(make_batch(samples, recipe, fabric.device), module)
-        fabric.backward(loss)
-        wrapped.step()
-        wrapped.zero_grad(set_to_none=True)
-        objective.after_step()
+        take_step(fabric, objective, make_batch(samples, recipe, fabric.device), module, wrapped)
 
     return step
 

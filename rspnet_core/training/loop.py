@@ -83,13 +83,7 @@ class Loop:
     def _take_step(self, batch: Any, num_samples: int, module: Any, optimiser: Any) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
             group["lr"] = self.schedule.rate_at(self.step)
-        loss, figures = self.task.loss(batch, module)
-        # Processes average their gradients: a batch that lost an unreadable video must weigh less.
-        self.fabric.backward(loss * self._share(num_samples))
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        self.task.after_step()
-        return {"loss": loss.detach(), **figures}
+        return take_step(self.fabric, self.task, batch, module, optimiser, self._share(num_samples))
 
     def _share(self, num_samples: int) -> float:
         if self.fabric.world_size == 1:
@@ -192,3 +186,18 @@ class Loop:
         if self.fabric.world_size == 1:
             return asked
         return bool(reduced(self.fabric, torch.tensor(float(asked)), "sum") > 0)
+
+
+def take_step(
+    fabric: Fabric, task: Task, batch: Any, module: nn.Module, optimiser: Any, share: float = 1.0
+) -> dict[str, Tensor]:
+    """One step of training: figures of the batch, ``loss`` among them.
+
+    Processes average their gradients; ``share`` is the weight of this one's, below 1 where its batch lost a video.
+    """
+    loss, figures = task.loss(batch, module)
+    fabric.backward(loss * share)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    task.after_step()
+    return {"loss": loss.detach(), **figures}

@@ -11,7 +11,7 @@ from rspnet_core.video.matching import Listing, match_lists, normalised
 from rspnet_core.video.split_lists import Side, read_class_numbers, read_families, read_paths
 from rspnet_core.video.tree import walk
 
-__all__ = ["Dataset", "VideoFile", "read_families", "scan"]
+__all__ = ["Dataset", "VideoFile", "listed_videos", "read_families", "scan"]
 
 _FAMILIES = "classFamily.csv"
 

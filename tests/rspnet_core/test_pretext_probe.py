@@ -47,7 +47,7 @@ def test_relatives_of_another_playback_speed_do_not_count(sample: SampleManifest
     motions = sorted(MOTIONS)
     eye = torch.eye(2 * len(motions))
     vectors = {}
-    for video in sample.videos:  # a motion at 2x is another thing here, alike all that is of its look at 1x
+    for video in sample.videos:  # each motion is another thing at 2x
         place = motions.index(video.motion) + len(motions) * (video.playback_speed == 2)
         vectors[video.path] = eye[place]
     assert motion_before_look({"motion": vectors}, sample) == {"motion": 1.0}
@@ -66,6 +66,14 @@ def test_the_command_measures_speed_ranking_and_both_heads_on_sample_videos(
     assert CliRunner().invoke(app, command).stdout == result.stdout
 
 
+def test_a_list_limits_both_measurements(tmp_path: Path, sample: SampleManifest, weights: Path) -> None:
+    named = [video.path for video in sample.videos if video.motion == "Spin"]  # no other motion of the same look
+    (tmp_path / "list.txt").write_text("\n".join(named))
+    command = ["pretext", str(sample.folder), "--weights", str(weights), "--list", str(tmp_path / "list.txt"), "--json"]
+    told = json.loads(CliRunner().invoke(app, command).stdout)
+    assert (told["videos"], told["motion_before_look"]) == (len(named), {})
+
+
 def test_unreadable_videos_are_named_and_the_rest_is_measured(
     tmp_path: Path, sample: SampleManifest, weights: Path
 ) -> None:
@@ -73,6 +81,7 @@ def test_unreadable_videos_are_named_and_the_rest_is_measured(
     (tmp_path / "good.mp4").write_bytes(good)
     (tmp_path / "cut.mp4").write_bytes(good[:400])
     result = CliRunner().invoke(app, ["pretext", str(tmp_path), "--weights", str(weights), "--json"])
+    assert result.exit_code == 3
     told = json.loads(result.stdout)
     assert told["videos"] == 1
     assert [each["path"] for each in told["unreadable"]] == ["cut.mp4"]

@@ -49,13 +49,13 @@ def test_the_release_and_mlp_heads_train_and_load(sample_videos: Path, tmp_path:
 
 
 class Hearing(Listener):
-    """Remembers what it is warned of."""
+    """Remembers what it is told to read."""
 
     def __init__(self) -> None:
-        self.warnings: list[str] = []
+        self.lines: list[str] = []
 
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, t
     heard = Hearing()
     run = pretrain(data, tmp_path / "run", recipe(epochs=2), device="cpu", max_unreadable=0.05, listener=heard)
     assert list(run.loader.unreadable) == [name]
-    assert len([warning for warning in heard.warnings if name in warning]) == 1
+    assert len([line for line in heard.lines if name in line]) == 1
     assert int(state(tmp_path / "run")[0]["queue/written"]) == 2 * 31  # nothing took its place
     with pytest.raises(DatasetError, match=r"1 of 32 videos cannot be read"):
         pretrain(data, tmp_path / "strict", recipe(), device="cpu")
