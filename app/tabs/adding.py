@@ -23,10 +23,13 @@ _FAILURES_SHOWN = 10
 
 @dataclass(frozen=True)
 class AddingPanel:
-    """What the tab needs of the panel: ``ended`` are events after which the library may be another one."""
+    """What the tab needs of the panel: ``ended`` are events after which the library may be another one.
 
-    refresh: Callable[[], tuple[Any, ...]]
-    outputs: list[Component]
+    The list of folders is all that the tab refreshes. What became of a click stays until the next one.
+    """
+
+    folder: gr.Dropdown
+    folders: Callable[[], gr.Dropdown]
     ended: list[Dependency]
 
 
@@ -60,9 +63,6 @@ def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
     def add_folder(name: str | None) -> Iterator[tuple[Any, ...]]:
         yield from _run(services, lambda: services.builder.data_folder(name or ""), watch)
 
-    def refresh() -> tuple[Any, ...]:
-        return gr.Dropdown(choices=_folders(services)), *_shown(services.builder.status)
-
     common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     ended = [
         upload.click(add_uploads, files, watched, **common),
@@ -70,7 +70,7 @@ def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
         app.load(watch, None, watched, **common),
     ]
     stop.click(services.builder.stop, None, None, **common)
-    return AddingPanel(refresh=refresh, outputs=[folder, *watched], ended=ended)
+    return AddingPanel(folder=folder, folders=lambda: gr.Dropdown(choices=_folders(services)), ended=ended)
 
 
 def _run(

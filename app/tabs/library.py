@@ -43,7 +43,7 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
 
     def refresh() -> tuple[Any, ...]:
         services.reload()
-        return _facts(services), _failed(services), "", *show("", 1), *panel.refresh()
+        return _facts(services), _failed(services), "", *show("", 1), panel.folders()
 
     text.change(
         lambda wanted: show(wanted, 1),
@@ -61,7 +61,7 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
             show_progress="hidden",
             api_visibility="private",
         )
-    outputs = [facts, failed, text, *listing, *panel.outputs]
+    outputs = [facts, failed, text, *listing, panel.folder]
     for ended in panel.ended:
         ended.then(refresh, None, outputs, show_progress="hidden", api_visibility="private")
     return TabHandles(refresh=refresh, outputs=outputs)

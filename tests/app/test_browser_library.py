@@ -21,6 +21,17 @@ def facts(page) -> str:
     return page.locator("#library-facts").inner_text()
 
 
+def stays(page, text: str) -> None:
+    """A refusal is shown, and still is when the tab has been refreshed after it and when one comes back to it."""
+    refusal = page.get_by_role("alert").filter(has_text=text)
+    refusal.wait_for()
+    page.wait_for_timeout(1000)
+    page.get_by_role("tab", name="Search").click()
+    page.get_by_role("tab", name="Library").click()
+    page.wait_for_timeout(1000)
+    assert refusal.is_visible()
+
+
 def test_what_is_indexed_is_listed_in_pages(served: Served, open_page) -> None:
     page = open_page(served.url)
     open_library(page)
@@ -80,7 +91,7 @@ def test_what_is_no_video_is_refused(served_own: Served, open_page, tmp_path: Pa
     page.locator("#add-files input[type=file]").set_input_files(text)
     page.locator("#add-files .file-preview").wait_for()
     page.locator("#add-uploads").click()
-    page.get_by_role("alert").filter(has_text="not a video file").wait_for()
+    stays(page, "not a video file")
 
 
 def test_a_folder_is_indexed_with_progress(
@@ -103,7 +114,7 @@ def test_other_folders_are_refused(served_own: Served, open_page, tmp_path: Path
     page.locator("#add-folder input").fill(str(tmp_path / "secret"))
     page.locator("#add-folder input").press("Enter")
     page.locator("#index-folder").click()
-    page.get_by_role("alert").filter(has_text="allowed are folders in").wait_for()
+    stays(page, "allowed are folders in")
 
 
 def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, sample_videos: Path, open_page) -> None:
