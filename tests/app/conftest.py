@@ -141,6 +141,7 @@ def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.is_file():
         pytest.skip(f"no browser at {CHROMIUM}; install it with `apt-get install chromium`")
+    playwright.expect.set_options(timeout=WAIT_MILLISECONDS)
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
         yield browser

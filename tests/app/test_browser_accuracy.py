@@ -4,9 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.app.conftest import WAIT_MILLISECONDS, Served
-
-expect.set_options(timeout=WAIT_MILLISECONDS)
+from tests.app.conftest import Served
 
 
 def measured(open_page: Callable[..., Page], served: Served, **settings) -> Page:

@@ -4,6 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from indexer.place import Place
 from tests.app.conftest import Served
 
@@ -38,16 +40,16 @@ def test_what_is_indexed_is_listed_in_pages(served: Served, open_page) -> None:
     assert re.search(r"Videos\s+32\s", facts(page))
     assert served.services.encoder["fingerprint"] in facts(page)
     page.get_by_text("Page 1 of 2, 32 videos").wait_for()
-    assert rows(page).count() == 25
+    expect(rows(page)).to_have_count(25)
     first = rows(page).first.inner_text().split()
     assert first[0].startswith("Bounce/")
     assert first[1:] == ["Bounce", "test", "3.0", "s"]
     page.locator("#library-next").click()
     page.get_by_text("Page 2 of 2").wait_for()
-    assert rows(page).count() == 7
+    expect(rows(page)).to_have_count(7)
     page.locator("#library-find textarea, #library-find input").fill("spin")
     page.get_by_text("Page 1 of 1, 4 videos").wait_for()
-    assert rows(page).count() == 4
+    expect(rows(page)).to_have_count(4)
     page.locator("#library-find textarea, #library-find input").fill("nothing at all")
     page.get_by_text("No name or class holds this text.").wait_for()
 
@@ -77,7 +79,7 @@ def test_uploaded_videos_become_searchable(served_own: Served, open_page, new_vi
     page.locator("#add-uploads").click()
     page.get_by_text("Done: 1 videos added, 0 failed.").wait_for()
     page.get_by_text("Page 1 of 1, 5 videos").wait_for()
-    assert "uploads/my_slide.mp4" in page.locator("#library-table").inner_text()
+    expect(page.locator("#library-table")).to_contain_text("uploads/my_slide.mp4")
     page.get_by_role("tab", name="Search").click()
     page.locator("#query-video input[type=file]").set_input_files(new_video)
     page.locator("#results h3").get_by_text("my_slide.mp4").wait_for()
@@ -128,7 +130,7 @@ def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, s
     again = open_page(served_own.url)  # a page that is opened meanwhile shows the progress too
     again.get_by_role("tab", name="Library").click()
     again.locator("#build-status progress").wait_for()
-    assert "of 100 videos" in again.locator("#build-status").inner_text()
+    expect(again.locator("#build-status")).to_contain_text("of 100 videos")
     again.locator("#stop-build").click()
     again.get_by_text("Stopped; what is done is searchable").wait_for()
 

@@ -3,9 +3,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from app.services import Services
-from tests.app.conftest import WAIT_MILLISECONDS, Served
-
-expect.set_options(timeout=WAIT_MILLISECONDS)
+from tests.app.conftest import Served
 
 
 def open_map(open_page: Callable[..., Page], served: Served, **settings) -> Page:

@@ -9,9 +9,7 @@ from playwright.sync_api import expect
 
 from indexer.build import build_library
 from indexer.place import Place
-from tests.app.conftest import WAIT_MILLISECONDS, Served
-
-expect.set_options(timeout=WAIT_MILLISECONDS)
+from tests.app.conftest import Served
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -44,7 +42,7 @@ def test_an_uploaded_video_gets_hits_with_scores_and_moments(served: Served, ope
     expect(page.get_by_text("32 videos are ready to be searched")).to_be_visible()
     upload(page, new_video)
     cards(page).first.wait_for()
-    assert cards(page).count() == 12
+    expect(cards(page)).to_have_count(12)
     best = cards(page).first
     assert re.search(r"score\s+0\.\d{3}", best.inner_text())
     for part in ("backbone", "motion", "appearance"):
@@ -106,12 +104,14 @@ def test_filters_and_pages(served: Served, open_page) -> None:
     first = order(page)
     page.locator("#next-page").click()
     page.get_by_text("Page 2 of 3").wait_for()
+    expect(cards(page).first).not_to_have_attribute("data-id", first[0])
     assert not set(first) & set(order(page))
     page.get_by_role("button", name="Filters").click()
     page.locator("#filter-label input").click()
     page.get_by_role("option", name="Spin").click()
     page.get_by_text("4 videos ranked").wait_for()
-    assert {card.get_attribute("data-label") for card in cards(page).all()} == {"Spin"}
+    expect(page.locator("#results li.card[data-label=Spin]")).to_have_count(4)
+    expect(cards(page)).to_have_count(4)
 
 
 def test_a_link_restores_its_search(served: Served, open_page) -> None:

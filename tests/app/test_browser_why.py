@@ -14,9 +14,7 @@ from indexer.build import build_library
 from rspnet_core.checkpoint import describe, save_checkpoint
 from rspnet_core.config import ClipGeometry
 from rspnet_core.models import create_torchvision_model
-from tests.app.conftest import WAIT_MILLISECONDS, Served
-
-expect.set_options(timeout=WAIT_MILLISECONDS)
+from tests.app.conftest import Served
 
 
 def ids(services: Services, *numbers: int) -> list[str]:
