@@ -10,6 +10,7 @@
 """
 
 import pickle
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
@@ -50,8 +51,12 @@ def describe(
     trained: bool,
     geometry: ClipGeometry | None = None,
     normalisation: Normalisation | None = None,
+    classes: Sequence[str] = (),
+    fold: int | None = None,
 ) -> EncoderSpec:
     """Spec of a model as it is now, hash included; clips default to those that the backbone is made for.
+
+    ``classes`` and ``fold`` are those of its classifier, where it has one.
 
     Raises UnknownBackbone.
     """
@@ -61,6 +66,8 @@ def describe(
         geometry=geometry or default_clips,
         normalisation=normalisation or default_pixels,
         head=model.head_kind if isinstance(model, TwoHeadModel) else "linear",
+        classes=tuple(classes),
+        fold=fold,
         source=source,
         trained=trained,
         sha256=tensors_sha256(model.state_dict()),
@@ -157,6 +164,8 @@ def _load_ours(path: Path) -> tuple[Encoder, EncoderSpec]:
             f"{path}: not a complete {SUFFIX} file ({_one_line(error)}); save or copy it again"
         ) from error
     model = _create(spec.backbone, spec.head)
+    if spec.classes:
+        model.add_classifier(len(spec.classes))
     load_tensors(model, tensors, f"{path} ({spec.backbone})")
     found = tensors_sha256(tensors)
     if found != spec.sha256:

@@ -1,10 +1,12 @@
 """Small typed settings, checked when made and saved beside weights and libraries."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Pooling = Literal["max-mean", "mean"]
+ClipSpan = Literal["run", "segments"]
+"""run: a clip's frames follow each other. segments: one frame from each of equal parts of the video (TSN, 2016)."""
 
 
 class Settings(BaseModel):
@@ -26,6 +28,8 @@ class ClipGeometry(Settings):
     """Side of the square clip in pixels: the largest centred square of the frame, resized."""
     fps: float | None = Field(default=None, gt=0, le=240)
     """Frames a second to resample to by timestamps (the paper's videos have 25); None reads them as recorded."""
+    span: ClipSpan = Field(default="run", exclude_if=lambda span: span == "run")  # as fingerprints were before it
+    """What each clip stretches over; ``segments`` leaves ``frame_step`` without effect."""
 
 
 class Normalisation(Settings):
@@ -44,6 +48,10 @@ class EncoderSpec(Settings):
     normalisation: Normalisation = Normalisation()
     head: Literal["linear", "mlp"] = "linear"
     """Kind of the projection heads, where there are any."""
+    classes: tuple[str, ...] = ()
+    """What the classifier tells apart, in the order of its rows; empty where there is no classifier."""
+    fold: int | None = None
+    """Official split on whose train side the classifier was trained."""
     source: str
     """Where the weights come from, for people: a file name, ``official:resnet18``, ``untrained (seed 0)``."""
     trained: bool
@@ -51,20 +59,39 @@ class EncoderSpec(Settings):
     """SHA-256 over the tensors' names, shapes and values (not over the file)."""
 
 
-class SpeedSampling(Settings):
-    """Which clips of a video pre-training sees: three of them, two of one playback speed and one of another."""
+class RandomSampling(Settings):
+    """Which clips of a video training sees; whole frames are squashed to a square, crops are cut from it later."""
 
+    num_clips: ClassVar[int]
+    """Clips of a video in one step."""
     frames_per_clip: int = Field(default=16, ge=1, le=512)
     frame_step: int = Field(default=1, ge=1, le=64)
     """Distance between the frames of a clip of speed 1."""
+    fps: float | None = Field(default=25, gt=0, le=240)
+    """Frames a second to resample to by timestamps (section 4: 25); None reads them as recorded."""
+    frame_size: int = Field(default=128, ge=16, le=2048)
+    """Side of the square in pixels."""
+
+
+class SpeedSampling(RandomSampling):
+    """Pre-training: three clips, two of one playback speed and one of another, each at a random place."""
+
+    num_clips = 3
     speeds: tuple[int, ...] = (1, 2)
     """Playback speeds to draw from (section 4: 1x and 2x), at least two different ones."""
     anchor_at_first_speed: bool = False
     """True plays c_i and c_j always at the first speed: instance discrimination without speed augmentation."""
-    fps: float | None = Field(default=25, gt=0, le=240)
-    """Frames a second to resample to by timestamps (section 4: 25); None reads them as recorded."""
-    frame_size: int = Field(default=128, ge=16, le=2048)
-    """Whole frames are squashed to a square of this side; crops are cut from it later, in the true aspect."""
+
+
+class SingleSampling(RandomSampling):
+    """Fine-tuning: one clip at a random place, or over the whole video."""
+
+    num_clips = 1
+    span: ClipSpan = "run"
+
+
+SAMPLINGS: dict[str, type[RandomSampling]] = {kind.__name__: kind for kind in (SpeedSampling, SingleSampling)}
+"""By name, as they travel to decoding processes."""
 
 
 class Augmentation(Settings):

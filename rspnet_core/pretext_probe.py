@@ -26,7 +26,7 @@ from rspnet_core.models.two_head import project
 from rspnet_core.similarity_maps import clip_features
 from rspnet_core.video import augment
 from rspnet_core.video.datasets import listed_videos
-from rspnet_core.video.decode import SpeedClips
+from rspnet_core.video.decode import RandomClips
 from rspnet_core.video.sandbox import DecodePool, DecodeRequest
 from rspnet_core.video.synthetic import SampleManifest, SampleVideo, read_manifest
 
@@ -93,9 +93,9 @@ def probe_pretext(
         frame_size=2 * spec.geometry.size,  # wide enough for the centred square to be made smaller, not larger
     )
 
-    def ask(video: int) -> list[Future[SpeedClips]]:
+    def ask(video: int) -> list[Future[RandomClips]]:
         draws = ((video, number) for number in range(triplets))  # each video has its own
-        return [pool.speed_clips(data / paths[video], sampling, draw) for draw in draws]
+        return [pool.random_clips(data / paths[video], sampling, draw) for draw in draws]
 
     ranked: dict[str, float] = {}
     unreadable: dict[str, str] = {}
@@ -116,10 +116,10 @@ def probe_pretext(
 
 
 def _asked_ahead(
-    paths: list[str], ask: Callable[[int], list[Future[SpeedClips]]]
-) -> Iterator[tuple[str, list[Future[SpeedClips]]]]:
+    paths: list[str], ask: Callable[[int], list[Future[RandomClips]]]
+) -> Iterator[tuple[str, list[Future[RandomClips]]]]:
     """Each path with what was asked for it, few videos ahead, so that few clips are held at once."""
-    ahead: deque[tuple[str, list[Future[SpeedClips]]]] = deque()
+    ahead: deque[tuple[str, list[Future[RandomClips]]]] = deque()
     for video, path in enumerate(paths):
         ahead.append((path, ask(video)))
         if len(ahead) > _VIDEOS_AHEAD:
@@ -128,7 +128,7 @@ def _asked_ahead(
 
 
 @torch.inference_mode()
-def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: SpeedClips) -> bool:
+def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: RandomClips) -> bool:
     draws = [augment.centre_square(clips.aspect)] * 3
     frames = torch.from_numpy(clips.frames).to(next(model.parameters()).device)
     motions = model(augment.apply(frames, draws, spec.geometry.size, spec.normalisation)).motion

@@ -1,6 +1,6 @@
 """Pre-training on a folder of unlabelled videos, as ``rspnet-train pretrain`` does it.
 
-    scan -> files --SpeedClipLoader--> uint8 clips --augment, on the device--> SpeedBatch --RSPNetObjective--> loss
+    scan -> files --ClipLoader--> uint8 clips --augment, on the device--> SpeedBatch --RSPNetObjective--> loss
     run folder: recipe.toml, metrics.jsonl, checkpoints, model.safetensors
 
 Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the videos):
@@ -31,7 +31,7 @@ from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import OptimiserSettings
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import CosineSchedule
-from rspnet_core.video.clip_loader import Shard, SpeedClipLoader
+from rspnet_core.video.clip_loader import ClipLoader, Shard
 from rspnet_core.video.datasets import listed_videos
 from rspnet_core.video.sandbox import DecodePool
 
@@ -56,6 +56,7 @@ def _loaded(weights: str, recipe: PretrainRecipe) -> TwoHeadModel:
             f"{weights} is {spec.backbone} with {spec.head if model.heads else 'no'} heads, the recipe wants "
             f"{recipe.backbone} with {recipe.head} heads; give other weights, or --backbone and --set head=..."
         )
+    model.classifier = None  # of a fine-tuned encoder
     return model.requires_grad_(True)
 
 
@@ -96,7 +97,7 @@ def pretrain(
     listener = listener or Listener()
     fabric = make_fabric(device, recipe.precision)
     fabric.launch()
-    loader = SpeedClipLoader(
+    loader = ClipLoader(
         data,
         listed_videos(data, list_files or []),
         recipe.sampling,

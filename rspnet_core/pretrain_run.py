@@ -10,7 +10,7 @@ from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.recipe import PretrainRecipe
 from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.run_folder import RunFolder
-from rspnet_core.video.clip_loader import SpeedClipLoader
+from rspnet_core.video.clip_loader import ClipLoader
 
 
 @dataclass
@@ -19,7 +19,7 @@ class PretrainRun:
 
     folder: RunFolder
     recipe: PretrainRecipe
-    loader: SpeedClipLoader
+    loader: ClipLoader
     step: int
     num_steps: int
     stopped: bool

@@ -31,7 +31,7 @@ from rspnet_core.recipe import PretrainRecipe
 from rspnet_core.training.fabric import make_fabric
 from rspnet_core.training.loop import take_step
 from rspnet_core.video.clip_loader import Sample
-from rspnet_core.video.decode import SpeedClips
+from rspnet_core.video.decode import RandomClips
 
 StepKind = Literal["rspnet", "plain"]
 KINDS: tuple[StepKind, ...] = ("rspnet", "plain")
@@ -103,7 +103,7 @@ def noise_samples(recipe: PretrainRecipe, number: int) -> list[Sample]:
         first, other = rng.choice(sampling.speeds, size=2, replace=False).tolist()
         frames = rng.integers(256, size=shape, dtype=np.uint8)
         video = number * recipe.batch_size + place
-        samples.append(Sample(SpeedClips(frames, (first, other), 4 / 3), video, (recipe.seed, number, place)))
+        samples.append(Sample(RandomClips(frames, (first, other), 4 / 3), video, (recipe.seed, number, place)))
     return samples
 
 

@@ -18,7 +18,15 @@ from rspnet_core.models.torchvision_encoders import (
     torchvision_weights,
 )
 from rspnet_core.models.tsm import TSM18
-from rspnet_core.models.two_head import BackboneModel, Encoder, HeadKind, TwoHeadModel, TwoHeadOutput, project
+from rspnet_core.models.two_head import (
+    BackboneModel,
+    Encoder,
+    HeadKind,
+    TwoHeadModel,
+    TwoHeadOutput,
+    class_logits,
+    project,
+)
 
 __all__ = [
     "BACKBONES",
@@ -29,6 +37,7 @@ __all__ = [
     "HeadKind",
     "TwoHeadModel",
     "TwoHeadOutput",
+    "class_logits",
     "create_model",
     "create_torchvision_model",
     "default_geometry",

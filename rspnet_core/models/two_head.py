@@ -33,11 +33,20 @@ class TwoHeadOutput(NamedTuple):
 class Encoder(nn.Module):
     """A backbone and the heads upon it; indexing needs no more than this."""
 
+    classifier: nn.Linear | None
+    """The layer that fine-tuning appends, (num_classes, C); None before."""
+
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
         self.channels = backbone.channels
         """Channels C of the feature map."""
+        self.classifier = None
+
+    def add_classifier(self, num_classes: int) -> nn.Linear:
+        """Append a new layer of classes, with PyTorch's random weights, in place of one that is there."""
+        self.classifier = nn.Linear(self.channels, num_classes)
+        return self.classifier
 
     @property
     def heads(self) -> dict[str, nn.Module]:
@@ -80,6 +89,13 @@ class TwoHeadModel(Encoder):
         """Clips (B, 3, T, H, W), ImageNet-normalised -> feature map and both unit vectors; raises as ``features``."""
         features = self.features(clips)
         return TwoHeadOutput(features, project(features, self.motion_head), project(features, self.appearance_head))
+
+
+def class_logits(features: Tensor, classifier: nn.Linear) -> Tensor:
+    """Feature map (B, C, T, H, W) -> mean over time and space, through the layer of classes: float32 (B, classes)."""
+    with torch.autocast(features.device.type, enabled=False):
+        pooled = features.mean(dim=(2, 3, 4), dtype=torch.float32)
+        return F.linear(pooled, classifier.weight.float(), classifier.bias.float())
 
 
 def _new_head(channels: int, kind: HeadKind) -> nn.Module:

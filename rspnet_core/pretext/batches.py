@@ -10,7 +10,7 @@ from torch import Tensor
 from rspnet_core.config import Normalisation
 from rspnet_core.recipe import PretrainRecipe
 from rspnet_core.video import augment
-from rspnet_core.video.clip_loader import Sample, SpeedClipLoader
+from rspnet_core.video.clip_loader import ClipLoader, Sample
 from rspnet_core.video.sandbox import DecodePool
 
 
@@ -68,7 +68,7 @@ def _long(values: list[int], device: torch.device) -> Tensor:
 class BatchSource:
     """The loader's samples as batches on the device."""
 
-    loader: SpeedClipLoader
+    loader: ClipLoader
     pool: DecodePool
     recipe: PretrainRecipe
     device: torch.device

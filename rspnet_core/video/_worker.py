@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rspnet_core.config import ClipGeometry, SpeedSampling
+from rspnet_core.config import SAMPLINGS, ClipGeometry
 from rspnet_core.errors import VideoError
 from rspnet_core.video import wire
 from rspnet_core.video.colour import colour_histogram
-from rspnet_core.video.decode import read_clips, read_poster, read_speed_clips
+from rspnet_core.video.decode import read_clips, read_poster, read_random_clips
 from rspnet_core.video.limits import confine_this_process
 from rspnet_core.video.sniff import open_regular
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 def _answer(request: wire.Header, memory_bytes: int) -> Answer:
     try:
-        return {"poster": _poster, "clips": _clips, "speed_clips": _speed_clips}[request["kind"]](request)
+        return {"poster": _poster, "clips": _clips, "random_clips": _random_clips}[request["kind"]](request)
     except VideoError as error:
         return {"error": str(error)}, []
     except MemoryError:
@@ -70,8 +70,9 @@ def _clips(request: wire.Header) -> Answer:
     return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
 
 
-def _speed_clips(request: wire.Header) -> Answer:
-    clips = read_speed_clips(request["path"], SpeedSampling(**request["sampling"]), tuple(request["seed"]))
+def _random_clips(request: wire.Header) -> Answer:
+    kind = SAMPLINGS[request["sampling_kind"]]
+    clips = read_random_clips(request["path"], kind(**request["sampling"]), tuple(request["seed"]))
     return {"speeds": clips.speeds, "aspect": clips.aspect}, [clips.frames]
 
 

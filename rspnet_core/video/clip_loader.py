@@ -1,4 +1,4 @@
-"""Batches of speed clips, decoded ahead by child processes, the same whatever the number of processes or restarts.
+"""Batches of random clips, decoded ahead by child processes, the same whatever the number of processes or restarts.
 
 All randomness of a sample comes from (seed, epoch, video), and the order of an epoch from (seed, epoch): step n of a
 run has the same clips when it is reached without a break, after a restart, or by several processes together.
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import SpeedSampling
+from rspnet_core.config import RandomSampling
 from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
-from rspnet_core.video.decode import SpeedClips
+from rspnet_core.video.decode import RandomClips
 from rspnet_core.video.sandbox import DecodePool
 
 _BATCHES_AHEAD = 2
@@ -26,7 +26,7 @@ _BATCHES_AHEAD = 2
 class Sample:
     """Clips of one video, and the generator seed of what is still to be drawn for them."""
 
-    clips: SpeedClips
+    clips: RandomClips
     video_id: int
     """Place of the video in the list of files."""
     draw_seed: tuple[int, ...]
@@ -41,13 +41,13 @@ class Shard:
 
 
 @dataclass
-class SpeedClipLoader:
+class ClipLoader:
     """Makes the batches of steps 0, 1, 2, ... of a run. Use ``batches`` within the pool's context."""
 
     folder: Path
     paths: list[str]
     """Of the videos, relative to the folder."""
-    sampling: SpeedSampling
+    sampling: RandomSampling
     batch_size: int
     """Videos a step, of all processes together; an epoch's last, incomplete batch is left out."""
     seed: int
@@ -78,7 +78,7 @@ class SpeedClipLoader:
 
     def batches(self, pool: DecodePool, first_step: int, num_steps: int) -> Iterator[list[Sample]]:
         """The batches of ``num_steps`` steps from ``first_step``. Raises DatasetError above ``max_unreadable``."""
-        ahead: deque[list[tuple[int, int, Future[SpeedClips]]]] = deque()
+        ahead: deque[list[tuple[int, int, Future[RandomClips]]]] = deque()
         for step in range(first_step, first_step + num_steps):
             ahead.append(self._ask(pool, step))
             if len(ahead) > _BATCHES_AHEAD:
@@ -86,20 +86,20 @@ class SpeedClipLoader:
         while ahead:
             yield self._take(ahead.popleft())
 
-    def _ask(self, pool: DecodePool, step: int) -> list[tuple[int, int, Future[SpeedClips]]]:
+    def _ask(self, pool: DecodePool, step: int) -> list[tuple[int, int, Future[RandomClips]]]:
         epoch, place = divmod(step, self.steps_per_epoch)
         own_size = self.batch_size // self.shard.world_size
         start = place * self.batch_size + self.shard.rank * own_size
         videos = self._order(epoch)[start : start + own_size].tolist()
         return [
-            (video, epoch, pool.speed_clips(self.folder / self.paths[video], self.sampling, (self.seed, epoch, video)))
+            (video, epoch, pool.random_clips(self.folder / self.paths[video], self.sampling, (self.seed, epoch, video)))
             for video in videos
         ]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.paths))
 
-    def _take(self, asked: list[tuple[int, int, Future[SpeedClips]]]) -> list[Sample]:
+    def _take(self, asked: list[tuple[int, int, Future[RandomClips]]]) -> list[Sample]:
         samples = []
         started = time.perf_counter()
         for video, epoch, future in asked:

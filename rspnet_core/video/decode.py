@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import ClipGeometry, SpeedSampling
+from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling
 from rspnet_core.errors import VideoError
 from rspnet_core.video.decord_reader import read_with_decord, reads_exactly
 from rspnet_core.video.pictures import Picture, Scaler, centre_square, scaled_size
@@ -37,12 +37,15 @@ from rspnet_core.video.pyav_reader import (
 from rspnet_core.video.sampling import (
     Indices,
     even_clip_indices,
+    even_segment_indices,
+    random_clip_indices,
+    random_segment_indices,
     resampled_indices,
     segment_bounds,
     speed_triplet,
 )
 
-__all__ = ["Clips", "SpeedClips", "VideoInfo", "probe", "read_clips", "read_poster", "read_speed_clips"]
+__all__ = ["Clips", "RandomClips", "VideoInfo", "probe", "read_clips", "read_poster", "read_random_clips"]
 
 _MAX_OVERSTATED_FRAMES = 3
 """Frames that a container may declare beyond those that decode; pictures for each such length are kept at once."""
@@ -65,13 +68,13 @@ class Clips:
 
 
 @dataclass(frozen=True, slots=True)
-class SpeedClips:
-    """The clips c_i, c_j, c_k of one video (section 3.2)."""
+class RandomClips:
+    """The clips of one video that a step of training sees."""
 
     frames: NDArray[np.uint8]
-    """(3, frames_per_clip, frame_size, frame_size, 3), RGB: whole frames, squashed."""
-    speeds: tuple[int, int]
-    """(s_i = s_j, s_k)."""
+    """(num_clips, frames_per_clip, frame_size, frame_size, 3), RGB: whole frames, squashed."""
+    speeds: tuple[int, ...]
+    """Of ``SpeedSampling``, whose clips are c_i, c_j, c_k (section 3.2): (s_i = s_j, s_k); else (1,)."""
     aspect: float
     """Width of the video's frames by their height."""
 
@@ -104,30 +107,42 @@ def read_clips(
     )
 
 
-def read_speed_clips(path: str | Path, sampling: SpeedSampling, seed: tuple[int, ...]) -> SpeedClips:
-    """Two clips of one random playback speed and one of another, each at a random place of the video.
+def read_random_clips(path: str | Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
+    """The clips of a ``SpeedSampling`` or ``SingleSampling``, each at a random place of the video.
 
     The same file and seed (whole numbers from 0) give the same clips. Raises VideoError as ``read_clips`` does.
     """
     path = Path(path).absolute()
     packets = read_packets(path)
     rng = np.random.default_rng(seed)
-    first = 0 if sampling.anchor_at_first_speed else int(rng.integers(len(sampling.speeds)))
-    second = (first + 1 + int(rng.integers(len(sampling.speeds) - 1))) % len(sampling.speeds)
-    speeds = sampling.speeds[first], sampling.speeds[second]
+    speeds = _draw_speeds(sampling, rng) if isinstance(sampling, SpeedSampling) else (1,)
     place_seed = int(rng.integers(2**63))  # a plan may be made for several lengths, each time the same
 
     def plan(timestamps_seconds: Seconds) -> Indices:
         source = _source_frames(timestamps_seconds, 0, len(timestamps_seconds), sampling.fps)
-        places = np.random.default_rng(place_seed)
-        step, frames = sampling.frame_step, sampling.frames_per_clip
-        return source[speed_triplet(len(source), frames, speeds, places, step=step)]
+        return source[_place(sampling, speeds, len(source), np.random.default_rng(place_seed))]
 
     size = (sampling.frame_size, sampling.frame_size)
     decoded = _read_planned(path, packets, plan, size, np.ascontiguousarray)
     shown = packets.info()
     frames = _gather(decoded.pictures, plan(decoded.timestamps_seconds))
-    return SpeedClips(frames, speeds, shown.width / shown.height)
+    return RandomClips(frames, speeds, shown.width / shown.height)
+
+
+def _draw_speeds(sampling: SpeedSampling, rng: np.random.Generator) -> tuple[int, int]:
+    first = 0 if sampling.anchor_at_first_speed else int(rng.integers(len(sampling.speeds)))
+    second = (first + 1 + int(rng.integers(len(sampling.speeds) - 1))) % len(sampling.speeds)
+    return sampling.speeds[first], sampling.speeds[second]
+
+
+def _place(sampling: RandomSampling, speeds: tuple[int, ...], num_frames: int, rng: np.random.Generator) -> Indices:
+    """Indices (num_clips, frames_per_clip) of the clips in a video of ``num_frames``."""
+    frames, step = sampling.frames_per_clip, sampling.frame_step
+    if isinstance(sampling, SpeedSampling):
+        return speed_triplet(num_frames, frames, (speeds[0], speeds[1]), rng, step=step)
+    if isinstance(sampling, SingleSampling) and sampling.span == "segments":
+        return random_segment_indices(num_frames, frames, rng)[None]
+    return random_clip_indices(num_frames, frames, rng, step=step)[None]
 
 
 def read_poster(path: str | Path, height: int = 144) -> Picture:
@@ -180,6 +195,8 @@ def _plan_clips(
 ) -> Indices:
     first, stop = segment_bounds(timestamps_seconds, start_seconds, end_seconds)
     source = _source_frames(timestamps_seconds, first, stop, geometry.fps)
+    if geometry.span == "segments":
+        return source[even_segment_indices(len(source), geometry.num_clips, geometry.frames_per_clip)]
     return source[even_clip_indices(len(source), geometry.num_clips, geometry.frames_per_clip, geometry.frame_step)]
 
 

@@ -26,14 +26,60 @@ def even_clip_indices(num_frames: int, num_clips: int = 10, frames_per_clip: int
 
     Returns int64 (num_clips, frames_per_clip), each in ``[0, num_frames)``. Raises InvalidSetting for a number below 1.
     """
-    if min(num_frames, num_clips, frames_per_clip, step) < 1:
-        raise InvalidSetting(
-            f"got num_frames={num_frames}, num_clips={num_clips}, frames_per_clip={frames_per_clip}, step={step}: "
-            "each must be at least 1"
-        )
+    _check_counts(num_frames=num_frames, num_clips=num_clips, frames_per_clip=frames_per_clip, step=step)
     needed = (frames_per_clip - 1) * step + 1
     starts = np.round(np.linspace(0, max(num_frames - needed, 0), num_clips)).astype(np.int64)
     return (starts[:, None] + np.arange(0, needed, step, dtype=np.int64)) % num_frames
+
+
+def random_clip_indices(num_frames: int, frames_per_clip: int, rng: np.random.Generator, *, step: int = 1) -> Indices:
+    """One clip of every ``step``-th frame at a random place; a video shorter than it is looped.
+
+    Returns int64 (frames_per_clip,), each in ``[0, num_frames)``. Raises InvalidSetting for a number below 1.
+    """
+    _check_counts(num_frames=num_frames, frames_per_clip=frames_per_clip, step=step)
+    needed = (frames_per_clip - 1) * step + 1
+    start = int(rng.integers(max(num_frames - needed + 1, 1)))
+    return (start + np.arange(0, needed, step, dtype=np.int64)) % num_frames
+
+
+def even_segment_indices(num_frames: int, num_clips: int, frames_per_clip: int) -> Indices:
+    """Clips over the whole video: clip k takes its frames at the same part, (k + 1/2) / num_clips, of equal segments.
+
+    Two clips of 3 frames from 12, whose segments are 4 frames long:
+
+        frame   0  1  2  3 | 4  5  6  7 | 8  9 10 11
+        clip 0     x            x            x
+        clip 1           x            x            x
+
+    Returns int64 (num_clips, frames_per_clip), each in ``[0, num_frames)``; a video of fewer frames than segments
+    shows some several times. Raises InvalidSetting for a number below 1.
+    """
+    _check_counts(num_frames=num_frames, num_clips=num_clips, frames_per_clip=frames_per_clip)
+    parts = (np.arange(num_clips)[:, None] + 0.5) / num_clips
+    return _within_segments(num_frames, frames_per_clip, parts)
+
+
+def random_segment_indices(num_frames: int, frames_per_clip: int, rng: np.random.Generator) -> Indices:
+    """One clip over the whole video: a random frame from each of ``frames_per_clip`` equal segments (TSN, 2016).
+
+    Returns int64 (frames_per_clip,), each in ``[0, num_frames)``. Raises InvalidSetting for a number below 1.
+    """
+    _check_counts(num_frames=num_frames, frames_per_clip=frames_per_clip)
+    return _within_segments(num_frames, frames_per_clip, rng.random(frames_per_clip))
+
+
+def _within_segments(num_frames: int, num_segments: int, parts: NDArray[np.float64]) -> Indices:
+    """The frame at each part (0 to below 1) of each segment: parts (..., 1 or num_segments)."""
+    length = num_frames / num_segments
+    places = np.floor((np.arange(num_segments) + parts) * length).astype(np.int64)
+    return np.minimum(places, num_frames - 1)
+
+
+def _check_counts(**counts: int) -> None:
+    if min(counts.values()) < 1:
+        got = ", ".join(f"{name}={count}" for name, count in counts.items())
+        raise InvalidSetting(f"got {got}: each must be at least 1")
 
 
 def speed_triplet(

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from rspnet_core.config import ClipGeometry, SpeedSampling
+from rspnet_core.config import ClipGeometry, RandomSampling
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.video import wire
 from rspnet_core.video.child_process import ChildProcess, ChildStopped
-from rspnet_core.video.decode import Clips, SpeedClips, VideoInfo
+from rspnet_core.video.decode import Clips, RandomClips, VideoInfo
 from rspnet_core.video.pictures import Picture
 
 _HISTOGRAM_BINS = 512
@@ -115,9 +115,9 @@ class DecodePool:
             for future in waiting:
                 future.cancel()
 
-    def speed_clips(self, path: Path, sampling: SpeedSampling, seed: tuple[int, ...]) -> "Future[SpeedClips]":
-        """The clips of ``decode.read_speed_clips``, to come; the future raises VideoError. Asked for in order."""
-        return self._executor.submit(self._speed_clips, path, sampling, seed)
+    def random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
+        """The clips of ``decode.read_random_clips``, to come; the future raises VideoError. Asked for in order."""
+        return self._executor.submit(self._random_clips, path, sampling, seed)
 
     def poster(self, path: str | Path, height: int = 144) -> Picture:
         """The middle frame as uint8 (height, w, 3), RGB. Raises VideoError."""
@@ -153,13 +153,14 @@ class DecodePool:
         clips = Clips(frames, spans_seconds, _VIDEO_INFO.validate_python(header["info"]))
         return DecodeResult(request, clips, histogram, content_hash)
 
-    def _speed_clips(self, path: Path, sampling: SpeedSampling, seed: tuple[int, ...]) -> SpeedClips:
+    def _random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
         side = sampling.frame_size
-        shape = (3, sampling.frames_per_clip, side, side, 3)
+        shape = (sampling.num_clips, sampling.frames_per_clip, side, side, 3)
         header, payload = self._ask(
             {
-                "kind": "speed_clips",
+                "kind": "random_clips",
                 "path": str(path.absolute()),
+                "sampling_kind": type(sampling).__name__,
                 "sampling": sampling.model_dump(),
                 "seed": seed,
             },
@@ -167,9 +168,8 @@ class DecodePool:
         )
         if "error" in header:
             raise VideoError(header["error"])
-        same, other = header["speeds"]
         (frames,) = _split(payload, [(np.uint8, shape)])
-        return SpeedClips(frames, (int(same), int(other)), float(header["aspect"]))
+        return RandomClips(frames, tuple(map(int, header["speeds"])), float(header["aspect"]))
 
     def _ask(self, request: wire.Header, max_payload_bytes: int) -> tuple[wire.Header, bytes | bytearray]:
         """Put a request to this thread's child; one that must go is killed, its successor starts when asked."""

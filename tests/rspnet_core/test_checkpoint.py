@@ -252,3 +252,22 @@ def test_an_encoder_without_heads_is_saved_too_but_is_no_two_head_model(tmp_path
     assert load_encoder(str(path), "torchvision:r3d_18")[0].heads == {}
     with pytest.raises(MissingHead, match="has no heads"):
         load_model(path)
+
+
+def test_a_classifier_travels_with_its_encoder(tmp_path: Path) -> None:
+    model, path = create_model(BACKBONE, seed=5), tmp_path / "tuned.safetensors"
+    model.add_classifier(3)
+    classes = ("a", "b c", "é")
+    save_checkpoint(model, describe(model, BACKBONE, source="a test", trained=True, classes=classes, fold=2), path)
+    loaded, spec = load_checkpoint(path)
+    assert (spec.classes, spec.fold) == (classes, 2)
+    assert loaded.classifier is not None and model.classifier is not None
+    assert loaded.classifier.weight.equal(model.classifier.weight)
+
+
+def test_a_classifier_of_other_classes_is_refused(tmp_path: Path) -> None:
+    model, path = create_model(BACKBONE, seed=5), tmp_path / "tuned.safetensors"
+    model.add_classifier(3)
+    save_checkpoint(model, describe(model, BACKBONE, source="a test", trained=True, classes=("a", "b")), path)
+    with pytest.raises(WeightsError, match=r"classifier.* has shape \(3"):
+        load_checkpoint(path)

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.sampling import even_clip_indices, resampled_indices, segment_bounds
+from rspnet_core.video.sampling import (
+    even_clip_indices,
+    even_segment_indices,
+    random_clip_indices,
+    random_segment_indices,
+    resampled_indices,
+    segment_bounds,
+)
 
 small = st.integers(1, 40)
 
@@ -73,3 +80,40 @@ def test_a_part_begins_with_the_frame_on_show_and_ends_before_its_end():
     assert segment_bounds(times, 0.25, 0.5) == (2, 5)
     assert segment_bounds(times, 0.3, 0.31) == (3, 4)
     assert segment_bounds(times, 0.95, 99) == (9, 10)
+
+
+@settings(max_examples=100)
+@given(num_frames=st.integers(1, 300), frames_per_clip=small, step=st.integers(1, 5), seed=st.integers(0, 9))
+def test_a_random_clip_is_a_run_of_the_video(num_frames, frames_per_clip, step, seed):
+    clip = random_clip_indices(num_frames, frames_per_clip, np.random.default_rng(seed), step=step)
+    assert clip.dtype == np.int64
+    assert clip.tolist() == [(clip[0] + step * frame) % num_frames for frame in range(frames_per_clip)]
+    needed = (frames_per_clip - 1) * step + 1
+    assert 0 <= clip[0] <= max(num_frames - needed, 0)
+
+
+def test_a_random_clip_may_start_anywhere_it_fits():
+    starts = {int(random_clip_indices(10, 4, np.random.default_rng(seed), step=2)[0]) for seed in range(60)}
+    assert starts == {0, 1, 2, 3}
+
+
+@settings(max_examples=100)
+@given(num_frames=st.integers(1, 300), num_clips=st.integers(1, 12), frames_per_clip=small, seed=st.integers(0, 9))
+def test_each_segment_gives_one_frame(num_frames, num_clips, frames_per_clip, seed):
+    even = even_segment_indices(num_frames, num_clips, frames_per_clip)
+    drawn = random_segment_indices(num_frames, frames_per_clip, np.random.default_rng(seed))
+    assert even.shape == (num_clips, frames_per_clip) and drawn.shape == (frames_per_clip,)
+    for clip in [*even, drawn]:
+        for segment, frame in enumerate(clip):
+            start, stop = segment * num_frames / frames_per_clip, (segment + 1) * num_frames / frames_per_clip
+            assert np.floor(start) <= frame <= max(np.ceil(stop) - 1, np.floor(start)) <= num_frames - 1
+
+
+def test_segments_are_as_drawn_in_the_docstring():
+    assert even_segment_indices(12, 2, 3).tolist() == [[1, 5, 9], [3, 7, 11]]
+
+
+@pytest.mark.parametrize("function", [random_clip_indices, random_segment_indices])
+def test_a_random_clip_of_nothing_is_refused(function):
+    with pytest.raises(InvalidSetting, match="num_frames=0"):
+        function(0, 4, np.random.default_rng(0))

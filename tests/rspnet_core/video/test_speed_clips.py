@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rspnet_core.config import SpeedSampling
 from rspnet_core.errors import InvalidSetting, VideoError
-from rspnet_core.video.decode import read_speed_clips
+from rspnet_core.video.decode import read_random_clips
 from rspnet_core.video.sampling import speed_triplet
 
 
@@ -50,9 +50,9 @@ def test_equal_speeds_and_speed_0_are_refused(speeds: tuple[int, int]) -> None:
 def test_frames_are_those_of_the_file_at_both_speeds(sample_videos: Path) -> None:
     path = next(path for path in sorted(sample_videos.rglob("*.mp4")) if "Spin" in path.name)
     whole = SpeedSampling(frames_per_clip=75, frame_size=64, fps=None, anchor_at_first_speed=True)
-    everything = read_speed_clips(path, whole, (0,)).frames[0]  # as long as the video, at 1x: its frames in order
+    everything = read_random_clips(path, whole, (0,)).frames[0]  # as long as the video, at 1x: its frames in order
     sampling = SpeedSampling(frames_per_clip=5, frame_step=2, speeds=(1, 3), frame_size=64, fps=None)
-    clips = read_speed_clips(path, sampling, (1, 2, 3))
+    clips = read_random_clips(path, sampling, (1, 2, 3))
     assert clips.frames.shape == (3, 5, 64, 64, 3)
     assert clips.aspect == 160 / 128
     for clip, speed in zip(clips.frames, (clips.speeds[0], clips.speeds[0], clips.speeds[1]), strict=True):
@@ -63,7 +63,7 @@ def test_frames_are_those_of_the_file_at_both_speeds(sample_videos: Path) -> Non
 def test_a_seed_decides_the_clips(sample_videos: Path) -> None:
     path = sorted(sample_videos.rglob("*.mp4"))[0]
     sampling = SpeedSampling(frames_per_clip=4, frame_size=64)
-    one, again, another = (read_speed_clips(path, sampling, (seed, 0)) for seed in (1, 1, 2))
+    one, again, another = (read_random_clips(path, sampling, (seed, 0)) for seed in (1, 1, 2))
     assert (one.frames == again.frames).all()
     assert one.speeds == again.speeds
     assert not (one.frames == another.frames).all()
@@ -72,11 +72,11 @@ def test_a_seed_decides_the_clips(sample_videos: Path) -> None:
 def test_without_speed_augmentation_the_anchor_plays_at_the_first_speed(sample_videos: Path) -> None:
     path = sorted(sample_videos.rglob("*.mp4"))[0]
     sampling = SpeedSampling(frames_per_clip=2, frame_size=64, speeds=(1, 2, 4), anchor_at_first_speed=True)
-    drawn = {read_speed_clips(path, sampling, (seed,)).speeds for seed in range(12)}
+    drawn = {read_random_clips(path, sampling, (seed,)).speeds for seed in range(12)}
     assert drawn == {(1, 2), (1, 4)}
 
 
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42 nothing")
     with pytest.raises(VideoError):
-        read_speed_clips(tmp_path / "no.mp4", SpeedSampling(), (0,))
+        read_random_clips(tmp_path / "no.mp4", SpeedSampling(), (0,))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rspnet_core.config import SpeedSampling
+from rspnet_core.config import ClipGeometry, SingleSampling, SpeedSampling
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.decode import SpeedClips, read_speed_clips
+from rspnet_core.video.decode import RandomClips, read_clips, read_random_clips
 from rspnet_core.video.pictures import Scaler
 from rspnet_core.video.sampling import speed_triplet
 from tests.rspnet_core.video.made_videos import Frames, make_video, turned
@@ -86,7 +86,7 @@ def all_frames(path: Path) -> Frames:
         return np.stack([scaler(frame) for frame in container.decode(video=0)])
 
 
-def places(clips: SpeedClips, everything: Frames) -> list[list[int]]:
+def places(clips: RandomClips, everything: Frames) -> list[list[int]]:
     """Where in the video the frames of c_i, c_j and c_k are, exactly."""
     found = []
     for clip in clips.frames:
@@ -122,7 +122,7 @@ def test_frames_are_those_that_reading_in_order_gives(
     path = make_video(tmp_path / name, num_frames=40, **options)  # type: ignore[arg-type]
     everything = all_frames(path)
     for seed in range(3):
-        clips = read_speed_clips(path, sampling(frames_per_clip=frames_per_clip, speeds=(1, 3)), (seed,))
+        clips = read_random_clips(path, sampling(frames_per_clip=frames_per_clip, speeds=(1, 3)), (seed,))
         assert clips.frames.shape == (3, frames_per_clip, SIDE, SIDE, 3)
         assert clips.aspect == options.get("width", 96) / options.get("height", 64)  # type: ignore[operator]
         assert sorted(clips.speeds) == [1, 3]
@@ -132,7 +132,7 @@ def test_frames_are_those_that_reading_in_order_gives(
 
 def test_a_short_video_is_looped(tmp_path: Path) -> None:
     path = make_video(tmp_path / "short.mp4", num_frames=5)
-    clips = read_speed_clips(path, sampling(frames_per_clip=8, anchor_at_first_speed=True), (0,))
+    clips = read_random_clips(path, sampling(frames_per_clip=8, anchor_at_first_speed=True), (0,))
     assert clips.speeds == (1, 2)
     at = places(clips, all_frames(path))
     assert at == [[0, 1, 2, 3, 4, 0, 1, 2], [0, 1, 2, 3, 4, 0, 1, 2], [0, 2, 4, 1, 3, 0, 2, 4]]
@@ -140,20 +140,20 @@ def test_a_short_video_is_looped(tmp_path: Path) -> None:
 
 def test_a_video_of_one_frame_gives_clips_of_it(tmp_path: Path) -> None:
     path = make_video(tmp_path / "one.mp4", num_frames=1)
-    clips = read_speed_clips(path, sampling(), (0,))
+    clips = read_random_clips(path, sampling(), (0,))
     assert (clips.frames == all_frames(path)[0]).all()
 
 
 def test_speeds_count_frames_of_the_resampled_video(tmp_path: Path) -> None:
     path = make_video(tmp_path / "fast.mp4", num_frames=60, fps=50)
-    clips = read_speed_clips(path, sampling(fps=25, speeds=(1, 3), frame_step=2, anchor_at_first_speed=True), (0,))
+    clips = read_random_clips(path, sampling(fps=25, speeds=(1, 3), frame_step=2, anchor_at_first_speed=True), (0,))
     steps = [set(np.diff(at)) for at in places(clips, all_frames(path))]
     assert steps == [{4}, {4}, {12}]
 
 
 def test_frames_of_a_turned_video_are_upright_and_so_is_its_aspect(tmp_path: Path) -> None:
     path = turned(make_video(tmp_path / "a.mp4", num_frames=30), 90)
-    clips = read_speed_clips(path, sampling(), (0,))
+    clips = read_random_clips(path, sampling(), (0,))
     assert clips.aspect == 64 / 96
     for at, speed in zip(places(clips, all_frames(path)), (clips.speeds[0], *clips.speeds), strict=True):
         assert set(np.diff(at)) == {speed}
@@ -164,7 +164,7 @@ def test_a_seed_decides_speeds_and_places_and_another_gives_others(tmp_path: Pat
     everything = all_frames(path)
     drawn = []
     for seed in [(0, 1), (0, 2), (1, 1), (2, 5, 7)]:
-        one, again = (read_speed_clips(path, sampling(speeds=(1, 2, 4)), seed) for _ in range(2))
+        one, again = (read_random_clips(path, sampling(speeds=(1, 2, 4)), seed) for _ in range(2))
         assert one.speeds == again.speeds
         assert (one.frames == again.frames).all()
         drawn.append((one.speeds, places(one, everything)))
@@ -174,12 +174,31 @@ def test_a_seed_decides_speeds_and_places_and_another_gives_others(tmp_path: Pat
 def test_every_ordered_pair_of_speeds_is_drawn(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", num_frames=8, width=32, height=32)
     chosen = sampling(frames_per_clip=1, speeds=(1, 2, 4), frame_size=16)
-    drawn = {read_speed_clips(path, chosen, (seed,)).speeds for seed in range(40)}
+    drawn = {read_random_clips(path, chosen, (seed,)).speeds for seed in range(40)}
     assert drawn == {(1, 2), (1, 4), (2, 1), (2, 4), (4, 1), (4, 2)}
 
 
 def test_where_a_clip_lies_does_not_depend_on_how_large_frames_are_kept(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", num_frames=40)
-    small, large = (read_speed_clips(path, sampling(frame_size=size), (4,)) for size in (SIDE, 96))
+    small, large = (read_random_clips(path, sampling(frame_size=size), (4,)) for size in (SIDE, 96))
     assert small.speeds == large.speeds
     assert large.frames.shape == (3, 4, 96, 96, 3)
+
+
+def test_a_single_clip_is_a_run_or_spans_the_whole_video(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", num_frames=40)
+    everything = all_frames(path)
+    values = {"frames_per_clip": 5, "frame_size": SIDE, "fps": None}
+    for seed in range(4):
+        run = read_random_clips(path, SingleSampling(frame_step=2, **values), (seed,))
+        assert run.frames.shape == (1, 5, SIDE, SIDE, 3) and run.speeds == (1,)
+        assert set(np.diff(places(run, everything)[0])) == {2}
+        spread = places(read_random_clips(path, SingleSampling(span="segments", **values), (seed,)), everything)[0]
+        assert [place // 8 for place in spread] == [0, 1, 2, 3, 4]
+
+
+def test_clips_of_segments_look_at_the_whole_video(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", num_frames=40)
+    whole = read_clips(path, ClipGeometry(num_clips=40, frames_per_clip=1, size=SIDE)).frames[:, 0]
+    clips = read_clips(path, ClipGeometry(num_clips=2, frames_per_clip=4, size=SIDE, span="segments"))
+    assert (clips.frames == whole[[[2, 12, 22, 32], [7, 17, 27, 37]]]).all()
