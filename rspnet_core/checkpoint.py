@@ -13,6 +13,7 @@ import pickle
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import ValidationError
@@ -28,6 +29,7 @@ from rspnet_core.models import (
     Encoder,
     HeadKind,
     TwoHeadModel,
+    create_backbone_model,
     create_model,
     create_torchvision_model,
     default_geometry,
@@ -65,7 +67,7 @@ def describe(
         backbone=backbone,
         geometry=geometry or default_clips,
         normalisation=normalisation or default_pixels,
-        head=model.head_kind if isinstance(model, TwoHeadModel) else "linear",
+        head=model.head_kind if isinstance(model, TwoHeadModel) else "none",
         classes=tuple(classes),
         fold=fold,
         source=source,
@@ -218,10 +220,12 @@ def _without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"backbone.{key}": values for key, values in state.items() if not key.startswith(("fc.", "classifier."))}
 
 
-def _create(backbone: str, head: HeadKind = "linear") -> Encoder:
+def _create(backbone: str, head: HeadKind | Literal["none"] = "linear") -> Encoder:
     """A network for weights to be loaded into."""
     if backbone.startswith(TORCHVISION):
         return create_torchvision_model(backbone.removeprefix(TORCHVISION))
+    if head == "none":
+        return create_backbone_model(backbone, seed=UNTRAINED_SEED)
     return create_model(backbone, seed=UNTRAINED_SEED, head=head)
 
 

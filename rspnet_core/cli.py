@@ -9,6 +9,8 @@ import typer
 from rspnet_core.cli_measure import pretext_command, speed_command
 from rspnet_core.cli_pretrain import curve_command, pretrain_command
 from rspnet_core.cli_recipes import recipes_command, subset_command
+from rspnet_core.cli_recognition import evaluate_command, finetune_command, probe_command
+from rspnet_core.cli_training import JsonOption
 from rspnet_core.command import run
 from rspnet_core.errors import InvalidSetting
 
@@ -24,14 +26,15 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="Import, inspect and download weights.", no_args_is_help=True)
 app.command("pretrain")(pretrain_command)
+app.command("finetune")(finetune_command)
+app.command("evaluate")(evaluate_command)
+app.command("probe")(probe_command)
 app.command("curve")(curve_command)
 app.command("recipes")(recipes_command)
 app.command("subset-kinetics")(subset_command)
 app.command("pretext")(pretext_command)
 app.command("speed")(speed_command)
 app.add_typer(weights_app, name="weights")
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rspnet_core.cli_pretrain import parsed_settings
+from rspnet_core.cli_training import parsed_settings
 from rspnet_core.command import SOME_FAILED
 from rspnet_core.text import printable
 
@@ -29,10 +29,11 @@ def speed_command(
 
     Example: rspnet-train speed --recipe k400-resnet18 --set batch_size=8 --steps 5 --json
     """
-    from rspnet_core.recipe import load_recipe
+    from rspnet_core.pretrain_recipe import PretrainRecipe
+    from rspnet_core.recipe_file import load_recipe
     from rspnet_core.step_speed import compare_steps
 
-    chosen = load_recipe(recipe, parsed_settings(settings))
+    chosen = load_recipe(PretrainRecipe, recipe, parsed_settings(settings))
     document = compare_steps(chosen, steps, device).document()
     if as_json:
         typer.echo(json.dumps(document))

@@ -12,29 +12,32 @@ from rspnet_core.text import printable
 
 def recipes_command(
     name: Annotated[str | None, typer.Argument(help="A recipe, to see all of its settings.")] = None,
+    finetune: Annotated[bool, typer.Option("--finetune", help="Those of `finetune` rather than `pretrain`.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """List the recipes that come with rspnet, or print one with all of its settings.
 
     Example: rspnet-train recipes
 
-    Example: rspnet-train recipes k400-resnet18 > mine.toml
+    Example: rspnet-train recipes --finetune ucf101-c3d > mine.toml
     """
-    from rspnet_core.recipe import load_recipe, recipe_names, to_toml
+    from rspnet_core.finetune_recipe import FinetuneRecipe
+    from rspnet_core.pretrain_recipe import PretrainRecipe
+    from rspnet_core.recipe_file import load_recipe, recipe_names, to_toml
 
+    kind: type[FinetuneRecipe | PretrainRecipe] = FinetuneRecipe if finetune else PretrainRecipe
     if name is not None:
-        recipe = load_recipe(name, {})
+        recipe = load_recipe(kind, name, {})
         typer.echo(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), nl=as_json)
         return
-    recipes = {each: load_recipe(each, {}) for each in recipe_names()}
+    recipes = {each: load_recipe(kind, each, {}) for each in recipe_names(kind)}
     if as_json:
         typer.echo(json.dumps({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
         return
     for each, recipe in recipes.items():
         clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
-        objectives = "+".join(recipe.objectives) + (" (release)" if recipe.release else "")
         length = f"{recipe.epochs:>5} epochs  batch {recipe.batch_size:<4}"
-        typer.echo(f"{each:<18} {recipe.backbone:<9} {objectives:<20} {length} {clip}")
+        typer.echo(f"{each:<22} {recipe.backbone:<9} {recipe.summary:<22} {length} {clip}")
 
 
 def subset_command(

@@ -46,8 +46,8 @@ class EncoderSpec(Settings):
     """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18`` or ``torchvision:NAME``."""
     geometry: ClipGeometry
     normalisation: Normalisation = Normalisation()
-    head: Literal["linear", "mlp"] = "linear"
-    """Kind of the projection heads, where there are any."""
+    head: Literal["linear", "mlp", "none"] = "linear"
+    """Kind of the projection heads. Torchvision's encoders have none, whatever this says."""
     classes: tuple[str, ...] = ()
     """What the classifier tells apart, in the order of its rows; empty where there is no classifier."""
     fold: int | None = None

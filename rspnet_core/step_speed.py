@@ -27,7 +27,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.pretrain import build_objective, new_optimiser, on_device
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.training.fabric import make_fabric
 from rspnet_core.training.loop import take_step
 from rspnet_core.video.clip_loader import Sample
@@ -194,7 +194,7 @@ def _seconds(step: Callable[[list[Sample]], None], recipe: PretrainRecipe, numbe
 
 def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sample]], None]:
     objective = on_device(build_objective(recipe, num_steps=1), fabric)
-    optimiser = new_optimiser(recipe)(objective.query.parameters())
+    optimiser = new_optimiser(recipe)(objective.query)
     module, wrapped = fabric.setup(objective.query, optimiser)
 
     def step(samples: list[Sample]) -> None:
@@ -206,7 +206,7 @@ def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sampl
 def _plain_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sample]], None]:
     model = create_model(recipe.backbone, seed=recipe.seed, head=recipe.head).train().to(fabric.device)
     plain = PlainStep(model, recipe)
-    optimiser = new_optimiser(recipe)(plain.model.parameters())
+    optimiser = new_optimiser(recipe)(plain.model)
 
     def step(samples: list[Sample]) -> None:
         optimiser.zero_grad()

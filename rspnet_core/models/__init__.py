@@ -38,6 +38,7 @@ __all__ = [
     "TwoHeadModel",
     "TwoHeadOutput",
     "class_logits",
+    "create_backbone_model",
     "create_model",
     "create_torchvision_model",
     "default_geometry",
@@ -74,6 +75,11 @@ def create_model(name: str, *, seed: int | None = None, head: HeadKind = "linear
         # torch.manual_seed would reseed accelerators too, whose state is not restored here.
         torch.default_generator.manual_seed(seed)
         return TwoHeadModel(network(), head)
+
+
+def create_backbone_model(name: str, *, seed: int | None = None) -> BackboneModel:
+    """The same without projection heads; a seed gives the backbone that it gives ``create_model``."""
+    return BackboneModel(create_model(name, seed=seed).backbone)
 
 
 def default_geometry(name: str) -> ClipGeometry:

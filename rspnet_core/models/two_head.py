@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
 
 class BackboneModel(Encoder):
-    """An encoder without heads: its output is the feature map."""
+    """An encoder without projection heads: its output is the feature map."""
 
     def forward(self, clips: Tensor) -> Tensor:
         """The same as ``features``."""
@@ -91,10 +91,13 @@ class TwoHeadModel(Encoder):
         return TwoHeadOutput(features, project(features, self.motion_head), project(features, self.appearance_head))
 
 
-def class_logits(features: Tensor, classifier: nn.Linear) -> Tensor:
-    """Feature map (B, C, T, H, W) -> mean over time and space, through the layer of classes: float32 (B, classes)."""
+def class_logits(features: Tensor, classifier: nn.Linear, *, dropout: float = 0.0) -> Tensor:
+    """Feature map (B, C, T, H, W) -> mean over time and space, through the layer of classes: float32 (B, classes).
+
+    ``dropout`` (0 to below 1) is the part of the means that is dropped at random, in training.
+    """
     with torch.autocast(features.device.type, enabled=False):
-        pooled = features.mean(dim=(2, 3, 4), dtype=torch.float32)
+        pooled = F.dropout(features.mean(dim=(2, 3, 4), dtype=torch.float32), dropout)
         return F.linear(pooled, classifier.weight.float(), classifier.bias.float())
 
 

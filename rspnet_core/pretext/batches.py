@@ -1,6 +1,6 @@
 """From the loader's samples to a batch on the device: three augmented clips a video and what goes with them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from rspnet_core.config import Normalisation
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.video import augment
-from rspnet_core.video.clip_loader import ClipLoader, Sample
-from rspnet_core.video.sandbox import DecodePool
+from rspnet_core.video.clip_loader import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +61,3 @@ def make_batch(
 
 def _long(values: list[int], device: torch.device) -> Tensor:
     return torch.tensor(values, dtype=torch.long, device=device)
-
-
-@dataclass
-class BatchSource:
-    """The loader's samples as batches on the device."""
-
-    loader: ClipLoader
-    pool: DecodePool
-    recipe: PretrainRecipe
-    device: torch.device
-    waited_seconds: float = 0.0
-
-    def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[SpeedBatch, int]]:
-        """Each batch with its number of videos; see ``training.task.Batches``."""
-        for samples in self.loader.batches(self.pool, first_step, num_steps):
-            self.waited_seconds += self.loader.waited_seconds
-            self.loader.waited_seconds = 0.0
-            yield make_batch(samples, self.recipe, self.device), len(samples)

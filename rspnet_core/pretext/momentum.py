@@ -47,14 +47,3 @@ def measure_statistics(model: nn.Module, batch: Tensor) -> None:
         for norm, momentum in zip(norms, kept, strict=True):
             norm.momentum = momentum
         model.train(was_training)
-
-
-def shorten_statistics(model: nn.Module, num_steps: int) -> None:
-    """Make running statistics span at most a hundredth of the run.
-
-    S3D-G's batch norms average over a thousand steps (momentum 0.001): after a short run they would still describe
-    the untrained network.
-    """
-    for module in model.modules():
-        if isinstance(module, _BatchNorm) and module.momentum is not None:
-            module.momentum = max(module.momentum, min(0.1, 100 / max(num_steps, 1)))

@@ -24,7 +24,7 @@ from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
 from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.pretext.queue import KeyQueue
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 
 Gather = Callable[[Tensor], Tensor]
 """(n, ...) of this process -> (sum of n, ...) of all, in the order of ranks."""

@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional as tv
 from rspnet_core.config import Normalisation
 from rspnet_core.models.two_head import PROJECTION_SIZE, TwoHeadModel
 from rspnet_core.pretext.batches import SpeedBatch
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.video.augment import BLUR_REACH, Draw
 
 

@@ -15,6 +15,7 @@ _PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "Pretext accuracy",
         (("rsp_accuracy", "speed ranking"), ("avid_top1", "instance top-1"), ("sp_accuracy", "speed")),
     ),
+    ("Accuracy of the training clips", (("clip_top1", "top-1"),)),
     ("Retrieval on the labelled split", (("probe_top1", "top-1"), ("probe_top5", "top-5"))),
 )
 _COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8")

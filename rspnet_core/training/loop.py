@@ -6,7 +6,7 @@ step alone, and a checkpoint holds all that a step changes (parameters, key enco
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from rspnet_core.training.fabric import lowers_precision, reduced
 from rspnet_core.training.means import Means
 from rspnet_core.training.precision import check_gradients
 from rspnet_core.training.run_folder import Figures, RunFolder
-from rspnet_core.training.schedule import CosineSchedule
+from rspnet_core.training.schedule import Schedule
 from rspnet_core.training.state import (
     load_modules,
     load_optimiser,
@@ -43,9 +43,10 @@ class Loop:
     task: Task
     source: Batches
     folder: RunFolder
-    schedule: CosineSchedule
+    schedule: Schedule
     steps_per_epoch: int
-    new_optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
+    """Given the trained module."""
     watcher: Watcher
     probe: Callable[[int], Figures] | None = None
     """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
@@ -58,7 +59,7 @@ class Loop:
 
     def run(self, *, resume: bool) -> None:
         """Train to the end of the schedule. Raises TrainingDiverged, WeightsError."""
-        optimiser = self.new_optimiser(self.task.trained.parameters())
+        optimiser = self.new_optimiser(self.task.trained)
         if resume:
             self._load(optimiser)
         module, wrapped = self.fabric.setup(self.task.trained, optimiser)
@@ -82,7 +83,7 @@ class Loop:
 
     def _take_step(self, batch: Any, num_samples: int, module: Any, optimiser: Any) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
-            group["lr"] = self.schedule.rate_at(self.step)
+            group["lr"] = self.schedule.rate_at(self.step) * group.get("rate_factor", 1.0)
         return take_step(self.fabric, self.task, batch, module, optimiser, self._share(num_samples))
 
     def _share(self, num_samples: int) -> float:

@@ -1,27 +1,22 @@
 """The optimisers of training by name; weights without a gradient are left as they are, weight decay included."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import nn
 
-OptimiserName = Literal["sgd", "adamw"]
+from rspnet_core.recipe import TrainRecipe
 
 
-@dataclass(frozen=True, slots=True)
-class OptimiserSettings:
-    """sgd (the paper's) or adamw (Loshchilov and Hutter, ICLR 2019)."""
+def optimiser_of(
+    recipe: TrainRecipe, parameters: Iterable[nn.Parameter] | list[dict[str, Any]]
+) -> torch.optim.Optimizer:
+    """Sgd (the paper's) or adamw (Loshchilov and Hutter, ICLR 2019) of parameters or groups of them.
 
-    name: OptimiserName
-    rate: float
-    momentum: float
-    """Of sgd; adamw has its own averages (0.9, 0.999)."""
-    weight_decay: float
-
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of these parameters."""
-        if self.name == "adamw":
-            return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.weight_decay)
-        return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum, weight_decay=self.weight_decay)
+    A group's ``rate_factor`` multiplies the schedule's rate.
+    """
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.SGD(parameters, lr=rate, momentum=recipe.sgd_momentum, weight_decay=decay)

@@ -43,7 +43,11 @@ def check_gradients(module: nn.Module, clips: Tensor, precision: torch.dtype) ->
 
 def _gradients(module: nn.Module, clips: Tensor, precision: torch.dtype) -> dict[str, Tensor]:
     module = copy.deepcopy(module)
-    with torch.autocast(clips.device.type, precision, enabled=precision != torch.float32):
+    with (
+        torch.random.fork_rng(),
+        torch.autocast(clips.device.type, precision, enabled=precision != torch.float32),
+    ):
+        torch.manual_seed(0)  # the same dropout each time, and none of the run's own
         outputs = module(clips)
     tensors = [outputs] if isinstance(outputs, Tensor) else [output for output in outputs if output is not None]
     generator = torch.Generator().manual_seed(0)

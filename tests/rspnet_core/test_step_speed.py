@@ -15,7 +15,7 @@ from rspnet_core.errors import DeviceUnavailable, InvalidSetting
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.pretrain import build_objective, new_optimiser
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.step_speed import compare_steps, noise_samples
 from rspnet_core.video import augment
 
@@ -29,7 +29,7 @@ def test_both_kinds_of_step_train_the_same_network_over_several_steps() -> None:
     batches = [make_batch(noise_samples(RECIPE, number), RECIPE, CPU) for number in range(3)]
     objective.start(batches[0])
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
-    optimisers = [new_optimiser(RECIPE)(model.parameters()) for model in (objective.query.model, plain.model)]
+    optimisers = [new_optimiser(RECIPE)(model) for model in (objective.query.model, plain.model)]
     for batch in batches:
         ours, theirs = objective.loss(batch, objective.query)[0], plain.loss(batch)
         assert torch.allclose(ours, theirs, rtol=1e-4)

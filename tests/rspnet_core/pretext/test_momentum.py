@@ -3,7 +3,8 @@
 import torch
 
 from rspnet_core.models import create_model
-from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy, shorten_statistics
+from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
+from rspnet_core.training.batch_norm import shorten_statistics
 
 CLIPS = torch.randn(6, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0))
 

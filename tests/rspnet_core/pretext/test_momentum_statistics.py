@@ -10,7 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from rspnet_core.models import create_model
 from rspnet_core.models.two_head import TwoHeadModel
-from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy, shorten_statistics
+from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
+from rspnet_core.training.batch_norm import shorten_statistics
 
 
 def clips(count: int, seed: int = 0) -> Tensor:

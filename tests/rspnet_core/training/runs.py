@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.training.state import read_state
 
 SETTINGS = {

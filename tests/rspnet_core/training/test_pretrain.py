@@ -14,7 +14,7 @@ from rspnet_core.errors import DatasetError, TrainingDiverged
 from rspnet_core.knn_probe import ProbePlan
 from rspnet_core.listener import Listener
 from rspnet_core.pretrain import pretrain
-from rspnet_core.recipe import PretrainRecipe
+from rspnet_core.pretrain_recipe import PretrainRecipe
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state
 
 

@@ -1,0 +1,1 @@
+"""Action recognition: labelled videos, the layer of classes, its training, and how well it does."""

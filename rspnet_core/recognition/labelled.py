@@ -1,0 +1,98 @@
+"""The labelled videos of a fold: those that are learnt from, and those of the test."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rspnet_core.errors import DatasetError
+from rspnet_core.video.datasets import Dataset, VideoFile, scan
+
+_HELD_OUT = 5
+"""Without official lists, every fifth recording of a class is for the test."""
+
+
+@dataclass(frozen=True)
+class LabelledVideos:
+    """Both sides of a fold, each sorted by path."""
+
+    folder: Path
+    fold: int
+    train: list[VideoFile]
+    test: list[VideoFile]
+    families: dict[str, str] = field(default_factory=dict)
+    """Class -> family, where the data set says so."""
+    notes: list[str] = field(default_factory=list)
+    """Remarks for people: what is missing, what stands on both sides."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the train side, sorted."""
+        return tuple(sorted({_label(file) for file in self.train}))
+
+
+def labelled_videos(data: Path, fold: int = 1, split_lists: Path | None = None) -> LabelledVideos:
+    """The videos of an official split of ``data``; ``val`` is the test where no test video has a label.
+
+    A folder without any split is divided: every fifth recording of a class (every fifth video, where recordings are
+    not known) is held out for the test.
+
+    Raises:
+        DatasetError: no labels; no such fold; an empty side; a class of the test that the train side does not have.
+    """
+    dataset = scan(data, split_lists)
+    files = [file for file in dataset.files if file.label is not None and file.problem is None]
+    if not files:
+        raise DatasetError(f"{data}: none of its {len(dataset.files)} videos has a class; put them in class folders")
+    folds = sorted({fold for file in files for fold in file.splits})
+    notes = [note for note in dataset.notes if not note.startswith("leakage") or f"fold {fold} " in note]
+    if not folds:
+        train, test = _divided(files)
+        notes.append(f"no official split: every {_HELD_OUT}th recording of a class is held out for the test")
+    else:
+        train, test = _sides(files, fold)
+    found = LabelledVideos(data, fold, train, test, dataset.families, notes)
+    _check(found, dataset, folds)
+    return found
+
+
+def _sides(files: list[VideoFile], fold: int) -> tuple[list[VideoFile], list[VideoFile]]:
+    sides: dict[str, list[VideoFile]] = defaultdict(list)
+    for file in files:
+        if fold in file.splits:
+            sides[file.splits[fold]].append(file)
+    return sides["train"], sides["test"] or sides["val"]
+
+
+def _divided(files: list[VideoFile]) -> tuple[list[VideoFile], list[VideoFile]]:
+    recordings: dict[str, dict[str, None]] = defaultdict(dict)
+    for file in files:
+        recordings[_label(file)][file.group or file.path] = None
+    held_out = {
+        (label, recording)
+        for label, names in recordings.items()
+        for recording in list(names)[_HELD_OUT - 1 :: _HELD_OUT]
+    }
+    train: list[VideoFile] = []
+    test: list[VideoFile] = []
+    for file in files:
+        (test if (_label(file), file.group or file.path) in held_out else train).append(file)
+    return train, test
+
+
+def _check(found: LabelledVideos, dataset: Dataset, folds: list[int]) -> None:
+    if not found.train or not found.test:
+        have = f"has folds {', '.join(map(str, folds))}" if folds else "has too few videos to hold any out"
+        raise DatasetError(
+            f"{found.folder} ({dataset.layout}): fold {found.fold} has {len(found.train)} train and {len(found.test)} "
+            f"labelled test videos, it {have}; choose a fold, or name the folder of its lists with --split-lists"
+        )
+    if unknown := sorted({_label(file) for file in found.test} - set(found.classes)):
+        raise DatasetError(
+            f"{len(unknown)} classes of the test have no train video in fold {found.fold}, such as {unknown[0]!r}; "
+            "complete the train list or take them out of the test list"
+        )
+
+
+def _label(file: VideoFile) -> str:
+    assert file.label is not None
+    return file.label

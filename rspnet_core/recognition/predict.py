@@ -1,0 +1,104 @@
+"""A fold's test videos through a fine-tuned encoder: ten clips each, the mean of their softmax."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rspnet_core.config import ClipGeometry, EncoderSpec
+from rspnet_core.errors import DatasetError, InvalidSetting
+from rspnet_core.models import Encoder, class_logits
+from rspnet_core.recognition.labelled import LabelledVideos
+from rspnet_core.recognition.predictions import Predictions
+from rspnet_core.similarity_maps import clip_features
+from rspnet_core.video.datasets import VideoFile
+from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+
+Row = NDArray[np.float32]
+
+
+def predict(
+    encoder: Encoder,
+    spec: EncoderSpec,
+    videos: LabelledVideos,
+    pool: DecodePool,
+    on_video: Callable[[], None] = lambda: None,
+) -> Predictions:
+    """What the encoder's classifier says of the test side.
+
+    Args:
+        encoder: in eval mode, on the device to use.
+        spec: its classes, clips and pixel statistics.
+        videos: of a fold; the one that the classifier was trained on, where that is known.
+        pool: decodes.
+        on_video: called after each video.
+
+    Raises:
+        InvalidSetting: no classifier, or one that was trained on another fold's train side.
+        DatasetError: classes that the classifier does not know; no test video can be read.
+    """
+    classifier = encoder.classifier
+    if classifier is None:
+        raise InvalidSetting(f"{spec.source} has no classifier; fine-tune it first, or measure it with `probe`")
+    if spec.fold not in (None, videos.fold):
+        raise InvalidSetting(
+            f"{spec.source} was trained on fold {spec.fold}, whose train side holds test videos of fold {videos.fold}; "
+            f"evaluate it on fold {spec.fold}"
+        )
+    if unknown := sorted({file.label for file in videos.test if file.label} - set(spec.classes)):
+        raise DatasetError(
+            f"{len(unknown)} classes of the test are not among the classifier's {len(spec.classes)}, such as "
+            f"{unknown[0]!r}; give the data set that it was trained on"
+        )
+
+    def probabilities(clips: NDArray[np.uint8]) -> Tensor:
+        features = clip_features(encoder, clips, spec.normalisation)
+        return class_logits(features, classifier).softmax(dim=1).mean(dim=0)
+
+    rows, unreadable = each_video(videos.folder, videos.test, spec.geometry, pool, probabilities, on_video)
+    return predictions_of(spec.classes, [file for file in videos.test if file.path in rows], rows, unreadable)
+
+
+@torch.inference_mode()
+def each_video(
+    folder: Path,
+    files: Iterable[VideoFile],
+    geometry: ClipGeometry,
+    pool: DecodePool,
+    row_of: Callable[[NDArray[np.uint8]], Tensor],
+    on_video: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, Row], dict[str, str]]:
+    """A row of numbers for each readable video, by path, and the reasons of those that cannot be read.
+
+    ``row_of`` turns clips uint8 (num_clips, T, H, W, 3) into a tensor (n,).
+    """
+    place_of = {str(folder / file.path): file.path for file in files}
+    rows: dict[str, Row] = {}
+    unreadable: dict[str, str] = {}
+    for result in pool.map(DecodeRequest(path, geometry) for path in place_of):
+        path = place_of[str(result.request.path)]
+        if result.clips is None:
+            unreadable[path] = result.error or ""
+        else:
+            rows[path] = row_of(result.clips.frames).float().cpu().numpy()
+        on_video()
+    if not rows:
+        raise DatasetError(f"none of the {len(place_of)} videos of {folder} can be read, such as {min(place_of)}")
+    return rows, unreadable
+
+
+def predictions_of(
+    classes: tuple[str, ...], files: list[VideoFile], probabilities: dict[str, Row], unreadable: dict[str, str]
+) -> Predictions:
+    """Rows of probabilities, by path, with the files' labels and groups."""
+    return Predictions(
+        classes,
+        tuple(file.path for file in files),
+        np.array([classes.index(file.label or "") for file in files], dtype=np.int64),
+        tuple(file.group for file in files),
+        np.stack([probabilities[file.path] for file in files]),
+        unreadable,
+    )

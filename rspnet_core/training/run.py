@@ -1,0 +1,138 @@
+"""A run as it is told to people and kept on disk: figures, warnings, the encoder, closing lines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from rspnet_core.checkpoint import save_checkpoint
+from rspnet_core.config import EncoderSpec
+from rspnet_core.listener import Listener
+from rspnet_core.models import Encoder
+from rspnet_core.recipe import TrainRecipe
+from rspnet_core.recipe_file import to_toml
+from rspnet_core.training.alarms import collapse_alarms
+from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.loop import Loop
+from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.video.clip_loader import ClipLoader
+
+
+@dataclass
+class TrainingRun:
+    """What a finished (or stopped) run tells."""
+
+    loop: Loop
+    recipe: TrainRecipe
+    loader: ClipLoader
+    figures: dict[str, Any]
+    """The latest of each figure."""
+    next_command: str
+    """What a user does with the result."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where all of it is."""
+        return self.loop.folder
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self.loop.step
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.loop.schedule.num_steps
+
+    @property
+    def is_first_process(self) -> bool:
+        """Whether this process is the one that speaks."""
+        return self.loop.fabric.is_global_zero
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended early, by Ctrl-C or SIGTERM."""
+        return self.loop.stopped
+
+    def document(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "run": str(self.folder.path),
+            "model": str(self.folder.model),
+            "videos": len(self.loader.paths),
+            "steps": self.step,
+            "of_steps": self.num_steps,
+            "stopped": self.stopped,
+            "figures": self.figures,
+            "unreadable": [{"path": path, "reason": reason} for path, reason in self.loader.unreadable.items()],
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+
+    def closing_lines(self) -> list[str]:
+        """What a person reads at the end."""
+        lines = [f"{len(self.loader.unreadable)} unreadable videos were left out"] if self.loader.unreadable else []
+        if self.stopped:
+            place = f"step {self.step} of {self.num_steps}"
+            return [*lines, f"stopped at {place}; the same command with --resume goes on"]
+        wait = f", waiting for data {self.figures['data_wait']:.1%} of the time" if "data_wait" in self.figures else ""
+        return [*lines, f"{self.step} steps{wait}; next: {self.next_command}"]
+
+
+@dataclass
+class RunWatcher:
+    """Writes figures and the encoder where the loop says; tells the listener."""
+
+    folder: RunFolder
+    listener: Listener
+    described: Callable[[str], tuple[Encoder, EncoderSpec]]
+    """The encoder as it is now and its spec, given how far the run is ("epoch 3 of 8")."""
+    num_epochs: int
+    latest: dict[str, Any] = field(default_factory=dict)
+    warned: set[str] = field(default_factory=set)
+
+    def interval(self, figures: dict[str, Any]) -> None:
+        """Keep and pass on a line of figures; warn once of each sign of collapse, after the first epoch."""
+        self.folder.append(figures)
+        self.latest |= figures
+        self.listener.advance(figures)
+        for name, alarm in collapse_alarms(figures).items():
+            if name not in self.warned and figures["epoch"] >= 1:  # an untrained network's vectors are alike too
+                self.warned.add(name)
+                self.listener.say(f"warning: step {figures['step']}: {alarm}")
+
+    def checkpoint(self, *, is_best: bool) -> None:
+        """Write the encoder; as the best one too where it is."""
+        model, spec = self.described(f"epoch {self.latest.get('epoch', 0):g} of {self.num_epochs}")
+        for path in (self.folder.model, *([self.folder.best] if is_best else [])):
+            save_checkpoint(model, spec, path)
+
+
+def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, *, resume: bool) -> None:
+    """Make the folder of a new run, by the first process. Raises as ``RunFolder.begin``."""
+    if fabric.is_global_zero and not resume:
+        folder.begin(to_toml(recipe))
+    fabric.barrier()
+
+
+def carry_out(loop: Loop, opening_lines: list[str], listener: Listener, *, resume: bool) -> None:
+    """Say what will be done, train, and draw the curves. Raises as ``Loop.run``."""
+    is_first = loop.fabric.is_global_zero
+    if is_first:
+        listener.started(opening_lines, loop.schedule.num_steps)
+    if resume and is_first:
+        loop.folder.forget_after(loop.resume_step())
+    loop.run(resume=resume)
+    if is_first and loop.folder.lines():
+        draw_curves(loop.folder, loop.folder.curves)
+
+
+def opening_lines(recipe: TrainRecipe, fabric: Fabric, num_videos: int, num_steps: int, aim: str) -> list[str]:
+    """How much will be done, and by what network on what device; ``aim`` says what is learnt."""
+    processes = f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
+    return [
+        f"{num_videos} videos, {num_steps} steps of {recipe.batch_size} ({recipe.epochs} epochs)",
+        f"{recipe.backbone} {aim}, {recipe.frames_per_clip} frames of "
+        f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {fabric._precision.precision}",
+    ]

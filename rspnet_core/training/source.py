@@ -1,0 +1,26 @@
+"""From the loader's samples to a run's batches, with the time that the run waited for them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rspnet_core.video.clip_loader import ClipLoader, Sample
+from rspnet_core.video.sandbox import DecodePool
+
+
+@dataclass
+class BatchSource:
+    """``training.task.Batches`` of a loader."""
+
+    loader: ClipLoader
+    pool: DecodePool
+    make_batch: Callable[[list[Sample]], Any]
+    """Puts the samples of a step on the device, augmented."""
+    waited_seconds: float = 0.0
+
+    def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
+        """Each batch with its number of videos."""
+        for samples in self.loader.batches(self.pool, first_step, num_steps):
+            self.waited_seconds += self.loader.waited_seconds
+            self.loader.waited_seconds = 0.0
+            yield self.make_batch(samples), len(samples)
