@@ -37,7 +37,7 @@ def recipes_command(
     for each, recipe in recipes.items():
         clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
         length = f"{recipe.epochs:>5} epochs  batch {recipe.batch_size:<4}"
-        typer.echo(f"{each:<22} {recipe.backbone:<9} {recipe.summary:<22} {length} {clip}")
+        typer.echo(f"{each:<24} {recipe.backbone:<9} {recipe.summary:<20} {length} {clip}")
 
 
 def subset_command(

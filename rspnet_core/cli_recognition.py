@@ -149,7 +149,7 @@ def probe_command(
 
 
 def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -> None:
-    """Print what was found, write the page; ends the command with 3 where videos could not be read."""
+    """Print what was found, write the page; ends the command with 3 where test videos are unreadable or missing."""
     from rspnet_core.recognition.document import mean_of_folds
     from rspnet_core.recognition.report import write_report
     from rspnet_core.recognition.summary import lines, mean_lines
@@ -167,5 +167,5 @@ def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -
         if len(documents) > 1:
             for line in mean_lines(documents):
                 typer.echo(line)
-    if any(found["unreadable"] for found in documents):
+    if any(found["unreadable"] or found["missing"] for found in documents):
         raise typer.Exit(SOME_FAILED)

@@ -85,6 +85,7 @@ def _tested(
         "fold": videos.fold,
         "data": videos.folder.resolve().name,
         "train_videos": len(videos.train),
+        "missing": videos.missing_test,
         "notes": videos.notes,
         "encoder": spec.model_dump(mode="json", include={"backbone", "source", "trained", "geometry", "sha256"}),
     }

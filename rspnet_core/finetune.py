@@ -18,7 +18,7 @@ from torch import nn
 
 from rspnet_core.checkpoint import describe, load_encoder
 from rspnet_core.config import EncoderSpec, Normalisation
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.finetune_recipe import FinetuneRecipe
 from rspnet_core.listener import Listener
 from rspnet_core.models import BackboneModel, Encoder, create_backbone_model
@@ -58,7 +58,7 @@ def finetune(
         resume: go on from ``out``'s last checkpoint.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
-        max_unreadable: part of the videos that may be unreadable.
+        max_unreadable: part of the videos that may be unreadable, or listed without being there.
         listener: told how it goes; None tells nobody.
 
     Raises:
@@ -70,6 +70,7 @@ def finetune(
     fabric = make_fabric(device, recipe.precision)
     fabric.launch()
     videos = labelled_videos(data, recipe.fold, split_lists)
+    _check_missing(videos, max_unreadable)
     loader = _loader(videos, recipe, Shard(fabric.global_rank, fabric.world_size), max_unreadable, listener)
     schedule = _schedule(recipe, loader.steps_per_epoch)
     classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
@@ -174,6 +175,15 @@ def _described(
         fold=videos.fold,
     )
     return encoder, spec
+
+
+def _check_missing(videos: LabelledVideos, allowed: float) -> None:
+    missing, listed = videos.missing_train, videos.missing_train + len(videos.train)
+    if missing > allowed * listed:
+        raise DatasetError(
+            f"{missing} of the {listed} train videos of fold {videos.fold} are not in {videos.folder}, "
+            f"{allowed:.1%} may be; complete the folder, or raise --max-unreadable"
+        )
 
 
 def _check_classes(folder: RunFolder, classes: tuple[str, ...]) -> None:

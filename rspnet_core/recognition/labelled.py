@@ -6,7 +6,11 @@ from pathlib import Path
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.video.datasets import Dataset, VideoFile, scan
+from rspnet_core.video.layouts import HMDB51, UCF101
+from rspnet_core.video.split_lists import Side
 
+_OFFICIAL = (UCF101.name, HMDB51.name)
+"""Layouts whose figures mean nothing without their lists."""
 _HELD_OUT = 5
 """Without official lists, every fifth recording of a class is for the test."""
 
@@ -23,6 +27,9 @@ class LabelledVideos:
     """Class -> family, where the data set says so."""
     notes: list[str] = field(default_factory=list)
     """Remarks for people: what is missing, what stands on both sides."""
+    missing_train: int = 0
+    """Listed videos that have no file."""
+    missing_test: int = 0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -45,22 +52,32 @@ def labelled_videos(data: Path, fold: int = 1, split_lists: Path | None = None) 
         raise DatasetError(f"{data}: none of its {len(dataset.files)} videos has a class; put them in class folders")
     folds = sorted({fold for file in files for fold in file.splits})
     notes = [note for note in dataset.notes if not note.startswith("leakage") or f"fold {fold} " in note]
-    if not folds:
-        train, test = _divided(files)
-        notes.append(f"no official split: every {_HELD_OUT}th recording of a class is held out for the test")
+    if folds:
+        train, test, missing = _sides(files, fold, dataset)
+    elif dataset.layout in _OFFICIAL:
+        raise DatasetError(f"{data}: {dataset.layout} without its split lists; name their folder with --split-lists")
     else:
-        train, test = _sides(files, fold)
-    found = LabelledVideos(data, fold, train, test, dataset.families, notes)
+        train, test, missing = *_divided(files), (0, 0)
+        notes.append(f"no official split: every {_HELD_OUT}th recording of a class is held out for the test")
+    found = LabelledVideos(data, fold, train, test, dataset.families, notes, *missing)
     _check(found, dataset, folds)
     return found
 
 
-def _sides(files: list[VideoFile], fold: int) -> tuple[list[VideoFile], list[VideoFile]]:
-    sides: dict[str, list[VideoFile]] = defaultdict(list)
+def _sides(
+    files: list[VideoFile], fold: int, dataset: Dataset
+) -> tuple[list[VideoFile], list[VideoFile], tuple[int, int]]:
+    """Train and test videos of a fold, and how many of each the lists name in vain."""
+    sides: dict[Side, list[VideoFile]] = {"train": [], "test": [], "val": []}
     for file in files:
         if fold in file.splits:
             sides[file.splits[fold]].append(file)
-    return sides["train"], sides["test"] or sides["val"]
+    tested: Side = "test" if sides["test"] else "val"
+    return (
+        sides["train"],
+        sides[tested],
+        (dataset.missing.get((fold, "train"), 0), dataset.missing.get((fold, tested), 0)),
+    )
 
 
 def _divided(files: list[VideoFile]) -> tuple[list[VideoFile], list[VideoFile]]:

@@ -45,6 +45,8 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     """Folders, with a ``/`` at the end, that could not be looked into."""
+    missing: dict[tuple[int, Side], int] = field(default_factory=dict)
+    """Fold and side -> how many listed videos have no file."""
 
 
 def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | None = None) -> Dataset:
@@ -79,7 +81,7 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
             for fold, groups in leaks.items()
         ),
     ]
-    return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable)
+    return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, dict(match.missing))
 
 
 def listed_videos(data: Path, list_files: list[Path]) -> list[str]:

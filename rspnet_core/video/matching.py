@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.video.layouts import HMDB51, LISTED, UCF101, Layout, layout_of_names, parent_name
-from rspnet_core.video.split_lists import Entry
+from rspnet_core.video.split_lists import Entry, Side
 from rspnet_core.video.tree import LIST_SUFFIXES, Tree
 
 _LIST_FOLDERS = ("ucfTrainTestlist", "testTrainMulti_7030_splits", "annotations", "labels", "splits", "lists")
@@ -30,6 +30,8 @@ class Match:
     listings: dict[str, Listing] = field(default_factory=dict)
     """Path of a video -> listing; videos that no list names are absent."""
     notes: list[str] = field(default_factory=list)
+    missing: Counter[tuple[int, Side]] = field(default_factory=Counter)
+    """Fold and side -> how many listed videos have no file."""
 
 
 def match_lists(tree: Tree, split_lists: Path | None) -> Match:
@@ -101,13 +103,14 @@ def _match(layout: Layout, lists: list[Path], entries: list[Entry], paths: list[
         if first.side != entry.side:
             sides = f"{first.side} in {first.source} and {entry.side} in {entry.source}"
             raise DatasetError(f"{entry.key!a} is {sides}; take one of the two lines out")
-    missing = Counter(entry.source for entry in entries if normalised(entry.key) not in present)
+    absent = [entry for entry in entries if normalised(entry.key) not in present]
     folds = sorted({entry.fold for entry in entries})
     return Match(
         layout,
         lists,
         listings,
-        _notes_on_entries(missing) + _notes_on_files(layout, paths, listings, folds),
+        _notes_on_entries(Counter(entry.source for entry in absent)) + _notes_on_files(layout, paths, listings, folds),
+        Counter((entry.fold, entry.side) for entry in absent if entry.side is not None),
     )
 
 

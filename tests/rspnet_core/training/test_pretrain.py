@@ -12,10 +12,9 @@ from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.cli import app
 from rspnet_core.errors import DatasetError, TrainingDiverged
 from rspnet_core.knn_probe import ProbePlan
-from rspnet_core.listener import Listener
 from rspnet_core.pretrain import pretrain
 from rspnet_core.pretrain_recipe import PretrainRecipe
-from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, Hearing, state
 
 
 def recipe(**changes: object) -> PretrainRecipe:
@@ -46,16 +45,6 @@ def test_the_release_and_mlp_heads_train_and_load(sample_videos: Path, tmp_path:
     model, spec = load_checkpoint(tmp_path / "run" / "model.safetensors")
     assert spec.head == "mlp"
     assert sorted(model.heads) == ["appearance", "motion"]
-
-
-class Hearing(Listener):
-    """Remembers what it is told to read."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
 
 
 def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, tmp_path: Path) -> None:

@@ -1,14 +1,10 @@
 """Two processes over gloo train as one does."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from rspnet_core.models import create_model
 from rspnet_core.pretrain import pretrain
-from tests.conftest import REPOSITORY
-from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state, weights
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state, torchrun, weights
 
 GATHER = """
 import torch
@@ -32,13 +28,6 @@ assert sorted(ids[0].tolist()) == [2000, 2001, 2100, 2101, 2102, 3000, 3001, 310
 distributed.barrier()  # a rank that ends while the other still talks to it makes that one abort
 distributed.destroy_process_group()
 """
-
-
-def torchrun(*arguments: str) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def command(videos: Path, out: Path, changes: dict[str, object]) -> list[str]:

@@ -2,20 +2,17 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rspnet_core.errors import InvalidSetting, WeightsError
-from rspnet_core.listener import Listener
 from rspnet_core.models import create_model
 from rspnet_core.pretrain import pretrain
-from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_same_bits, state, weights
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, CtrlC, assert_same_bits, state, weights
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +44,6 @@ def test_a_run_leaves_everything_that_its_user_needs(uninterrupted: Path) -> Non
     assert list((uninterrupted / "tensorboard").iterdir())
     steps = [json.loads(line)["step"] for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
     assert steps == [4, 8, 10, 12]
-
-
-class CtrlC(Listener):
-    """Presses Ctrl-C when it is told of a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def advance(self, figures: dict[str, Any]) -> None:
-        if figures["step"] == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("stop_at", [4, 10])
