@@ -13,9 +13,9 @@ from indexer.plots import Line, curve_svg
 from indexer.ranking import QueryResult
 from indexer.report_data import ComparisonRow, comparison_rows
 from indexer.scores import RetrievalScores
-from rspnet_core.html_page import environment, printable_texts, short, write_page
+from rspnet_core.html_page import environment, printable_texts, write_page
 from rspnet_core.svg_plots import ACCENT, MUTED, VIOLET, WARM, confusion_svg
-from rspnet_core.text import printable
+from rspnet_core.text import printable, short
 
 Posters = Callable[[str], bytes | None]
 _QUERIES_SHOWN = 6

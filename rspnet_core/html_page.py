@@ -39,11 +39,6 @@ def printable_texts(value: Any) -> Any:
     return [printable_texts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def short(label: str, most: int = 28) -> str:
-    """``label`` cut to ``most`` characters, the last one an ellipsis where something was cut."""
-    return label if len(label) <= most else label[: most - 1] + "…"
-
-
 def write_page(folder: Path, html: str) -> Path:
     """Write ``report.html`` into ``folder`` (made when missing), whole or not at all. Raises RspnetError."""
     target = folder / "report.html"

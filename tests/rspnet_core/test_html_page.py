@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from rspnet_core.errors import RspnetError
-from rspnet_core.html_page import environment, printable_texts, short, write_page
+from rspnet_core.html_page import environment, printable_texts, write_page
 
 
 def test_templates_escape_texts_and_refuse_a_name_that_is_not_given():
@@ -17,11 +17,6 @@ def test_templates_escape_texts_and_refuse_a_name_that_is_not_given():
 def test_every_text_of_a_document_becomes_printable():
     document = {"a\n": ["b\udcff", ("c\u202e", 1, None)], "d": {"e": 0.5}}
     assert printable_texts(document) == {"a\\n": ["b\\udcff", ["c\\u202e", 1, None]], "d": {"e": 0.5}}
-
-
-def test_short_labels_stay_and_long_ones_end_with_an_ellipsis():
-    assert short("a" * 28) == "a" * 28
-    assert short("a" * 29) == "a" * 27 + "…"
 
 
 def test_a_page_replaces_the_one_before_and_leaves_nothing_else(tmp_path):
