@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 INK, MUTED, GRID, ACCENT, WARM, VIOLET = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", ACCENT: "accent", WARM: "warm", VIOLET: "violet"}
-_LABELLED_CLASSES = 40
-"""Beyond these, class names along a confusion picture would be too small to read."""
+LABELLED_CLASSES = 40
+"""Beyond these, class names along a plot would be too small to read."""
 _ACCENT_RGB = (0.05, 0.58, 0.53)  # visible on light and on dark, unlike a variable usable inside a bitmap
 
 
@@ -32,7 +32,7 @@ def confusion_svg(labels: Sequence[str], counts: NDArray[np.int64], *, rows: str
     picture = np.empty((*counts.shape, 4))
     picture[..., :3] = _ACCENT_RGB
     picture[..., 3] = np.sqrt(shares)  # rare confusions stay visible
-    labelled = len(labels) <= _LABELLED_CLASSES
+    labelled = len(labels) <= LABELLED_CLASSES
     side = max(460, 200 + 18 * len(labels)) if labelled else 560
     figure = blank_figure(side, side)
     axes = figure.add_subplot()
