@@ -5,6 +5,7 @@ matplotlib draws with stand-in colours, which are then replaced by CSS variables
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -66,7 +67,8 @@ def plain(axes: Axes) -> None:
 def to_svg(figure: Figure, name: str) -> str:
     """The figure as an ``<svg>`` element: no fixed size, no addresses, ids that are unique to ``name``."""
     stream = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # texts stay texts, and the browser has more fonts
         figure.savefig(stream, format="svg", transparent=True)
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -1,6 +1,7 @@
 """Plots as SVG of a page."""
 
 import re
+import warnings
 
 import numpy as np
 
@@ -21,3 +22,12 @@ def test_beyond_40_classes_a_confusion_picture_has_no_labels():
     counts = np.zeros((41, 41), dtype=np.int64)
     svg = confusion_svg([f"class {n}" for n in range(41)], counts, rows="truth", columns="predicted", name="many")
     assert "class 7" not in svg
+
+
+def test_names_in_scripts_that_the_plots_font_lacks_stay_text_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = confusion_svg(
+            ["网球", "कख"], np.eye(2, dtype=np.int64), rows="truth", columns="predicted", name="scripts"
+        )
+    assert ">网球</text>" in svg
