@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.bootstrap import Interval, group_units, mean_intervals
 from indexer.ranking import LabelledVectors, QueryResult, rank_gallery
 from indexer.scores import ClassScores, FamilyScores, RetrievalScores, Summary
+from rspnet_core.bootstrap import Interval, group_units, mean_intervals
 from rspnet_core.errors import DatasetError, InvalidSetting
 
 PAPER_KS = (1, 5, 10, 20, 50)
@@ -47,7 +47,7 @@ def score(
     within_overall, within_family = _within_families(
         queries, gallery, ks=ks, families=families or {}, exclude_self=exclude_self, bootstrap=bootstrap
     )
-    interval_unit, units = group_units(queries.ids, queries.labels, queries.groups)
+    grouped, units = group_units(queries.ids, queries.labels, queries.groups)
     labels, confusion = _confusion(results)
     return RetrievalScores(
         overall=overall,
@@ -61,7 +61,7 @@ def score(
         gallery=len(gallery),
         omitted_ks=tuple(k for k in ks if k not in kept),
         exclude_self=exclude_self,
-        interval_unit=interval_unit,
+        interval_unit="group" if grouped else "query",
         interval_units=int(units.max()) + 1,
         bootstrap_samples=bootstrap_samples,
     )

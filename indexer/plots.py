@@ -1,24 +1,11 @@
-"""The report's plots as inline SVG that follows the page's colours, light or dark.
+"""The retrieval report's plot of accuracy over k."""
 
-matplotlib draws with stand-in colours, which are then replaced by CSS variables of the page; texts stay texts.
-"""
-
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-INK, MUTED, GRID, ACCENT, WARM, VIOLET = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", ACCENT: "accent", WARM: "warm", VIOLET: "violet"}
-_LABELLED_CLASSES = 40
-"""Beyond these, class names along a confusion picture would be too small to read."""
-_ACCENT_RGB = (0.05, 0.58, 0.53)  # visible on light and on dark, unlike a variable usable inside a bitmap
+from rspnet_core.svg_plots import blank_figure, plain, to_svg
 
 
 @dataclass(frozen=True)
@@ -35,7 +22,7 @@ class Line:
 
 def curve_svg(lines: Sequence[Line], *, name: str, width: float, height: float) -> str:
     """Top-k accuracy (0 to 1) over k, on a logarithmic axis. ``width`` and ``height`` are in points."""
-    figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
+    figure = blank_figure(width, height)
     axes = figure.add_subplot()
     ks = sorted({k for line in lines for k in line.values})
     for line in lines:
@@ -60,59 +47,5 @@ def curve_svg(lines: Sequence[Line], *, name: str, width: float, height: float) 
     axes.set_ylim(0, 102)  # room for a marker at 100
     axes.set_yticks(range(0, 101, 20))
     axes.grid(axis="y")
-    _plain(axes)
-    return _svg(figure, name)
-
-
-def confusion_svg(labels: Sequence[str], counts: NDArray[np.int64], *, name: str) -> str:
-    """Share of each class's queries (rows) whose nearest video is of each class (columns): the darker, the more."""
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, where=totals > 0, out=np.zeros(counts.shape))
-    picture = np.empty((*counts.shape, 4))
-    picture[..., :3] = _ACCENT_RGB
-    picture[..., 3] = np.sqrt(shares)  # rare confusions stay visible
-    labelled = len(labels) <= _LABELLED_CLASSES
-    side = max(460, 200 + 18 * len(labels)) if labelled else 560
-    figure = Figure(figsize=(side / 72, side / 72), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(picture, interpolation="none")
-    for axis, rotation in ((axes.xaxis, 90), (axes.yaxis, 0)):
-        axis.set_ticks(range(len(labels)) if labelled else [])
-        if labelled:
-            axis.set_ticklabels(list(labels), rotation=rotation, parse_math=False)
-    axes.set_xlabel("class of the nearest video")
-    axes.set_ylabel("class of the query")
-    _plain(axes)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=GRID)
-    return _svg(figure, name)
-
-
-def _plain(axes: Axes) -> None:
-    axes.patch.set_alpha(0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)
-    axes.tick_params(colors=MUTED, length=0, labelsize=11, pad=6)
-    axes.set_axisbelow(True)
-    for gridline in [*axes.get_xgridlines(), *axes.get_ygridlines()]:
-        gridline.set_color(GRID)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(color=MUTED, fontsize=11)
-    axes.xaxis.labelpad = axes.yaxis.labelpad = 8
-
-
-def _svg(figure: Figure, name: str) -> str:
-    """The figure as an ``<svg>`` element: no fixed size, no addresses, ids that are unique to ``name``."""
-    stream = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(stream, format="svg", transparent=True)
-    svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    head, rest = svg.split(">", 1)
-    head = re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", head)
-    rest = re.sub(r'\bid="', f'id="{name}-', rest)
-    rest = re.sub(r'(url\(|xlink:href=")#', rf"\1#{name}-", rest)
-    for stand_in, variable in _VARIABLES.items():
-        rest = rest.replace(stand_in, f"var(--{variable})")
-    return f"{head}>{rest}"
+    plain(axes)
+    return to_svg(figure, name)

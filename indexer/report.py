@@ -7,16 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from indexer.plots import ACCENT, MUTED, VIOLET, WARM, Line, confusion_svg, curve_svg
+from indexer.plots import Line, curve_svg
 from indexer.ranking import QueryResult
 from indexer.report_data import ComparisonRow, comparison_rows
 from indexer.scores import RetrievalScores
-from rspnet_core.atomic import replaced_when_complete
-from rspnet_core.errors import RspnetError
-from rspnet_core.text import printable
+from rspnet_core.html_page import environment, printable_texts, write_page
+from rspnet_core.svg_plots import ACCENT, MUTED, VIOLET, WARM, confusion_svg
+from rspnet_core.text import printable, short
 
 Posters = Callable[[str], bytes | None]
 _QUERIES_SHOWN = 6
@@ -43,49 +42,25 @@ def write_html(
     asked once for each shown id. ``names`` maps ids to what people call the videos, such as paths. Raises RspnetError
     when the folder cannot be written.
     """
-    report = _printable(report)
-    page = _environment().get_template("report.html.j2")
+    report = printable_texts(report)
+    page = environment("indexer").get_template("report.html.j2")
     worst, best = _telling_queries(details.results)
-    labels = [_short(printable(label)) for label in details.confusion_labels]
+    labels = [short(printable(label)) for label in details.confusion_labels]
+    confusion = confusion_svg(
+        labels, details.confusion, rows="class of the query", columns="class of the nearest video", name="confusion"
+    )
     html = page.render(
         report=report,
         rows=comparison_rows(report),
         curves={name: Markup(svg) for name, svg in _curves(comparison_rows(report)).items()},  # noqa: S704 # our own SVG
-        confusion=Markup(confusion_svg(labels, details.confusion, name="confusion")),  # noqa: S704
+        confusion=Markup(confusion),  # noqa: S704
         classes=sorted(report["per_class"].items(), key=lambda item: (-item[1]["mean_average_precision"], item[0])),
         worst=worst,
         best=best,
         names=names or {},
         images=_images([*worst, *best], posters),
     )
-    return _write(Path(out_dir), html)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("indexer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
-    environment.filters["printable"] = printable
-    environment.filters["words"] = lambda key: key.replace("_", " ")
-    return environment
-
-
-def _printable(value: Any) -> Any:
-    """``value`` with each text in it, keys too, made safe to show."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {printable(str(key)): _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _short(label: str, most: int = 28) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
+    return write_page(Path(out_dir), html)
 
 
 def _telling_queries(results: Sequence[QueryResult]) -> tuple[list[QueryResult], list[QueryResult]]:
@@ -125,14 +100,3 @@ def _images(shown: Sequence[QueryResult], posters: Posters) -> dict[str, str]:
         for video_id, jpeg in found.items()
         if jpeg
     }
-
-
-def _write(folder: Path, html: str) -> Path:
-    target = folder / "report.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with replaced_when_complete(target) as temporary:
-            temporary.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise RspnetError(f"report: cannot write {str(target)!r} ({error.strerror}); choose another folder") from error
-    return target

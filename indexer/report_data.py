@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.baselines import RandomScores
-from indexer.bootstrap import LEVEL
 from indexer.scores import RetrievalScores, Summary
+from rspnet_core.bootstrap import LEVEL
 from rspnet_core.published import published, published_table
 
 _PUBLISHED_CLASSES = 101  # UCF101

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.bootstrap import Interval
 from indexer.ranking import QueryResult
+from rspnet_core.bootstrap import Interval
 
 
 @dataclass(frozen=True)

@@ -9,3 +9,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def short(label: str, most: int = 28) -> str:
+    """``label`` cut to ``most`` characters, the last one an ellipsis where something was cut."""
+    return label if len(label) <= most else label[: most - 1] + "…"

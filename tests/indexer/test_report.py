@@ -1,7 +1,6 @@
 """The retrieval report as JSON, as a page and on a terminal."""
 
 import base64
-import html.parser
 import io
 import json
 import re
@@ -18,6 +17,7 @@ from indexer.report import write_html
 from indexer.report_data import comparison_rows, to_json
 from indexer.terminal_report import render_table
 from rspnet_core.errors import RspnetError
+from tests.page import Page
 
 HOSTILE = "<script>alert(1)</script>\"'&$\\frac{\u202e\x1b[31m[red]"
 DOCUMENTED = ("protocol", "queries", "gallery", "top_k", "mean_average_precision", "per_class", "weights")
@@ -57,39 +57,6 @@ def jpeg(colour=(10, 120, 110)):
     stream = io.BytesIO()
     Image.new("RGB", (32, 24), colour).save(stream, "JPEG")
     return stream.getvalue()
-
-
-class Page(html.parser.HTMLParser):
-    """Collects what a browser would see, and checks that each element is closed."""
-
-    VOID = ("meta", "img", "br", "link")
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.addresses, self.texts, self.missing_alt, self.open = [], [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        self.tags.append(tag)
-        self.addresses += [
-            (tag, values[name]) for name in ("src", "href", "xlink:href", "srcset", "action") if name in values
-        ]
-        if tag == "img" and not values.get("alt"):
-            self.missing_alt.append(values)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_data(self, data):
-        self.texts.append(data)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
-"""95 % bootstrap intervals for means over queries and over classes.
+"""95 % bootstrap intervals for means over videos and over classes.
 
 Clips of one recording succeed or fail together, so whole split groups are drawn where groups are known: drawing single
-queries would make the intervals too narrow.
+videos would make the intervals too narrow.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ _SAMPLES_AT_ONCE = 64
 
 def group_units(
     ids: Sequence[str], labels: Sequence[str], groups: Sequence[str | None]
-) -> tuple[str, NDArray[np.intp]]:
-    """What is drawn ("group" or "query") and the unit (0 to U - 1) that each query belongs to.
+) -> tuple[bool, NDArray[np.intp]]:
+    """Whether any group is known, and the unit (0 to U - 1) that each video belongs to.
 
-    A unit is a label with a group (UCF101 numbers its groups anew in every class); a query without one stands alone.
+    A unit is a label with a group (UCF101 numbers its groups anew in every class); a video without one stands alone.
     """
     grouped = any(group is not None for group in groups)
     keys = [
-        (label, "group", group) if group is not None else (label, "query", video_id)
+        (label, "group", group) if group is not None else (label, "video", video_id)
         for video_id, label, group in zip(ids, labels, groups, strict=True)
     ]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return ("group" if grouped else "query"), np.array([numbers[key] for key in keys], dtype=np.intp)
+    return grouped, np.array([numbers[key] for key in keys], dtype=np.intp)
 
 
 def mean_intervals(
@@ -38,7 +38,7 @@ def mean_intervals(
     samples: int,
     seed: int,
 ) -> tuple[list[Interval] | None, list[Interval] | None]:
-    """Percentile intervals of the mean over queries, and of the mean over classes of the class means.
+    """Percentile intervals of the mean over videos, and of the mean over classes of the class means.
 
     values: float64 (n, m), one column a measure; units, classes: (n,), numbered from 0. Units are drawn with
     replacement, as many as there are; a class that a draw misses does not count in that draw. (None, None) when there
@@ -49,7 +49,7 @@ def mean_intervals(
         return None, None
     class_of_unit = np.zeros(num_units, dtype=np.intp)
     class_of_unit[units] = classes
-    sums = np.zeros((num_units, values.shape[1] + 1))  # the last column counts the queries
+    sums = np.zeros((num_units, values.shape[1] + 1))  # the last column counts the videos
     np.add.at(sums, units, np.column_stack([values, np.ones(len(values))]))
     by_class = np.argsort(class_of_unit, kind="stable")
     sums, first_of_class = sums[by_class], np.searchsorted(class_of_unit[by_class], np.arange(num_classes))
