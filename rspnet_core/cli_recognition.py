@@ -150,12 +150,15 @@ def probe_command(
 
 def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -> None:
     """Print what was found, write the page; ends the command with 3 where test videos are unreadable or missing."""
+    from rspnet_core.recognition.beside import published_beside
     from rspnet_core.recognition.document import mean_of_folds
     from rspnet_core.recognition.report import write_report
     from rspnet_core.recognition.summary import lines, mean_lines
 
     if report is not None:
-        typer.echo(f"report: {write_report(report, documents)}", err=True)
+        folds = [(f"Fold {found['fold']}", found) for found in documents]
+        page = write_report(report, folds, _facts(documents), published=published_beside(documents[0]))
+        typer.echo(f"report: {page}", err=True)
     if as_json:
         mean = mean_of_folds(documents) if len(documents) > 1 else None
         typer.echo(json.dumps({"folds": documents, "mean": mean}))
@@ -169,3 +172,17 @@ def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -
                 typer.echo(line)
     if any(found["unreadable"] or found["missing"] for found in documents):
         raise typer.Exit(SOME_FAILED)
+
+
+def _facts(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was measured, for the head of the page."""
+    first = documents[0]
+    clips = first["encoder"]["geometry"]
+    return {
+        "encoder": first["encoder"]["backbone"],
+        "weights": "; ".join(found["encoder"]["source"] for found in documents),
+        "data": f"{first['data']}, {first['layout']}",
+        "learnt from": ", ".join(f"{found['train_videos']:,} videos" for found in documents),
+        "clips": f"{clips['num_clips']} of {clips['frames_per_clip']} frames, {clips['size']} pixels",
+        **({"notes": "; ".join(first["notes"])} if first["notes"] else {}),
+    }

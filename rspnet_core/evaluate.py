@@ -8,6 +8,7 @@ from typing import Any
 from rspnet_core.checkpoint import load_encoder
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.knn_probe import first_hit_ranks
 from rspnet_core.listener import Listener
 from rspnet_core.models import Encoder
 from rspnet_core.recognition.document import document
@@ -64,6 +65,40 @@ def probe_frozen(
     return [_tested(encoder, spec, videos, partial(probe, kind=kind), device, workers, listener)]
 
 
+def retrieve(
+    data: Path,
+    weights: str,
+    *,
+    fold: int = 1,
+    split_lists: Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """The paper's retrieval (section 4.3) by any encoder's backbone: for each test video, the rank of its first hit.
+
+    Raises as ``evaluate``.
+    """
+    encoder, spec = load_encoder(weights, None)
+    videos = labelled_videos(data, fold, split_lists)
+    fabric = make_fabric(device, "auto")
+    with DecodePool(workers or default_workers(fabric)) as pool, fabric.autocast():
+        ranks = first_hit_ranks(encoder.to(fabric.device), videos, spec.geometry, pool, spec.normalisation)
+    return {
+        "fold": fold,
+        "data": data.resolve().name,
+        "encoder": _about(spec),
+        "queries": [
+            {"path": file.path, "label": file.label, "group": file.group, "first_hit_rank": ranks[file.path]}
+            for file in videos.test
+            if file.path in ranks
+        ],
+    }
+
+
+def _about(spec: EncoderSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", include={"backbone", "source", "trained", "geometry", "sha256"})
+
+
 def _tested(
     encoder: Encoder,
     spec: EncoderSpec,
@@ -83,9 +118,10 @@ def _tested(
         listener.unreadable(path, reason)
     return document(measure(predictions, videos.families)) | {
         "fold": videos.fold,
+        "layout": videos.layout,
         "data": videos.folder.resolve().name,
         "train_videos": len(videos.train),
         "missing": videos.missing_test,
         "notes": videos.notes,
-        "encoder": spec.model_dump(mode="json", include={"backbone", "source", "trained", "geometry", "sha256"}),
+        "encoder": _about(spec),
     }

@@ -1,6 +1,6 @@
 """Retrieval on a labelled split while an encoder is in training (section 4.3's protocol, by the backbone alone)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,26 +15,38 @@ from rspnet_core.recognition.predict import each_video
 from rspnet_core.video.sandbox import DecodePool
 
 
-def retrieval_accuracy(
-    model: Encoder, videos: LabelledVideos, geometry: ClipGeometry, pool: DecodePool, ks: Sequence[int] = (1, 5)
-) -> dict[int, float]:
-    """Part (0 to 1) of the test videos with one of their class among the k nearest train videos, for each k.
+def first_hit_ranks(
+    model: Encoder,
+    videos: LabelledVideos,
+    geometry: ClipGeometry,
+    pool: DecodePool,
+    normalisation: Normalisation | None = None,
+) -> dict[str, int | None]:
+    """For each test video, by path, the rank (from 1) of the nearest train video of its class; None without any.
 
     Unreadable videos are left out. The model is put back into training mode if that is where it was.
     """
-    vector = video_vector(model, Normalisation(), "max-mean")
+    vector = video_vector(model, normalisation or Normalisation(), "max-mean")
     was_training = model.training
     model.eval()
-    sides = []
-    for files in (videos.train, videos.test):
-        rows, _ = each_video(videos.folder, files, geometry, pool, vector)
-        readable = [file for file in files if file.path in rows]
-        sides.append((np.stack([rows[file.path] for file in readable]), np.array([file.label for file in readable])))
+    gallery, queries = (
+        each_video(videos.folder, side, geometry, pool, vector)[0] for side in (videos.train, videos.test)
+    )
     model.train(was_training)
-    (gallery, gallery_labels), (queries, labels) = sides
-    order = (-queries @ gallery.T).argsort(axis=1, kind="stable")
-    hits = gallery_labels[order] == labels[:, None]
-    return {k: float(hits[:, :k].any(axis=1).mean()) for k in ks}
+    label_of = {file.path: file.label for file in (*videos.train, *videos.test)}
+    labels = np.array([label_of[path] for path in sorted(gallery)])
+    vectors = np.stack([gallery[path] for path in sorted(gallery)])
+    ranks: dict[str, int | None] = {}
+    for path, query in queries.items():
+        hits = labels[np.argsort(-vectors @ query, kind="stable")] == label_of[path]
+        ranks[path] = int(hits.argmax()) + 1 if hits.any() else None
+    return ranks
+
+
+def part_within(ranks: Iterable[int | None], k: int) -> float:
+    """Top-k accuracy: the part (0 to 1) of the queries whose first hit is among the k nearest."""
+    found = [rank is not None and rank <= k for rank in ranks]
+    return sum(found) / len(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class ProbePlan:
 def make_probe(
     plan: ProbePlan, model: Encoder, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
 ) -> Callable[[int], dict[str, float]]:
-    """What to call after each epoch: figures of ``retrieval_accuracy`` every few epochs on rank 0, else nothing.
+    """What to call after each epoch: figures of retrieval every few epochs on rank 0, else nothing.
 
     Raises DatasetError as ``labelled_videos`` does.
     """
@@ -58,7 +70,7 @@ def make_probe(
         if epoch % plan.every_epochs or not fabric.is_global_zero:
             return {}
         with fabric.autocast():
-            found = retrieval_accuracy(model, labelled, geometry, pool)
-        return {f"probe_top{k}": round(part, 6) for k, part in found.items()}
+            ranks = first_hit_ranks(model, labelled, geometry, pool).values()
+        return {f"probe_top{k}": round(part_within(ranks, k), 6) for k in (1, 5)}
 
     return probe

@@ -12,6 +12,9 @@ from pydantic import Field, model_validator
 from rspnet_core.config import Settings
 from rspnet_core.errors import InvalidSetting
 
+ARCHITECTURES = {"tsm18": "TSM-18", "resnet18": "ResNet-18", "c3d": "C3D", "r2plus1d": "R(2+1)D", "s3dg": "S3D-G"}
+"""Backbone -> its name in the paper's tables."""
+
 
 class PublishedRow(Settings):
     """One network of a table."""

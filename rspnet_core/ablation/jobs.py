@@ -8,6 +8,7 @@ OUT/rsp-avid.resnet18/seed0/pretrain/          a run of ``pretrain``
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def run_retrieval(plan: Plan, row: Row, seed: int, listener: Listener) -> list[D
             plan.labelled, weights, fold=fold, split_lists=plan.split_lists, device=plan.device, workers=plan.workers
         )
 
-    return [_once(folder / f"retrieval{fold}.json", lambda fold=fold: test(fold)) for fold in plan.folds]
+    return [_once(folder / f"retrieval{fold}.json", partial(test, fold)) for fold in plan.folds]
 
 
 def finetuned_from(plan: Plan, row: Row, weights: Path, folder: Path, listener: Listener) -> Document:

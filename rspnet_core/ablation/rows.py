@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from rspnet_core.errors import InvalidSetting
-
-ARCHITECTURES = {"tsm18": "TSM-18", "resnet18": "ResNet-18", "c3d": "C3D", "r2plus1d": "R(2+1)D", "s3dg": "S3D-G"}
-"""Backbone -> its name in the paper's tables."""
+from rspnet_core.published import ARCHITECTURES
 
 OBJECTIVES = {
     "w/ RSP only": ("rsp",),
@@ -72,4 +70,6 @@ def _rows(table: int, backbone: str) -> list[Row]:
 def _supervised(backbone: str) -> Row:
     if backbone in _TORCHVISION:
         return Row(SUPERVISED, backbone, supervised_weights=_TORCHVISION[backbone])
-    return Row(SUPERVISED, backbone, needs=f"weights of {ARCHITECTURES[backbone]} trained on labels: none are published")
+    return Row(
+        SUPERVISED, backbone, needs=f"weights of {ARCHITECTURES[backbone]} trained on labels: none are published"
+    )

@@ -78,13 +78,14 @@ def _family(found: FamilyAccuracy) -> Document:
 
 def _predictions(predictions: Predictions) -> list[Document]:
     tops = predictions.probabilities.max(axis=1).astype(float)
-    rows = zip(predictions.paths, predictions.labels, predictions.predicted, tops, strict=True)
+    rows = zip(predictions.paths, predictions.groups, predictions.labels, predictions.predicted, tops, strict=True)
     return [
         {
             "path": path,
+            "group": group,
             "label": predictions.classes[label],
             "predicted": predictions.classes[predicted],
             "probability": float(top),
         }
-        for path, label, predicted, top in rows
+        for path, group, label, predicted, top in rows
     ]

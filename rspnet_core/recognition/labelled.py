@@ -20,6 +20,7 @@ class LabelledVideos:
     """Both sides of a fold, each sorted by path."""
 
     folder: Path
+    layout: str
     fold: int
     train: list[VideoFile]
     test: list[VideoFile]
@@ -59,7 +60,7 @@ def labelled_videos(data: Path, fold: int = 1, split_lists: Path | None = None) 
     else:
         train, test, missing = *_divided(files), (0, 0)
         notes.append(f"no official split: every {_HELD_OUT}th recording of a class is held out for the test")
-    found = LabelledVideos(data, fold, train, test, dataset.families, notes, *missing)
+    found = LabelledVideos(data, dataset.layout, fold, train, test, dataset.families, notes, *missing)
     _check(found, dataset, folds)
     return found
 

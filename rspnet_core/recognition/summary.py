@@ -1,8 +1,8 @@
 """The scores of one fold for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rspnet_core.recognition.document import Document
+from rspnet_core.recognition.document import Document, mean_of_folds
 from rspnet_core.text import printable, short
 
 
@@ -18,6 +18,14 @@ def lines(document: Document) -> list[str]:
         unit = "source recordings" if intervals["unit"] == "group" else "videos"
         shown.append(f"ranges: {100 * intervals['level']:.0f} % intervals, drawn from {intervals['units']:,} {unit}")
     return shown
+
+
+def mean_lines(documents: Sequence[Document]) -> list[str]:
+    """The means over several folds."""
+    mean = mean_of_folds(documents)
+    rows = {f"top-{k}": value for k, value in mean["top_k"].items()}
+    rows |= {"mean over classes": mean["mean_over_classes"], "calibration error": mean["ece"]}
+    return [f"mean of {len(documents)} folds", *(f"  {name:17}  {100 * share:5.1f} %" for name, share in rows.items())]
 
 
 def _rows(document: Document) -> Iterator[tuple[str, float, str]]:
