@@ -10,7 +10,7 @@ BINS = 15  # as in the tables of Guo et al.
 
 @dataclass(frozen=True)
 class Bin:
-    """Videos whose top probability is in (low, high]; the means are None where there is no video."""
+    """Videos whose top probability is from low to high; the means are None where there is no video."""
 
     low: float
     high: float
@@ -29,8 +29,9 @@ class Calibration:
 
 def calibration(confidences: NDArray[np.float32], correct: NDArray[np.bool_]) -> Calibration:
     """``confidences`` (n,): top probabilities, 0 to 1. ``correct`` (n,): whether that class is the true one."""
-    exact = confidences.astype(np.float64)  # times 15 is exact too, so an edge falls into the bin that it closes
-    numbers = np.clip(np.ceil(exact * BINS).astype(np.intp) - 1, 0, BINS - 1)
+    exact = confidences.astype(np.float64)
+    # No float32 equals an inner edge m / 15, and 15 times one is exact in float64: only 1 itself needs the last bin.
+    numbers = np.minimum((exact * BINS).astype(np.intp), BINS - 1)
     videos = np.bincount(numbers, minlength=BINS)
     confidence = np.bincount(numbers, weights=exact, minlength=BINS)
     accuracy = np.bincount(numbers, weights=correct, minlength=BINS)
