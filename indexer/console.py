@@ -106,7 +106,7 @@ def hits_table(result: SearchResult) -> Table:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
     asked = result.query.get("id") or Path(result.query["path"]).name
     title = f"Most like {printable(asked)} by {shares}"
-    table = _table(f"{title}\npredicted {result.predicted}" if result.predicted else title)
+    table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts):
         table.add_column(name, justify="right" if name in {"", "score", *result.parts} else "left")
     if result.has_classes:

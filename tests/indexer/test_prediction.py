@@ -118,7 +118,7 @@ def test_the_terminal_shows_class_and_probability(library_folder: Path) -> None:
     said = str(predictions(library_folder)[str(query.relative_to(library_folder))])
     title, second, header, first, *_ = rspnet_index("search", query, "--index", library_folder).stdout.splitlines()
     assert title.startswith("Most like")
-    assert second.rstrip() == f"predicted {said}"
+    assert second.rstrip() == f"query: predicted {said}"
     assert "predicted" in header
     assert said in first
     assert "predicts 4 classes" in rspnet_index("info", "--index", library_folder).stdout
