@@ -55,8 +55,10 @@ def _add_search(services: Services) -> None:
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
         filters = Filters(label or None, split or None, folder or None)
         found = services.rank(handle, weights, filters, per_page=int(top))
-        query = services.query(handle).source | {"weights": found.shares}
-        document = SearchResult(query=query, encoder=services.encoder, hits=found.hits).to_json()
+        query = services.query(handle)
+        asked = query.source | {"weights": found.shares}
+        result = SearchResult(query=asked, predicted=query.predicted, encoder=services.encoder, hits=found.hits)
+        document = result.to_json()
         return document | {"query": _named(document["query"]), "hits": [_named(hit) for hit in document["hits"]]}
 
     gr.Button().click(

@@ -1,7 +1,7 @@
 """Rank the library against vectors that are already there: what a slider does, without decoding or embedding."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from app.opened import Filters, OpenedLibrary
@@ -60,7 +60,7 @@ def rank(
     shown = slice((page - 1) * per_page, page * per_page)
     by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys[0][shown], scores[0][shown], strict=True)}
     rows = list(opened.library.catalogue.videos(ids=by_id, status="indexed"))
-    clips = Query(query.source, query.vector, weigh(query.clips, shares, layout))
+    clips = replace(query, clips=weigh(query.clips, shares, layout))
     return RankedPage(
         hits=[_hit(opened, clips, row, by_id[row.id]) for row in rows],
         durations_seconds={row.id: row.duration_seconds for row in rows},
@@ -86,4 +86,5 @@ def _hit(opened: OpenedLibrary, query: Query, video: VideoRow, score: float) -> 
         scores=part_scores(query.vector, catalogue.video_vector(video.id), layout),
         start_seconds=float(start),
         end_seconds=float(end),
+        predicted=video.predicted,
     )

@@ -26,7 +26,6 @@ from indexer.catalogue import LabelledVideo
 from indexer.heatmap import PairExplanation
 from indexer.library import Query
 from indexer.place import Place
-from indexer.pooling import video_vector
 from indexer.scores import RetrievalScores
 from indexer.search import PartWeights
 from rspnet_core.config import ClipGeometry
@@ -123,10 +122,8 @@ class Services(Shelf):
     def _embed(self, opened: OpenedLibrary, handle: QueryHandle, progress: Progress) -> Query:
         source: dict[str, Any] = {"id": handle.video_id} if handle.video_id else {}
         source |= {"path": handle.name, "start_seconds": handle.start_seconds, "end_seconds": handle.end_seconds}
-        catalogue = opened.library.catalogue
         if handle.video_id and handle.is_whole:
-            clips = catalogue.clip_vectors(handle.video_id).vectors
-            return Query(source, catalogue.video_vector(handle.video_id), clips)
+            return opened.library.stored_query(source, self.video(handle.video_id))
         encoder = opened.library.encoder
         progress(0.15, "Decoding clips")
         request = DecodeRequest(handle.path, encoder.spec.geometry, handle.start_seconds, handle.end_seconds)
@@ -135,8 +132,7 @@ class Services(Shelf):
             raise VideoError(f"{handle.name}: {decoded.error}")
         progress(0.4, f"Embedding {len(decoded.clips.frames)} clips")
         with self._encoding:
-            vectors = encoder.encode([decoded.clips.frames])[0]
-        return Query(source, video_vector(vectors, opened.library.layout), vectors)
+            return opened.library.clips_query(source, decoded.clips)
 
     def _find_video(self, video_id: str) -> Source:
         video = self.video(video_id)

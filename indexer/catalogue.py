@@ -7,6 +7,7 @@ one transaction: a kill at any moment leaves all of it or nothing. The caller of
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ from indexer.catalogue_records import (
     video_key,
 )
 from indexer.catalogue_vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors, pack, vector_problem
+from indexer.prediction import Prediction
 from rspnet_core.errors import EncoderMismatch, LibraryError
 
 __all__ = [
@@ -56,7 +58,8 @@ FILE_NAME = "catalogue.sqlite"
 
 _LARGEST = 2**63 - 1
 _UPDATED = ("size_bytes", "modified_ns", "label", "group")
-_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips")
+_PREDICTED = ("predicted_class", "predicted_probability")
+_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", *_PREDICTED)
 
 
 class Catalogue(CatalogueQueries):
@@ -114,8 +117,8 @@ class Catalogue(CatalogueQueries):
             connection.execute(insert(Root).values(id=number, path=path))
             return number
 
-    def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors) -> None:
-        """Store a video with its vectors, in place of an earlier row of the same path, in one transaction.
+    def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors, predicted: Prediction | None = None) -> None:
+        """Store a video with its vectors and class, in place of an earlier row of the same path, in one transaction.
 
         Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
         """
@@ -126,7 +129,8 @@ class Catalogue(CatalogueQueries):
             problem = vector_problem(vectors, encoder.parts)
             if problem is not None:
                 raise LibraryError(f"{entry.path!r} got {problem}; it was not stored: check the weights and the video")
-            _replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips))
+            said = {} if predicted is None else dict(zip(_PREDICTED, astuple(predicted), strict=True))
+            _replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips), **said)
             connection.execute(
                 insert(Vector).values(
                     video_key=entry.key,
@@ -139,7 +143,7 @@ class Catalogue(CatalogueQueries):
             _new_content(connection)
 
     def copy_vectors(self, from_id: str, entry: VideoEntry) -> bool:
-        """Store ``entry`` with the vectors and media facts of a video of the same content.
+        """Store ``entry`` with the vectors, class and media facts of a video of the same content.
 
         False, and nothing is written, when the video of ``from_id`` does not hold that content any more.
         """

@@ -18,7 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
+PREDICTIONS_SINCE = "0002"
 BUSY_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 16384
 """Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
@@ -35,6 +36,7 @@ class Database:
     def __init__(self, target: str | Path, *, write: bool) -> None:
         self.name, self._engine = _create_engine(target, write=write)
         self._may_write = write
+        self._revision = HEAD_REVISION
         self._write_lock = threading.Lock()
         self._writer: Connection | None = None
         try:
@@ -51,6 +53,11 @@ class Database:
     def is_sqlite(self) -> bool:
         """SQLite, as against PostgreSQL."""
         return self._engine.dialect.name == "sqlite"
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether videos have the columns of predictions; a reader may look at tables that no build has updated yet."""
+        return self._revision >= PREDICTIONS_SINCE
 
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""
@@ -118,6 +125,7 @@ class Database:
         if found is None:
             raise LibraryNotFound(f"{self.name} has no library yet; make one with `rspnet-index build`")
         _refuse_unknown(found, self.name)
+        self._revision = found
 
 
 def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:

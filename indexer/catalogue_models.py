@@ -124,6 +124,8 @@ class Video(Base):
     num_frames: Mapped[int | None] = mapped_column(BigInteger)
     duration_seconds: Mapped[float | None] = mapped_column(Double)
     num_clips: Mapped[int]
+    predicted_class: Mapped[str | None] = mapped_column(AnyText)
+    predicted_probability: Mapped[float | None] = mapped_column(Double)
 
 
 class Split(Base):

@@ -1,12 +1,12 @@
 """All that is read from the catalogue. Vectors come out in order of their keys, in batches, in constant memory."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, null, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.catalogue_database import Database
@@ -23,6 +23,7 @@ from indexer.catalogue_records import (
     video_key,
 )
 from indexer.catalogue_vectors import HISTOGRAM_BINS, ClipVectors, unpack
+from indexer.prediction import Prediction
 from rspnet_core.errors import QueryNotFound
 
 KEYS_PER_STATEMENT = 500
@@ -111,13 +112,19 @@ class CatalogueQueries:
         wanted: list[ColumnElement[bool]] = [] if status is None else [Video.status == status]
         if ids is None:
             with self._database.reading() as connection:
-                yield from _video_rows(connection, *wanted)
+                yield from _video_rows(connection, self._predicted, *wanted)
             return
         for chunk in chunks(ids):
             of_chunk = Video.key.in_([video_key(video_id) for video_id in chunk])
             with self._database.reading() as connection:
-                found = {row.id: row for row in _video_rows(connection, of_chunk, *wanted)}
+                found = {row.id: row for row in _video_rows(connection, self._predicted, of_chunk, *wanted)}
             yield from (found[video_id] for video_id in chunk if video_id in found)
+
+    @property
+    def _predicted(self) -> Sequence[ColumnElement[Any]]:
+        """Class and probability of a video; NULL where the tables do not have them yet."""
+        known = (Video.predicted_class.expression, Video.predicted_probability.expression)
+        return known if self._database.has_predictions else (null(), null())
 
     def failed(self) -> list[VideoRow]:
         """Videos that could not be indexed, with their reasons."""
@@ -243,13 +250,18 @@ _ROW_NAMES = (
 )
 
 
-def _video_rows(connection: Connection, *wanted: ColumnElement[bool]) -> Iterator[VideoRow]:
+def _video_rows(
+    connection: Connection, predicted: Sequence[ColumnElement[Any]], *wanted: ColumnElement[bool]
+) -> Iterator[VideoRow]:
     splits = _splits(connection, *wanted)
     columns = [getattr(Video, name) for name in _ROW_NAMES]
-    statement = select(Video.key, *columns).where(*wanted).order_by(Video.root_id, Video.path)
-    for key, *values in connection.execution_options(yield_per=VECTORS_PER_BATCH).execute(statement):
+    statement = select(Video.key, *predicted, *columns).where(*wanted).order_by(Video.root_id, Video.path)
+    for key, class_name, probability, *values in connection.execution_options(yield_per=VECTORS_PER_BATCH).execute(
+        statement
+    ):
         fields: dict[str, Any] = dict(zip(_ROW_NAMES, values, strict=True))
-        yield VideoRow(id=id_of_key(key), splits=splits.get(key, {}), **fields)
+        prediction = None if None in (class_name, probability) else Prediction(class_name, probability)
+        yield VideoRow(id=id_of_key(key), splits=splits.get(key, {}), predicted=prediction, **fields)
 
 
 def _stream(

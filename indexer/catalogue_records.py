@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
+from indexer.prediction import Prediction
 from rspnet_core.errors import QueryNotFound
 
 Status = Literal["indexed", "failed"]
@@ -122,6 +123,8 @@ class VideoRow:
     num_frames: int | None
     duration_seconds: float | None
     num_clips: int
+    predicted: Prediction | None
+    """None where the encoder has no classifier, and in a library of an older version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,14 +105,19 @@ def hits_table(result: SearchResult) -> Table:
     """Hits with the score of each part, best first."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
     asked = result.query.get("id") or Path(result.query["path"]).name
-    table = _table(f"Most like {printable(asked)} by {shares}")
+    title = f"Most like {printable(asked)} by {shares}"
+    table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts):
         table.add_column(name, justify="right" if name in {"", "score", *result.parts} else "left")
+    if result.has_classes:
+        table.add_column("predicted")
     if any(hit.start_seconds is not None for hit in result.hits):
         table.add_column("moment")
     for place, hit in enumerate(result.hits, 1):
         cells = [str(place), hit.id, printable(Path(hit.path).name), printable(hit.label or ""), hit.split or ""]
         cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
+        if result.has_classes:
+            cells.append(str(hit.predicted or ""))
         if hit.start_seconds is not None:
             cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
         table.add_row(*map(Text, cells))
@@ -125,7 +130,8 @@ def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
     facts = {
         "videos": "{indexed} indexed, {failed} failed".format(**document["videos"]),
         "clips": document["clips"],
-        "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}",
+        "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}"
+        + (f", predicts {encoder['classes']} classes" if "classes" in encoder else ""),
         "fingerprint": encoder["fingerprint"],
         "index": f"{document['index_type']}, generation {document['generation']}"
         + ("" if document["up_to_date"] else ", older than the catalogue: run the build again"),

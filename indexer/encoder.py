@@ -1,9 +1,10 @@
-"""The encoder as the index uses it: uint8 clips in, unit vectors out, on a CPU or a GPU."""
+"""The encoder as the index uses it: uint8 clips in, unit vectors and classes out, on a CPU or a GPU."""
 
 import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.pooling import PARTS, Layout, clip_vectors
+from indexer.prediction import Prediction
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
-from rspnet_core.models.two_head import PROJECTION_SIZE, Encoder
+from rspnet_core.models.two_head import PROJECTION_SIZE, Encoder, class_logits
 
 HEADS = PARTS[1:]
 DECODER = "exact frames, scaled then cut, 1"
@@ -40,12 +42,22 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware computes in it (GPUs, CPUs with AVX-512 BF16 or AMX), else float32.
 
-    Only the backbone's forward pass runs in it; pooling, heads and vectors are float32.
+    Only the backbone's forward pass runs in it; pooling, heads, classifier and vectors are float32.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What the encoder says about one video."""
+
+    vectors: NDArray[np.float32]
+    """float32 (num_clips, layout.size), each part of unit length."""
+    probabilities: NDArray[np.float32] | None
+    """float32 (num_classes,), sum 1: the mean over the clips; None where the encoder has no classifier."""
 
 
 class ClipEncoder:
@@ -64,6 +76,9 @@ class ClipEncoder:
         self.device = device or choose_device()
         self.precision = choose_precision(self.device)
         self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
+        self.classifier = copy.deepcopy(model.classifier)
+        if self.classifier is not None:
+            self.classifier.to(self.device)
         self.layout = Layout(
             {"backbone": model.channels} | {name: PROJECTION_SIZE for name in HEADS if name in self.heads}
         )
@@ -75,7 +90,7 @@ class ClipEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits over all that decides a vector's values; vectors of two fingerprints never mix."""
+        """16 hex digits over all that decides vectors and predictions; those of two fingerprints never mix."""
         deciding = {
             "backbone": self.spec.backbone,
             "weights_sha256": self.spec.sha256,
@@ -84,11 +99,17 @@ class ClipEncoder:
             "normalisation": self.spec.normalisation.model_dump(mode="json"),
             "decoder": DECODER,
         }
+        if self.spec.classes:  # only then: fingerprints stay what they were before there were classes
+            deciding["classes"] = self.spec.classes
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def description(self) -> dict[str, Any]:
-        """What people read of an encoder in reports and search results, as JSON values."""
+        """What people read of an encoder in reports and search results, as JSON values.
+
+        ``classes``, how many it tells apart, is there only where it has a classifier.
+        """
+        classes = {"classes": len(self.spec.classes)} if self.spec.classes else {}
         return {
             "fingerprint": self.fingerprint,
             "backbone": self.spec.backbone,
@@ -96,20 +117,32 @@ class ClipEncoder:
             "trained": self.spec.trained,
             "pooling": self.pooling,
             "geometry": self.spec.geometry.model_dump(mode="json"),
-        }
+        } | classes
 
     @torch.inference_mode()
-    def encode(self, videos: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Embed the clips of several videos in one pass.
+    def encode(self, videos: Sequence[NDArray[np.uint8]]) -> list[Encoded]:
+        """Embed and classify the clips of several videos in one pass.
 
         Args:
             videos: one uint8 (num_clips, T, size, size, 3) RGB array a video.
 
         Returns:
-            One float32 (num_clips, layout.size) array a video, each part of unit length.
+            One a video, in the same order.
         """
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
         prepared = ((pixels - self._mean) / self._std).to(self.precision)
-        vectors = clip_vectors(self._backbone(prepared), self.heads, self.pooling).cpu().numpy()
-        return np.split(vectors, np.cumsum([len(video) for video in videos])[:-1])
+        features = self._backbone(prepared)
+        ends = np.cumsum([len(video) for video in videos])[:-1]
+        vectors = np.split(clip_vectors(features, self.heads, self.pooling).cpu().numpy(), ends)
+        if self.classifier is None:
+            return [Encoded(own, None) for own in vectors]
+        probabilities = class_logits(features, self.classifier).softmax(dim=1).cpu().numpy()
+        of_videos = zip(vectors, np.split(probabilities, ends), strict=True)
+        return [Encoded(own, of_clips.mean(axis=0)) for own, of_clips in of_videos]
+
+    def prediction(self, encoded: Encoded) -> Prediction | None:
+        """The most probable class of a video that this encoder encoded; None where it has no classifier."""
+        if encoded.probabilities is None:
+            return None
+        return Prediction.most_likely(encoded.probabilities, self.spec.classes)

@@ -31,6 +31,8 @@ VIDEO_COLUMNS = pa.schema(
         ("fps", pa.float64()),
         ("num_frames", pa.int64()),
         ("duration_seconds", pa.float64()),
+        ("predicted_class", pa.string()),
+        ("predicted_probability", pa.float64()),
     ]
 )
 VIDEOS_PER_TABLE = 1000
@@ -90,6 +92,8 @@ def _video(library: Library, video: VideoRow) -> dict[str, Any]:
         "root": printable(str(library.root_of(video))),
         "splits": json.dumps(video.splits),
         "content_sha256": video.content_hash,
+        "predicted_class": video.predicted and video.predicted.class_name,
+        "predicted_probability": video.predicted and video.predicted.probability,
     }
 
 

@@ -139,8 +139,8 @@ def _commit(
         for result in results
         if result.clips is not None and result.colour_histogram is not None
     ]
-    vectors = encoder.encode([clips.frames for _, clips, _ in decoded]) if decoded else []
-    for (result, clips, histogram), clip_vectors in zip(decoded, vectors, strict=True):
+    embedded = encoder.encode([clips.frames for _, clips, _ in decoded]) if decoded else []
+    for (result, clips, histogram), encoded in zip(decoded, embedded, strict=True):
         info = clips.info
         entry = replace(
             entries[str(result.request.path)],
@@ -152,15 +152,15 @@ def _commit(
             duration_seconds=info.duration_seconds,
         )
         stored = VideoVectors(
-            video=video_vector(clip_vectors, encoder.layout),
-            clips=clip_vectors,
+            video=video_vector(encoded.vectors, encoder.layout),
+            clips=encoded.vectors,
             spans_seconds=clips.spans_seconds,
             colour_histogram=histogram,
         )
         if problem := vector_problem(stored, encoder.layout.dims):
             _fail(catalogue, report, entry, f"the encoder makes no usable vectors of it: {problem}")
             continue
-        catalogue.commit_indexed(entry, stored)
+        catalogue.commit_indexed(entry, stored, encoder.prediction(encoded))
         report.indexed += 1
     for result in results:
         if result.clips is None:

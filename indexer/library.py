@@ -16,6 +16,7 @@ from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
 from indexer.encoder import ClipEncoder, choose_device
 from indexer.place import Place
 from indexer.pooling import Layout, video_vector
+from indexer.prediction import Prediction
 from indexer.publish import open_index
 from indexer.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
 from indexer.vector_index import VectorIndex
@@ -38,6 +39,8 @@ class Query:
     """float32 (D,), parts of unit length."""
     clips: NDArray[np.float32]
     """float32 (num_clips, D), parts of unit length."""
+    predicted: Prediction | None
+    """Its class, where the encoder has a classifier."""
 
 
 class Library:
@@ -158,7 +161,10 @@ class Library:
             clips = weigh(question.clips, shares, self.layout)
             hits = [self._with_moment(hit, clips) for hit in hits]
         return SearchResult(
-            query=question.source | {"weights": shares}, encoder=dict(self.record.description), hits=hits
+            query=question.source | {"weights": shares},
+            predicted=question.predicted,
+            encoder=dict(self.record.description),
+            hits=hits,
         )
 
     def embed(
@@ -169,11 +175,19 @@ class Library:
         whole = start_seconds is end_seconds is None
         path, row = self.locate(query)
         if row is not None and whole:
-            clips = self.catalogue.clip_vectors(row.id).vectors
-            return Query({"id": row.id, "path": str(path)} | segment, self.catalogue.video_vector(row.id), clips)
-        result = self._decode(path, start_seconds, end_seconds)
-        vectors = self.encoder.encode([result.frames])[0]
-        return Query({"path": str(path)} | segment, video_vector(vectors, self.layout), vectors)
+            return self.stored_query({"id": row.id, "path": str(path)} | segment, row)
+        return self.clips_query({"path": str(path)} | segment, self._decode(path, start_seconds, end_seconds))
+
+    def stored_query(self, source: dict[str, Any], video: VideoRow) -> Query:
+        """An indexed video as a query, by what is stored of it. Raises QueryNotFound when it has gone meanwhile."""
+        clips = self.catalogue.clip_vectors(video.id).vectors
+        return Query(source, self.catalogue.video_vector(video.id), clips, video.predicted)
+
+    def clips_query(self, source: dict[str, Any], clips: Clips) -> Query:
+        """Decoded clips as a query, embedded now."""
+        encoded = self.encoder.encode([clips.frames])[0]
+        vector = video_vector(encoded.vectors, self.layout)
+        return Query(source, vector, encoded.vectors, self.encoder.prediction(encoded))
 
     def locate(self, query: str | Path) -> tuple[Path, VideoRow | None]:
         """The file that ``query`` names, or the file and row of the indexed video with that id.
@@ -227,6 +241,7 @@ class Library:
                 split=video.splits.get(SHOWN_FOLD),
                 score=by_id[video.id],
                 scores=part_scores(question.vector, self.catalogue.video_vector(video.id), self.layout),
+                predicted=video.predicted,
             )
             for video in self.catalogue.videos(ids=by_id, status="indexed")
         ]

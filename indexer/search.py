@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.pooling import PARTS, Layout
+from indexer.prediction import Prediction
 from rspnet_core.errors import InvalidSetting, MissingHead
 
 
@@ -93,6 +94,8 @@ class Hit:
     start_seconds: float | None = None
     end_seconds: float | None = None
     """The best matching moment, where one was asked for."""
+    predicted: Prediction | None = None
+    """The class that the library's encoder gives it, where it has a classifier."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,15 @@ class SearchResult:
     """Hits, best first, with what was asked; iterates and indexes like a list of hits."""
 
     query: dict[str, Any]
+    predicted: Prediction | None
+    """The query's own class, where the encoder has a classifier."""
     encoder: dict[str, Any]
     hits: list[Hit]
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the library's encoder has a classifier."""
+        return "classes" in self.encoder
 
     @property
     def parts(self) -> list[str]:
@@ -118,5 +128,17 @@ class SearchResult:
         return self.hits[position]
 
     def to_json(self) -> dict[str, Any]:
-        """The document that ``rspnet-index search --json`` prints."""
-        return asdict(self)
+        """The document that ``rspnet-index search --json`` prints; ``predicted`` only where there are classes."""
+        return {
+            "query": self.query | self._predicted(self.predicted),
+            "encoder": self.encoder,
+            "hits": [self._hit(hit) for hit in self.hits],
+        }
+
+    def _hit(self, hit: Hit) -> dict[str, Any]:
+        described = asdict(hit)
+        del described["predicted"]
+        return described | self._predicted(hit.predicted)
+
+    def _predicted(self, predicted: Prediction | None) -> dict[str, Any]:
+        return {"predicted": predicted and predicted.to_json()} if self.has_classes else {}

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,20 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     model = create_model("tsm18", seed=1).eval()
     save_checkpoint(model, describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS), path)
+    return path
+
+
+def save_classifier(path: Path, classes: Sequence[str], *, always: int | None = None) -> Path:
+    """Weights of ``small_weights`` with a classifier whose answers differ, or are ``always`` one class, nearly sure."""
+    model = create_model("tsm18", seed=1).eval()
+    classifier = model.add_classifier(len(classes))
+    torch.manual_seed(2)
+    torch.nn.init.normal_(classifier.weight, std=0.5 if always is None else 0.0)
+    torch.nn.init.zeros_(classifier.bias)
+    if always is not None:
+        classifier.bias.data[always] = 5.0
+    spec = describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS, classes=classes)
+    save_checkpoint(model, spec, path)
     return path
 
 

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import PurePosixPath
 
 from app.ranking import RankedPage
+from indexer.prediction import Prediction
 from indexer.search import Hit
 from rspnet_core.text import printable
 
@@ -47,6 +48,11 @@ def empty(title: str, advice: str = "") -> str:
     return f'<div class="empty" role="status"><strong>{escape(title)}</strong><p>{escape(advice)}</p></div>'
 
 
+def predicted(prediction: Prediction | None) -> str:
+    """The class that the encoder gives a video, as one line; nothing where there is none."""
+    return "" if prediction is None else f'<p class="predicted">predicted {escape(str(prediction))}</p>'
+
+
 def clock(seconds: float) -> str:
     """3.2 as ``3.2 s``, 75 as ``1:15``."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
@@ -67,7 +73,8 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
         f'<div class="screen">{poster(hit.id, PurePosixPath(hit.path).name, badges)}</div>'
         f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
-        f"{_scores(hit, page)}{_moment(hit, name)}{_buttons(hit, name, can_explain)}</div></li>"
+        f"{predicted(hit.predicted)}{_scores(hit, page)}{_moment(hit, name)}"
+        f"{_buttons(hit, name, can_explain)}</div></li>"
     )
 
 

@@ -46,17 +46,18 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
     return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
 
 
-def _query_panel(handle: QueryHandle) -> str:
-    """The query as a small card."""
+def _query_panel(services: Services, handle: QueryHandle) -> str:
+    """The query as a small card. Raises what ``services.query`` raises."""
     segment = ""
     if not handle.is_whole:
         end = "the end" if handle.end_seconds is None else f"{handle.end_seconds:g} s"
         segment = f"<p>from {handle.start_seconds or 0:g} s to {end}</p>"
+    predicted = cards.predicted(services.query(handle).predicted)
     origin = "video of this library" if handle.video_id else "uploaded video, not in this library"
     return (
         f'<section class="query card" aria-label="The query"><div class="screen">'
         f'{cards.poster(handle.media_id, handle.name)}</div><div class="facts"><p class="eyebrow">Videos like</p>'
-        f"<h3>{escape(handle.name)}</h3><p>{origin}</p>{segment}</div></section>"
+        f"<h3>{escape(handle.name)}</h3><p>{origin}</p>{segment}{predicted}</div></section>"
     )
 
 
@@ -78,12 +79,12 @@ def _connect_queries(services: Services, parts: SearchParts, state: SharedState)
                 handle = services.embed(path, start, end, progress=progress)
             elif current is not None and current.video_id is not None:
                 handle = services.stored(current.video_id, start, end)
-                services.query(handle, progress=progress)
+                services.query(handle, progress=progress)  # else the panel would embed it without showing progress
             else:
                 return None, notice("Choose a video: upload one, record a clip, or press an example.", kind="info")
+            return handle, _query_panel(services, handle)
         except Exception as error:
             return None, notice(message_of(error))
-        return handle, _query_panel(handle)
 
     for trigger in (parts.video.upload, parts.video.stop_recording, parts.search.click):
         trigger(
@@ -189,7 +190,7 @@ def _connect_cards(services: Services, parts: SearchParts, state: SharedState) -
             services.video(video_id)
             return current, video_id, gr.Tabs(selected="why"), gr.skip()
         handle = services.stored(video_id)
-        return handle, gr.skip(), gr.skip(), _query_panel(handle)
+        return handle, gr.skip(), gr.skip(), _query_panel(services, handle)
 
     for component in (parts.results, parts.examples):
         component.select(
@@ -218,12 +219,12 @@ def _connect_address(services: Services, app: gr.Blocks, parts: SearchParts, sta
             return skipped
         try:
             handle = services.stored(asked.video_id, asked.start_seconds, asked.end_seconds)
-            services.query(handle)
+            panel = _query_panel(services, handle)
         except Exception as error:
             return (None, notice(message_of(error)), *skipped[2:])
         filters = [getattr(asked.filters, name) or ALL for name in parts.filters]
         weights = [getattr(asked.weights, part) for part in PARTS]
-        return handle, _query_panel(handle), asked.page, *weights, *filters
+        return handle, panel, asked.page, *weights, *filters
 
     app.load(restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private").success(
         _ranker(services),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from indexer.catalogue import Catalogue, Counts, id_of_key, video_key
 from indexer.catalogue_models import Base
+from indexer.prediction import Prediction
 from rspnet_core.errors import EncoderMismatch, LibraryError, LibraryNotFound, QueryNotFound
 from tests.indexer.storage import DIMS, ENCODER, filled, make_entry, make_vectors
 
@@ -152,6 +153,36 @@ class CatalogueContract:
         assert (row.label, row.splits, row.width, row.num_frames, row.num_clips) == ("New", {1: "val"}, 64, 99, 3)
         assert (catalogue.clip_vectors(copy.id).vectors == make_vectors(9).clips).all()
         assert catalogue.check(deep=True) == []
+
+    def test_a_prediction_comes_back_and_goes_with_copies_of_the_content(self, catalogue):
+        filled(catalogue, 1)
+        said = Prediction("a\x00 <b>ü\n", 1 / 3)
+        original, copy = (make_entry(name, content_hash="same") for name in ("a.mp4", "b.mp4"))
+        catalogue.commit_indexed(original, make_vectors(9), said)
+        assert catalogue.copy_vectors(original.id, copy)
+        catalogue.update_entries([replace(copy, label="New")])
+        assert [row.predicted for row in catalogue.videos()] == [None, said, said]
+        catalogue.commit_failed(copy, "gone bad")
+        catalogue.commit_indexed(original, make_vectors(9))
+        assert [row.predicted for row in catalogue.videos()] == [None, None, None]
+
+    def test_tables_of_the_version_before_are_read_as_they_are_and_brought_up_to_date(self, catalogue, target):
+        ids = filled(catalogue, 3)
+        before = list(catalogue.videos())
+        with catalogue._database.writing() as connection:
+            for column in ("predicted_class", "predicted_probability"):
+                connection.exec_driver_sql(f"ALTER TABLE videos DROP COLUMN {column}")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        catalogue.close()
+        with Catalogue.open(target, write=False) as old:
+            assert list(old.videos()) == before
+            assert [row.id for row in old.videos(ids=ids)] == ids
+            assert old.check(deep=True) == []
+            with Catalogue.open(target, write=True) as new:
+                new.commit_indexed(make_entry("new.mp4"), make_vectors(), Prediction("a", 0.5))
+                assert [row.predicted for row in new.videos()] == [None, None, None, Prediction("a", 0.5)]
+                assert new.check(deep=True) == []
+            assert old.counts().indexed == len(list(old.videos())) == 4
 
     def test_vectors_are_not_copied_from_a_video_whose_content_changed_meanwhile(self, catalogue):
         source, _ = filled(catalogue, 2)

@@ -35,6 +35,7 @@ def test_vectors_are_those_of_the_model_on_normalised_clips(
     monkeypatch.setattr(encoder_module, "choose_precision", lambda device: torch.float32)
     (video,) = videos(1)
     (got,) = make().encode([video])
+    assert got.probabilities is None
     model, spec = load_checkpoint(small_weights)
     pixels = (video / 255.0 - spec.normalisation.mean) / spec.normalisation.std
     clips = torch.from_numpy(pixels).permute(0, 4, 1, 2, 3).float()
@@ -42,13 +43,13 @@ def test_vectors_are_those_of_the_model_on_normalised_clips(
         out = model(clips)
     pooled = out.features.amax(dim=(3, 4)).mean(dim=2)
     expected = torch.cat([pooled / pooled.norm(dim=1, keepdim=True), out.motion, out.appearance], dim=1)
-    np.testing.assert_allclose(got, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(got.vectors, expected.numpy(), atol=1e-5)
 
 
 def test_videos_of_one_pass_get_the_vectors_of_passes_of_their_own(make) -> None:
     encoder, pair = make(), videos(2)
     for together, alone in zip(encoder.encode(pair), [encoder.encode([video])[0] for video in pair], strict=True):
-        cosine = (together * alone).sum(axis=1) / 3  # three parts of unit length
+        cosine = (together.vectors * alone.vectors).sum(axis=1) / 3  # three parts of unit length
         np.testing.assert_allclose(cosine, 1, atol=1e-3)
 
 
@@ -80,4 +81,4 @@ def test_an_absent_device_is_named(name: str) -> None:
 def test_a_gpu_gives_the_vectors_of_the_cpu(make) -> None:
     on_cpu, on_gpu = (make(device).encode(videos(2)) for device in ("cpu", "cuda"))
     for a, b in zip(on_cpu, on_gpu, strict=True):
-        np.testing.assert_allclose((a * b).sum(axis=1) / 3, 1, atol=2e-3)
+        np.testing.assert_allclose((a.vectors * b.vectors).sum(axis=1) / 3, 1, atol=2e-3)
