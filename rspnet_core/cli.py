@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rspnet_core.cli_ablation import ablation_command
 from rspnet_core.cli_measure import pretext_command, speed_command
 from rspnet_core.cli_pretrain import curve_command, pretrain_command
 from rspnet_core.cli_recipes import recipes_command, subset_command
@@ -29,6 +30,7 @@ app.command("pretrain")(pretrain_command)
 app.command("finetune")(finetune_command)
 app.command("evaluate")(evaluate_command)
 app.command("probe")(probe_command)
+app.command("ablation")(ablation_command)
 app.command("curve")(curve_command)
 app.command("recipes")(recipes_command)
 app.command("subset-kinetics")(subset_command)

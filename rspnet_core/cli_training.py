@@ -131,7 +131,8 @@ class Bar(Listener):
         """Say what will be done."""
         for line in lines:
             self.say(line)
-        self._bar.update(self._task, total=num_steps)
+        self._bar.reset(self._task, total=num_steps, figures="")
+        self._shown_epoch = -1
 
     def video(self) -> None:
         """One more of a test."""

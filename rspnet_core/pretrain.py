@@ -30,7 +30,7 @@ from rspnet_core.training.fabric import default_workers, gather_in_order, make_f
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
-from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.run_folder import Figures, RunFolder
 from rspnet_core.training.schedule import cosine_schedule
 from rspnet_core.training.source import BatchSource
 from rspnet_core.video.clip_loader import ClipLoader, Shard
@@ -75,6 +75,7 @@ def pretrain(
     workers: int | None = None,
     max_unreadable: float = 0.01,
     probe: ProbePlan | None = None,
+    keep_every: int | None = None,
     listener: Listener | None = None,
 ) -> TrainingRun:
     """Train, or go on with, a run.
@@ -89,6 +90,7 @@ def pretrain(
         workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
         max_unreadable: part of the videos that may be unreadable.
         probe: labelled videos on which retrieval is measured while training.
+        keep_every: keep the encoder of each epoch that this divides, for Figure 3.
         listener: told how it goes; None tells nobody.
 
     Raises:
@@ -113,9 +115,15 @@ def pretrain(
     model = objective.query.model
     with DecodePool(workers or default_workers(fabric)) as pool:
         source = BatchSource(loader, pool, partial(make_batch, recipe=recipe, device=fabric.device))
-        measure = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
+        probed = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
+
+        def after_epoch(epoch: int) -> Figures:
+            if keep_every and epoch % keep_every == 0 and fabric.is_global_zero:
+                watcher.keep(epoch)
+            return probed(epoch) if probed else {}
+
         steps = loader.steps_per_epoch
-        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, measure)
+        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, after_epoch)
         aim = f"by {'+'.join(recipe.objectives)}"
         carry_out(loop, opening_lines(recipe, fabric, len(paths), schedule.num_steps, aim), listener, resume=resume)
     return TrainingRun(

@@ -23,7 +23,7 @@ from rspnet_core.pretrain import pretrain
 from rspnet_core.pretrain_recipe import PretrainRecipe
 from rspnet_core.recipe import TrainRecipe
 from rspnet_core.recipe_file import load_recipe, to_toml
-from rspnet_core.training.run import TrainingRun
+from rspnet_core.training.run_folder import RunFolder
 
 Document = dict[str, Any]
 
@@ -76,74 +76,68 @@ def check(plan: Plan, rows: list[Row]) -> None:
 
 
 def run_row(plan: Plan, row: Row, seed: int, listener: Listener) -> list[Document]:
-    """Tests of a row by one seed, one a fold. Raises Stopped, WeightsError (weights that cannot be had)."""
-    weights = row.supervised_weights or _pretrained(plan, row, seed, listener)
-    return [_finetuned(plan, row, seed, fold, weights, listener) for fold in plan.folds]
+    """Tests of a row by one seed, one a fold; what is done already is not done again.
+
+    Raises Stopped, WeightsError (weights that cannot be had), InvalidSetting (done with other settings).
+    """
+    return [_test_of_fold(plan, row, seed, fold, listener) for fold in plan.folds]
 
 
 def run_retrieval(plan: Plan, row: Row, seed: int, listener: Listener) -> list[Document]:
     """The same for retrieval (section 4.3), which needs no fine-tuning."""
-    weights = _pretrained(plan, row, seed, listener)
-    folder = _folder(plan, row, seed)
+    first = _pretraining(plan, row, seed)
 
     def test(fold: int) -> Document:
+        weights = carry_on(plan, first, listener)
         return retrieve(
             plan.labelled, weights, fold=fold, split_lists=plan.split_lists, device=plan.device, workers=plan.workers
         )
 
-    return [_once(folder / f"retrieval{fold}.json", partial(test, fold)) for fold in plan.folds]
+    folder = plan.out / row.name / f"seed{seed}"
+    return [once(folder / f"retrieval{fold}.json", [first], partial(test, fold)) for fold in plan.folds]
 
 
-def finetuned_from(plan: Plan, row: Row, weights: Path, folder: Path, listener: Listener) -> Document:
-    """The test of weights of any kind, fine-tuned in ``folder`` by the plan's first seed and fold."""
-    return _tested(plan, plan.finetuned(row, plan.seeds[0], plan.folds[0], str(weights)), folder, listener)
+@dataclass(frozen=True)
+class Step:
+    """One run of training, wanted or there."""
+
+    folder: Path
+    recipe: TrainRecipe
+    keep_every: int | None = None
+    """Of a pre-training: epochs whose encoders are kept."""
+
+    def check(self) -> None:
+        """Raise InvalidSetting when the folder holds a run of other settings."""
+        written = self.folder / "recipe.toml"
+        if written.exists() and written.read_text(encoding="utf-8") != to_toml(self.recipe):
+            raise InvalidSetting(f"{self.folder} was begun with other settings; give the same ones, or another --out")
 
 
-def _folder(plan: Plan, row: Row, seed: int) -> Path:
-    return plan.out / row.name / f"seed{seed}"
-
-
-def _pretrained(plan: Plan, row: Row, seed: int, listener: Listener) -> str:
-    """Where the weights of a finished pre-training are; empty where the row has none."""
-    if not row.objectives:
-        return ""
-    folder, recipe = _folder(plan, row, seed) / "pretrain", plan.pretrained(row, seed)
-
-    def train(resume: bool) -> TrainingRun:
-        return pretrain(
-            plan.unlabelled,
-            folder,
-            recipe,
-            list_files=list(plan.list_files),
-            resume=resume,
-            device=plan.device,
-            workers=plan.workers,
-            listener=listener,
+def carry_on(plan: Plan, step: Step, listener: Listener) -> str:
+    """Begin or go on with a run; gives where its weights are. Raises Stopped when it is stopped."""
+    step.check()
+    common: dict[str, Any] = {
+        "resume": (step.folder / "recipe.toml").exists(),
+        "device": plan.device,
+        "workers": plan.workers,
+        "listener": listener,
+    }
+    if isinstance(step.recipe, FinetuneRecipe):
+        run = finetune(plan.labelled, step.folder, step.recipe, split_lists=plan.split_lists, **common)
+    else:
+        assert isinstance(step.recipe, PretrainRecipe)
+        lists = list(plan.list_files)
+        run = pretrain(
+            plan.unlabelled, step.folder, step.recipe, list_files=lists, keep_every=step.keep_every, **common
         )
-
-    return trained(folder, recipe, train)
-
-
-def _finetuned(plan: Plan, row: Row, seed: int, fold: int, weights: str, listener: Listener) -> Document:
-    folder = _folder(plan, row, seed)
-    recipe = plan.finetuned(row, seed, fold, weights)
-    return _once(folder / f"fold{fold}.json", lambda: _tested(plan, recipe, folder / f"finetune-f{fold}", listener))
+    if run.stopped:
+        raise Stopped
+    return str(run.folder.model)
 
 
-def _tested(plan: Plan, recipe: FinetuneRecipe, folder: Path, listener: Listener) -> Document:
-    def train(resume: bool) -> TrainingRun:
-        return finetune(
-            plan.labelled,
-            folder,
-            recipe,
-            split_lists=plan.split_lists,
-            resume=resume,
-            device=plan.device,
-            workers=plan.workers,
-            listener=listener,
-        )
-
-    weights = trained(folder, recipe, train)
+def tested(plan: Plan, step: Step, listener: Listener) -> Document:
+    """Fine-tune and test. Raises as ``run_row``."""
+    weights = carry_on(plan, step, listener)
     (found,) = evaluate(
         plan.labelled,
         [weights],
@@ -155,26 +149,34 @@ def _tested(plan: Plan, recipe: FinetuneRecipe, folder: Path, listener: Listener
     return found
 
 
-def trained(folder: Path, recipe: TrainRecipe, train: Callable[[bool], TrainingRun]) -> str:
-    """The weights of a run that is complete, after going on with it where it was cut.
+def once(path: Path, steps: list[Step], make: Callable[[], Document]) -> Document:
+    """What ``path`` holds, which ``steps`` lead to, made first if it is not there.
 
-    Raises InvalidSetting when the folder holds a run of another recipe, Stopped when it is stopped.
+    Raises InvalidSetting when it was made with other settings.
     """
-    written = folder / "recipe.toml"
-    resume = written.exists()
-    if resume and written.read_text(encoding="utf-8") != to_toml(recipe):
-        raise InvalidSetting(f"{folder} was begun with other settings; give the same ones, or another --out")
-    run = train(resume)
-    if run.stopped:
-        raise Stopped
-    return str(run.folder.model)
-
-
-def _once(path: Path, make: Callable[[], Document]) -> Document:
-    """What ``path`` holds, made first if it is not there."""
+    for step in steps:
+        step.check()
     if not path.exists():
         found = make()
         with replaced_when_complete(path) as temporary:
             temporary.write_text(json.dumps(found), encoding="utf-8")
     document: Document = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+def _pretraining(plan: Plan, row: Row, seed: int) -> Step:
+    return Step(plan.out / row.name / f"seed{seed}" / "pretrain", plan.pretrained(row, seed))
+
+
+def _test_of_fold(plan: Plan, row: Row, seed: int, fold: int, listener: Listener) -> Document:
+    folder = plan.out / row.name / f"seed{seed}"
+    steps = [_pretraining(plan, row, seed)] if row.objectives else []
+    weights = str(RunFolder(steps[0].folder).model.resolve()) if steps else row.supervised_weights
+    last = Step(folder / f"finetune-f{fold}", plan.finetuned(row, seed, fold, weights))
+
+    def make() -> Document:
+        for step in steps:
+            carry_on(plan, step, listener)
+        return tested(plan, last, listener)
+
+    return once(folder / f"fold{fold}.json", [*steps, last], make)

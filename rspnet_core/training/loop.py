@@ -48,7 +48,7 @@ class Loop:
     new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
     """Given the trained module."""
     watcher: Watcher
-    probe: Callable[[int], Figures] | None = None
+    after_epoch: Callable[[int], Figures] | None = None
     """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
 
     step: int = 0
@@ -131,7 +131,7 @@ class Loop:
 
         The loss is no judge: InfoNCE rises while its queue fills, whatever is learnt.
         """
-        figures = {} if self.probe is None else self.probe(epoch)
+        figures = {} if self.after_epoch is None else self.after_epoch(epoch)
         if figures and self.fabric.is_global_zero:
             self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
         score = figures.get("probe_top1", -math.inf)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
@@ -104,8 +105,16 @@ class RunWatcher:
 
     def checkpoint(self, *, is_best: bool) -> None:
         """Write the encoder; as the best one too where it is."""
+        self._write(self.folder.model, *([self.folder.best] if is_best else []))
+
+    def keep(self, epoch: int) -> None:
+        """Write the encoder of an epoch, to stay."""
+        self.folder.kept(epoch).parent.mkdir(exist_ok=True)
+        self._write(self.folder.kept(epoch))
+
+    def _write(self, *paths: Path) -> None:
         model, spec = self.described(f"epoch {self.latest.get('epoch', 0):g} of {self.num_epochs}")
-        for path in (self.folder.model, *([self.folder.best] if is_best else [])):
+        for path in paths:
             save_checkpoint(model, spec, path)
 
 

@@ -6,6 +6,7 @@ tensorboard/                 the same figures for TensorBoard
 curves.png                   drawn at the end
 model.safetensors, .json     the encoder as of the newest checkpoint
 best.safetensors, .json      the encoder of the best epoch
+epochs/200.safetensors       encoders that were asked to be kept, by epoch
 checkpoints/last.safetensors the whole state, to go on from
 """
 
@@ -45,6 +46,10 @@ class RunFolder:
             self.recipe.write_text(recipe, encoding="utf-8")
         except OSError as error:
             raise RspnetError(f"cannot write to {self.path}: {error.strerror}; name another --out") from error
+
+    def kept(self, epoch: int) -> Path:
+        """Where the encoder of an epoch is, if it was asked to be kept."""
+        return self.path / "epochs" / f"{epoch}.safetensors"
 
     def append(self, figures: dict[str, Any]) -> None:
         """Add one line of figures, for TensorBoard too."""
