@@ -76,7 +76,7 @@ def table_document(table: int, rows: dict[Row, Document]) -> Document:
         "rows": [
             {
                 "method": row.method,
-                "backbone": row.backbone,
+                "network": row.supervised_weights or ARCHITECTURES[row.backbone],
                 **found,
                 "published": paper.fractions(quoted) if (quoted := published_of(table, row)) else None,
             }
@@ -98,7 +98,7 @@ def markdown(document: Document) -> str:
     for row in document["rows"]:
         published = row["published"] or {}
         figures = [f"{100 * published[column]:.1f}" if published else "" for column in paper.columns]
-        lines.append(_line([row["method"], ARCHITECTURES[row["backbone"]], *_cells(row, ks), *figures]))
+        lines.append(_line([row["method"], row["network"], *_cells(row, ks), *figures]))
     lines += ["", f"† published ({paper.title}), not measured here: other data, other settings"]
     return "\n".join(lines) + "\n"
 

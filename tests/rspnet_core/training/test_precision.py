@@ -41,3 +41,11 @@ def test_wrong_gradients_are_refused_by_name() -> None:
     torch.manual_seed(0)
     with pytest.raises(PrecisionUnsafe, match=r"first\.weight is off by .* precision=fp32"):
         check_gradients(Network(broken=True), torch.randn(16, 3, 1, 4, 4), torch.bfloat16)
+
+
+def test_dropout_is_no_wrong_gradient_and_leaves_the_runs_random_state() -> None:
+    torch.manual_seed(3)
+    module = nn.Sequential(nn.Linear(48, 64), nn.Dropout(0.5), nn.Linear(64, 8))
+    before = torch.get_rng_state()
+    check_gradients(module, torch.randn(16, 48, generator=torch.Generator().manual_seed(1)), torch.bfloat16)
+    assert torch.get_rng_state().equal(before)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from indexer.build import build_library
 from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.cli import app
-from rspnet_core.errors import DatasetError, TrainingDiverged
+from rspnet_core.errors import DatasetError, InvalidSetting, TrainingDiverged
 from rspnet_core.knn_probe import ProbePlan
 from rspnet_core.pretrain import pretrain
 from rspnet_core.pretrain_recipe import PretrainRecipe
@@ -120,3 +120,21 @@ def test_a_gpu_trains_in_bf16_after_its_gradients_were_checked(sample_videos: Pa
     assert run.step == 4
     model, _ = load_checkpoint(tmp_path / "run" / "model.safetensors")
     assert sorted(model.heads) == ["appearance", "motion"]
+
+
+def test_a_run_starts_from_the_weights_that_it_is_given(
+    sample_videos: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    chosen = recipe(epochs=1, from_weights=str(small_weights), learning_rate=1e-9, weight_decay=0)
+    pretrain(sample_videos, tmp_path / "run", chosen, device="cpu")
+    start, end = load_checkpoint(small_weights)[0], load_checkpoint(tmp_path / "run" / "model.safetensors")[0]
+    for name, parameter in start.named_parameters():
+        assert parameter.allclose(end.get_parameter(name), atol=1e-6), name
+    with pytest.raises(InvalidSetting, match="is tsm18 with linear heads, the recipe wants c3d"):
+        pretrain(sample_videos, tmp_path / "other", chosen.model_copy(update={"backbone": "c3d"}), device="cpu")
+
+
+def test_encoders_of_epochs_are_kept_where_asked_for(sample_videos: Path, tmp_path: Path) -> None:
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=3), device="cpu", keep_every=2)
+    assert [path.name for path in (tmp_path / "run" / "epochs").glob("*.safetensors")] == ["2.safetensors"]
+    assert load_checkpoint(run.folder.kept(2))[1].source.endswith("epoch 2 of 3")

@@ -1,0 +1,23 @@
+"""Learning rates over a run, beside slow readings of the rules."""
+
+import math
+
+import pytest
+
+from rspnet_core.training.schedule import CosineSchedule, StepSchedule
+
+
+def test_the_cosine_falls_from_the_peak_to_its_end() -> None:
+    schedule = CosineSchedule(peak=0.1, final_fraction=0.01, num_steps=50, warmup_steps=10)
+    assert [schedule.rate_at(step) for step in range(10)] == pytest.approx([0.01 * (step + 1) for step in range(10)])
+    for step in range(10, 50):
+        part = 0.5 * (1 + math.cos(math.pi * (step - 10) / 40))
+        assert schedule.rate_at(step) == pytest.approx(0.1 * (0.01 + 0.99 * part))
+
+
+def test_steps_multiply_the_rate_at_each_milestone() -> None:
+    schedule = StepSchedule(peak=0.01, factor=0.1, milestones=(20, 40), num_steps=50, warmup_steps=2)
+    assert [schedule.rate_at(step) for step in (0, 1)] == pytest.approx([0.005, 0.01])
+    for step in range(2, 50):
+        expected = 0.01 if step < 20 else 0.001 if step < 40 else 0.0001
+        assert schedule.rate_at(step) == pytest.approx(expected)
