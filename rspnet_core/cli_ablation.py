@@ -69,18 +69,15 @@ def ablation_command(
         seeds=tuple(range(seeds)),
         pretrain_recipe=recipe,
         finetune_recipe=finetune_recipe,
-        pretrain_settings=dict(parsed_settings(settings)),
-        finetune_settings=dict(parsed_settings(finetune_settings)),
+        pretrain_settings=parsed_settings(settings),
+        finetune_settings=parsed_settings(finetune_settings),
         list_files=tuple(list_files or ()),
         split_lists=split_lists,
         device=device,
         workers=workers,
     )
     try:
-        if table is not None:
-            _table(plan, table, backbones or [], as_json)
-        else:
-            _figure(plan, backbones or ["s3dg"], every, as_json)
+        _table(plan, table, backbones or [], as_json) if table else _figure(plan, backbones or ["s3dg"], every, as_json)
     except Stopped:
         log.print("stopped; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None

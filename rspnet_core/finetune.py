@@ -70,7 +70,6 @@ def finetune(
     fabric = make_fabric(device, recipe.precision)
     fabric.launch()
     videos = labelled_videos(data, recipe.fold, split_lists)
-    _check_missing(videos, max_unreadable)
     loader = _loader(videos, recipe, Shard(fabric.global_rank, fabric.world_size), max_unreadable, listener)
     schedule = _schedule(recipe, loader.steps_per_epoch)
     classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
@@ -78,10 +77,8 @@ def finetune(
     folder = RunFolder(out)
     if resume:
         _check_classes(folder, videos.classes)
-    begin(fabric, folder, recipe, resume=resume)
-    watcher = RunWatcher(
-        folder, listener, partial(_described, classifier.encoder, recipe, videos, normalisation), recipe.epochs
-    )
+    begin(fabric, folder, recipe, classifier.encoder, resume=resume)
+    described = partial(_described, classifier.encoder, recipe, videos, normalisation)
     labels = [videos.classes.index(file.label or "") for file in videos.train]
     batch = partial(make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=fabric.device)
     opening = opening_lines(recipe, fabric, len(labels), schedule.num_steps, _aim(recipe, videos))
@@ -94,7 +91,7 @@ def finetune(
             schedule,
             loader.steps_per_epoch,
             partial(_new_optimiser, recipe),
-            watcher,
+            watcher := RunWatcher(folder, listener, described, recipe.epochs),
         )
         carry_out(loop, [f"note: {note}" for note in videos.notes] + opening, listener, resume=resume)
     next_command = f"rspnet-train evaluate {shlex.quote(str(data))} --weights {shlex.quote(str(folder.model))}"
@@ -104,6 +101,7 @@ def finetune(
 def _loader(
     videos: LabelledVideos, recipe: FinetuneRecipe, shard: Shard, max_unreadable: float, listener: Listener
 ) -> ClipLoader:
+    _check_missing(videos, max_unreadable)
     return ClipLoader(
         videos.folder,
         [file.path for file in videos.train],

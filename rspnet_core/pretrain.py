@@ -109,19 +109,14 @@ def pretrain(
     schedule = cosine_schedule(recipe, loader.steps_per_epoch)
     objective = on_device(build_objective(recipe, schedule.num_steps), fabric)
     folder = RunFolder(out)
-    begin(fabric, folder, recipe, resume=resume)
     described = partial(_described, objective, recipe, data.resolve().name)
     watcher = RunWatcher(folder, listener, described, recipe.epochs)
     model = objective.query.model
+    begin(fabric, folder, recipe, model, resume=resume)
     with DecodePool(workers or default_workers(fabric)) as pool:
         source = BatchSource(loader, pool, partial(make_batch, recipe=recipe, device=fabric.device))
-        probed = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
-
-        def after_epoch(epoch: int) -> Figures:
-            if keep_every and epoch % keep_every == 0 and fabric.is_global_zero:
-                watcher.keep(epoch)
-            return probed(epoch) if probed else {}
-
+        measure = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
+        after_epoch = partial(_after_epoch, keep_every if fabric.is_global_zero else None, watcher, measure)
         steps = loader.steps_per_epoch
         loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, after_epoch)
         aim = f"by {'+'.join(recipe.objectives)}"
@@ -129,6 +124,14 @@ def pretrain(
     return TrainingRun(
         loop, recipe, loader, watcher.latest, next_command=f"rspnet-index build VIDEOS --weights {folder.model}"
     )
+
+
+def _after_epoch(
+    keep_every: int | None, watcher: RunWatcher, measure: Callable[[int], Figures] | None, epoch: int
+) -> Figures:
+    if keep_every and epoch % keep_every == 0:
+        watcher.keep(epoch)
+    return measure(epoch) if measure else {}
 
 
 def _described(

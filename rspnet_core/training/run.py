@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from rspnet_core.checkpoint import save_checkpoint
@@ -118,8 +119,13 @@ class RunWatcher:
             save_checkpoint(model, spec, path)
 
 
-def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, *, resume: bool) -> None:
-    """Make the folder of a new run, by the first process. Raises as ``RunFolder.begin``."""
+def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, encoder: Encoder, *, resume: bool) -> None:
+    """Make the folder of a new run, by the first process.
+
+    Raises InvalidSetting when clips are too short or small for the encoder, and as ``RunFolder.begin``.
+    """
+    side = recipe.clip_size
+    encoder.backbone.check(torch.empty(1, 3, recipe.frames_per_clip, side, side, device="meta"))
     if fabric.is_global_zero and not resume:
         folder.begin(to_toml(recipe))
     fabric.barrier()

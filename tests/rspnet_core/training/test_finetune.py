@@ -199,3 +199,9 @@ def test_the_state_on_disk_has_all_that_a_step_changes(tuned: Path) -> None:
     tensors, values = read_state(tuned / "checkpoints" / "last.safetensors")
     assert values["step"] == 6
     assert {name.partition("/")[0] for name in tensors} == {"classifier", "optimiser", "random"}
+
+
+def test_clips_that_are_too_short_for_a_network_leave_no_run_behind(sample_videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="C3D needs at least 8 frames"):
+        finetune(sample_videos, tmp_path / "run", recipe(backbone="c3d"), device="cpu")
+    assert not (tmp_path / "run").exists()
