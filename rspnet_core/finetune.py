@@ -79,7 +79,7 @@ def finetune(
         _check_classes(folder, videos.classes)
     begin(fabric, folder, recipe, classifier.encoder, resume=resume)
     described = partial(_described, classifier.encoder, recipe, videos, normalisation)
-    labels = [videos.classes.index(file.label or "") for file in videos.train]
+    labels = videos.places(videos.train)
     batch = partial(make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=fabric.device)
     opening = opening_lines(recipe, fabric, len(labels), schedule.num_steps, _aim(recipe, videos))
     with DecodePool(workers or default_workers(fabric)) as pool:

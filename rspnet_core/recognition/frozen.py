@@ -71,7 +71,7 @@ def probe(
     rows, unreadable = each_video(videos.folder, [*videos.train, *videos.test], spec.geometry, pool, vector, on_video)
     train, test = ([file for file in side if file.path in rows] for side in (videos.train, videos.test))
     gallery, queries = (torch.from_numpy(np.stack([rows[file.path] for file in side])) for side in (train, test))
-    labels = torch.tensor([videos.classes.index(file.label or "") for file in train])
+    labels = torch.tensor(videos.places(train))
     features = FrozenFeatures(gallery, queries, labels, [file.group or file.path for file in train])
     votes = nearest_votes if kind == "knn" else linear_layer
     probabilities = votes(features, len(videos.classes)).numpy()

@@ -37,6 +37,11 @@ class LabelledVideos:
         """Classes of the train side, sorted."""
         return tuple(sorted({_label(file) for file in self.train}))
 
+    def places(self, files: list[VideoFile]) -> list[int]:
+        """Where the classes of some of its files stand in ``classes``."""
+        place_of = {name: place for place, name in enumerate(self.classes)}
+        return [place_of[_label(file)] for file in files]
+
 
 def labelled_videos(data: Path, fold: int = 1, split_lists: Path | None = None) -> LabelledVideos:
     """The videos of an official split of ``data``; ``val`` is the test where no test video has a label.
