@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from rspnet_core.checkpoint import describe, load_checkpoint, load_encoder, load_model, save_checkpoint
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, MissingHead, UnknownBackbone, WeightsError
+from rspnet_core.finetune import build_classifier
+from rspnet_core.finetune_recipe import FinetuneRecipe
 from rspnet_core.models import TwoHeadModel, create_model, create_torchvision_model
 
 BACKBONE = "s3dg"  # the smallest: 36 MB
@@ -232,6 +234,20 @@ def test_torchvision_weights_are_an_encoder_without_heads(
     assert encoder.heads == {}
     stored = torch.load(torchvision_file, weights_only=True)
     assert encoder.state_dict()["backbone.stem.0.weight"].equal(stored["stem.0.weight"])
+
+
+@pytest.mark.usefixtures("torchvision_file")
+def test_supervised_weights_are_fine_tuned_with_their_own_pixel_statistics(tmp_path: Path) -> None:
+    name = "torchvision:r3d_18"
+    recipe = FinetuneRecipe(backbone=name, from_weights=name)
+    classifier, normalisation = build_classifier(recipe, 3, num_steps=10)
+    assert normalisation.mean == (0.43216, 0.394666, 0.37645)
+    encoder, path = classifier.encoder, tmp_path / "tuned.safetensors"
+    spec = describe(encoder, name, source="a test", trained=True, normalisation=normalisation, classes=("a", "b", "c"))
+    save_checkpoint(encoder, spec, path)
+    loaded, read = load_checkpoint(path)
+    assert (read.backbone, read.classes, read.normalisation) == (name, ("a", "b", "c"), normalisation)
+    assert loaded.classifier is not None and loaded.classifier.weight.equal(classifier.new_layer.weight)
 
 
 def test_damaged_torchvision_weights_are_one_clear_error(torchvision_file: Path) -> None:
