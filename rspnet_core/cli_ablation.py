@@ -73,11 +73,12 @@ def ablation_command(
         finetune_settings=parsed_settings(finetune_settings),
         list_files=tuple(list_files or ()),
         split_lists=split_lists,
+        keep_every=every if figure else None,
         device=device,
         workers=workers,
     )
     try:
-        _table(plan, table, backbones or [], as_json) if table else _figure(plan, backbones or ["s3dg"], every, as_json)
+        _table(plan, table, backbones or [], as_json) if table else _figure(plan, backbones or ["s3dg"], as_json)
     except Stopped:
         log.print("stopped; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None
@@ -113,13 +114,13 @@ def _table(plan: "Plan", table: int, backbones: list[str], as_json: bool) -> Non
     typer.echo(json.dumps(document) if as_json else text, nl=as_json)
 
 
-def _figure(plan: "Plan", backbones: list[str], every: int, as_json: bool) -> None:
+def _figure(plan: "Plan", backbones: list[str], as_json: bool) -> None:
     from rspnet_core.ablation.figure import draw_figure, run_figure
 
     if len(backbones) > 1:
         raise InvalidSetting(f"--figure 3 shows one network, got {', '.join(backbones)}; name one --backbone")
     with Bar() as bar:
-        document = run_figure(plan, backbones[0], every, bar)
+        document = run_figure(plan, backbones[0], bar)
     target = plan.out / "figure3.png"
     draw_figure(document, target)
     typer.echo(json.dumps(document) if as_json else target)

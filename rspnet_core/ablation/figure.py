@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rspnet_core.ablation.jobs import Plan, Step, carry_on, once, tested
+from rspnet_core.ablation.jobs import Plan, Step, carry_on, check, once, tested
 from rspnet_core.ablation.rows import OBJECTIVES, Row
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.drawing import INK, MUTED
@@ -14,18 +14,20 @@ from rspnet_core.training.run_folder import RunFolder, series
 _LOSSES = {"rsp_loss": ("RSP", "#0f766e"), "avid_loss": ("A-VID", "#b45309")}
 
 
-def run_figure(plan: Plan, backbone: str, every_epochs: int, listener: Listener) -> dict[str, Any]:
-    """Pre-train by RSP + A-VID, keep the encoder every few epochs, fine-tune and test from each.
+def run_figure(plan: Plan, backbone: str, listener: Listener) -> dict[str, Any]:
+    """Pre-train by RSP + A-VID, keep the encoder every ``plan.keep_every`` epochs, fine-tune and test from each.
 
     Returns ``points`` (epoch, top_1, interval) and ``losses`` (name -> epochs and values). Raises as ``run_row``.
     """
     row = Row("RSPNet", backbone, OBJECTIVES["RSP + A-VID"])
     folder, seed = plan.out / f"figure3.{backbone}", plan.seeds[0]
+    assert plan.keep_every is not None
+    check(plan, [row])
     recipe = plan.pretrained(row, seed)
     run = RunFolder(folder / "pretrain")
-    carry_on(plan, Step(run.path, recipe, keep_every=every_epochs), listener)
+    carry_on(plan, Step(run.path, recipe), listener)
     points = []
-    for epoch in range(every_epochs, recipe.epochs + 1, every_epochs):
+    for epoch in range(plan.keep_every, recipe.epochs + 1, plan.keep_every):
         tuned = plan.finetuned(row, seed, plan.folds[0], str(run.kept(epoch).resolve()))
         step = Step(folder / f"epoch{epoch}", tuned)
         test = once(folder / f"epoch{epoch}.json", [step], partial(tested, plan, step, listener))

@@ -14,7 +14,7 @@ from typing import Any
 
 from rspnet_core.ablation.rows import Row
 from rspnet_core.atomic import replaced_when_complete
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.evaluate import evaluate, retrieve
 from rspnet_core.finetune import finetune
 from rspnet_core.finetune_recipe import FinetuneRecipe
@@ -50,6 +50,8 @@ class Plan:
     list_files: tuple[Path, ...] = ()
     """Which videos of ``unlabelled`` are learnt from; empty takes all."""
     split_lists: Path | None = None
+    keep_every: int | None = None
+    """Epochs between two encoders of a pre-training that are kept."""
     device: str = "auto"
     workers: int | None = None
 
@@ -66,9 +68,24 @@ class Plan:
         name = self.finetune_recipe or f"ucf101-{row.backbone}"
         return load_recipe(FinetuneRecipe, name, self.finetune_settings | changes)
 
+    @property
+    def data(self) -> Document:
+        """What no recipe says, but all runs of a folder must share."""
+        paths = (self.unlabelled, self.labelled, *self.list_files, *([self.split_lists] if self.split_lists else []))
+        return {"paths": [str(path.resolve()) for path in paths], "keep_every": self.keep_every}
+
 
 def check(plan: Plan, rows: list[Row]) -> None:
-    """Raise InvalidSetting for recipes that do not fit, before anything is run."""
+    """Raise InvalidSetting for recipes that do not fit, or for other data in ``plan.out``, before anything is run."""
+    written = plan.out / "data.json"
+    try:
+        plan.out.mkdir(parents=True, exist_ok=True)
+        if not written.exists():
+            written.write_text(json.dumps(plan.data), encoding="utf-8")
+    except OSError as error:
+        raise RspnetError(f"cannot write to {plan.out}: {error.strerror}; name another --out") from error
+    if json.loads(written.read_text(encoding="utf-8")) != plan.data:
+        raise InvalidSetting(f"{plan.out} holds runs on other data ({written}); give the same data, or another --out")
     for row in rows:
         if row.objectives:
             plan.pretrained(row, plan.seeds[0])
@@ -103,8 +120,6 @@ class Step:
 
     folder: Path
     recipe: TrainRecipe
-    keep_every: int | None = None
-    """Of a pre-training: epochs whose encoders are kept."""
 
     def check(self) -> None:
         """Raise InvalidSetting when the folder holds a run of other settings."""
@@ -128,7 +143,7 @@ def carry_on(plan: Plan, step: Step, listener: Listener) -> str:
         assert isinstance(step.recipe, PretrainRecipe)
         lists = list(plan.list_files)
         run = pretrain(
-            plan.unlabelled, step.folder, step.recipe, list_files=lists, keep_every=step.keep_every, **common
+            plan.unlabelled, step.folder, step.recipe, list_files=lists, keep_every=plan.keep_every, **common
         )
     if run.stopped:
         raise Stopped

@@ -56,6 +56,17 @@ def test_other_settings_are_not_mixed_with_what_is_there(table4: tuple[Path, Res
     assert "was begun with other settings" in str(again.exception)
 
 
+def test_other_data_are_not_mixed_with_what_is_there(
+    table4: tuple[Path, Result], sample_videos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").symlink_to(sample_videos)  # the same videos by another name are the same
+    same = ablation(tmp_path / "other", table4[0], "--table", "4", "--backbone", "resnet18", "--seeds", "2")
+    assert same.exit_code == 0, same.output
+    again = ablation(sample_videos / "Spin", table4[0], "--table", "4", "--backbone", "resnet18")
+    assert isinstance(again.exception, InvalidSetting)
+    assert "holds runs on other data" in str(again.exception)
+
+
 def test_a_stopped_row_goes_on_where_it_was(sample_videos: Path, tmp_path: Path) -> None:
     plan = Plan(
         sample_videos,
