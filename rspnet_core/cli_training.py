@@ -66,6 +66,8 @@ def chosen_recipe(
     from rspnet_core.recipe_file import load_recipe
 
     overrides: dict[str, Any] = dict(parsed_settings(settings))
+    if backbone is None and from_weights is not None and from_weights.startswith("torchvision:"):
+        backbone = from_weights  # there the name of the weights is that of the network
     if backbone is not None:
         overrides["backbone"] = backbone
     if from_weights is not None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rspnet_core.cli_training import chosen_recipe
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.finetune_recipe import FinetuneRecipe
 from rspnet_core.models import BACKBONES
@@ -54,3 +55,16 @@ def test_steps_and_milestones_come_together(changes: dict[str, str]) -> None:
 def test_an_unknown_recipe_names_those_of_fine_tuning() -> None:
     with pytest.raises(InvalidSetting, match=r"no recipe 'k400-c3d' of finetune; have hmdb51-c3d"):
         recipe("k400-c3d")
+
+
+def test_torchvisions_weights_name_their_network() -> None:
+    name = "torchvision:r3d_18"
+    chosen = chosen_recipe(FinetuneRecipe, "ucf101-resnet18", None, ["epochs=2"], name, resumed=None)
+    assert (chosen.backbone, chosen.from_weights, chosen.epochs) == (name, name, 2)
+
+
+def test_a_resumed_run_has_its_recipe_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe("hmdb51-c3d")))
+    assert chosen_recipe(FinetuneRecipe, None, None, None, None, resumed=tmp_path) == recipe("hmdb51-c3d")
+    with pytest.raises(InvalidSetting, match="leave out --recipe"):
+        chosen_recipe(FinetuneRecipe, None, None, None, "w.safetensors", resumed=tmp_path)
