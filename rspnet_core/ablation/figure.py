@@ -8,6 +8,7 @@ from rspnet_core.ablation.jobs import Plan, Step, carry_on, check, once, tested
 from rspnet_core.ablation.rows import OBJECTIVES, Row
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.drawing import INK, MUTED
+from rspnet_core.errors import InvalidSetting
 from rspnet_core.listener import Listener
 from rspnet_core.training.run_folder import RunFolder, series
 
@@ -22,8 +23,10 @@ def run_figure(plan: Plan, backbone: str, listener: Listener) -> dict[str, Any]:
     row = Row("RSPNet", backbone, OBJECTIVES["RSP + A-VID"])
     folder, seed = plan.out / f"figure3.{backbone}", plan.seeds[0]
     assert plan.keep_every is not None
-    check(plan, [row])
     recipe = plan.pretrained(row, seed)
+    if plan.keep_every > recipe.epochs:
+        raise InvalidSetting(f"--every {plan.keep_every}: the pre-training has {recipe.epochs} epochs; give fewer")
+    check(plan, [row])
     run = RunFolder(folder / "pretrain")
     carry_on(plan, Step(run.path, recipe), listener)
     points = []

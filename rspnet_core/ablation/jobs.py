@@ -81,7 +81,7 @@ def check(plan: Plan, rows: list[Row]) -> None:
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
         if not written.exists():
-            written.write_text(json.dumps(plan.data), encoding="utf-8")
+            _write(written, plan.data)
     except OSError as error:
         raise RspnetError(f"cannot write to {plan.out}: {error.strerror}; name another --out") from error
     if json.loads(written.read_text(encoding="utf-8")) != plan.data:
@@ -172,11 +172,14 @@ def once(path: Path, steps: list[Step], make: Callable[[], Document]) -> Documen
     for step in steps:
         step.check()
     if not path.exists():
-        found = make()
-        with replaced_when_complete(path) as temporary:
-            temporary.write_text(json.dumps(found), encoding="utf-8")
+        _write(path, make())
     document: Document = json.loads(path.read_text(encoding="utf-8"))
     return document
+
+
+def _write(path: Path, document: Document) -> None:
+    with replaced_when_complete(path) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _pretraining(plan: Plan, row: Row, seed: int) -> Step:

@@ -102,3 +102,9 @@ def test_figure_3_keeps_encoders_and_tests_each(sample_videos: Path, tmp_path: P
 @pytest.mark.parametrize("options", [(), ("--table", "1", "--figure", "3"), ("--figure", "2")])
 def test_one_table_or_the_figure_is_asked_for(sample_videos: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     assert "choose one of --table" in str(ablation(sample_videos, tmp_path, *options).exception)
+
+
+def test_figure_3_wants_a_checkpoint_within_the_epochs(sample_videos: Path, tmp_path: Path) -> None:
+    refused = ablation(sample_videos, tmp_path, "--figure", "3", "--backbone", "tsm18", "--every", "3", epochs=2)
+    assert "has 2 epochs" in str(refused.exception)
+    assert not list(tmp_path.iterdir())
