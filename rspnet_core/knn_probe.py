@@ -11,8 +11,8 @@ from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.models import Encoder
 from rspnet_core.recognition.frozen import video_vector
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
-from rspnet_core.recognition.predict import each_video
 from rspnet_core.video.sandbox import DecodePool
+from rspnet_core.video_rows import video_rows
 
 
 def first_hit_ranks(
@@ -30,7 +30,8 @@ def first_hit_ranks(
     was_training = model.training
     model.eval()
     gallery, queries = (
-        each_video(videos.folder, side, geometry, pool, vector)[0] for side in (videos.train, videos.test)
+        video_rows(videos.folder, [file.path for file in side], geometry, pool, vector)[0]
+        for side in (videos.train, videos.test)
     )
     model.train(was_training)
     label_of = {file.path: file.label for file in (*videos.train, *videos.test)}

@@ -27,8 +27,9 @@ from rspnet_core.similarity_maps import clip_features
 from rspnet_core.video import augment
 from rspnet_core.video.datasets import listed_videos
 from rspnet_core.video.decode import RandomClips
-from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+from rspnet_core.video.sandbox import DecodePool
 from rspnet_core.video.synthetic import SampleManifest, SampleVideo, read_manifest
+from rspnet_core.video_rows import video_rows
 
 _BOOTSTRAP_SAMPLES = 2000
 _VIDEOS_AHEAD = 4
@@ -135,19 +136,19 @@ def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: RandomClip
     return bool(speed_gaps(*motions.split(1)) > 0)
 
 
-@torch.no_grad()
 def _head_vectors(
     model: TwoHeadModel, spec: EncoderSpec, data: Path, paths: list[str], pool: DecodePool
 ) -> dict[str, dict[str, Tensor]]:
     """Head -> path -> unit vector (128,) of a video: the mean of its clips'."""
-    vectors: dict[str, dict[str, Tensor]] = {head: {} for head in model.heads}
-    for result in pool.map(DecodeRequest(data / path, spec.geometry) for path in paths):
-        if result.clips is not None:
-            features = clip_features(model, result.clips.frames, spec.normalisation)
-            path = str(Path(result.request.path).relative_to(data))
-            for head, layer in model.heads.items():
-                vectors[head][path] = F.normalize(project(features, layer).mean(dim=0), dim=0)
-    return vectors
+
+    def both(clips: NDArray[np.uint8]) -> Tensor:
+        features = clip_features(model, clips, spec.normalisation)
+        means = [project(features, layer).mean(dim=0) for layer in model.heads.values()]
+        return torch.cat([F.normalize(mean, dim=0) for mean in means])
+
+    rows, _ = video_rows(data, paths, spec.geometry, pool, both)
+    parts = {path: torch.from_numpy(row).chunk(len(model.heads)) for path, row in rows.items()}
+    return {head: {path: part[place] for path, part in parts.items()} for place, head in enumerate(model.heads)}
 
 
 def motion_before_look(vectors: dict[str, dict[str, Tensor]], manifest: SampleManifest) -> dict[str, float]:
@@ -165,7 +166,7 @@ def motion_before_look(vectors: dict[str, dict[str, Tensor]], manifest: SampleMa
         )
         by_motion, by_look = speed & motion & ~texture, speed & group & ~motion
         stacked = torch.stack([by_path[video.path] for video in videos])
-        similar = (stacked @ stacked.T).cpu().numpy()
+        similar = (stacked @ stacked.T).numpy()
         wins = [
             np.mean(row[moves][:, None] > row[looks])
             for row, moves, looks in zip(similar, by_motion, by_look, strict=True)

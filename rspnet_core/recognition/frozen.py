@@ -14,10 +14,11 @@ from rspnet_core.config import EncoderSpec, Normalisation, Pooling
 from rspnet_core.models import Encoder
 from rspnet_core.models.pooling import pool_features
 from rspnet_core.recognition.labelled import LabelledVideos
-from rspnet_core.recognition.predict import each_video, predictions_of
+from rspnet_core.recognition.predict import predictions_of
 from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.similarity_maps import clip_features
 from rspnet_core.video.sandbox import DecodePool
+from rspnet_core.video_rows import video_rows
 
 ProbeKind = Literal["knn", "linear"]
 
@@ -68,7 +69,8 @@ def probe(
     their mean, as a classifier does. Raises DatasetError when a side cannot be read.
     """
     vector = video_vector(encoder, spec.normalisation, "max-mean" if kind == "knn" else "mean")
-    rows, unreadable = each_video(videos.folder, [*videos.train, *videos.test], spec.geometry, pool, vector, on_video)
+    paths = [file.path for file in (*videos.train, *videos.test)]
+    rows, unreadable = video_rows(videos.folder, paths, spec.geometry, pool, vector, on_video)
     train, test = ([file for file in side if file.path in rows] for side in (videos.train, videos.test))
     gallery, queries = (torch.from_numpy(np.stack([rows[file.path] for file in side])) for side in (train, test))
     labels = torch.tensor(videos.places(train))

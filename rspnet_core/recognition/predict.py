@@ -1,23 +1,20 @@
 """A fold's test videos through a fine-tuned encoder: ten clips each, the mean of their softmax."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rspnet_core.config import ClipGeometry, EncoderSpec
+from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.models import Encoder, class_logits
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.similarity_maps import clip_features
 from rspnet_core.video.datasets import VideoFile
-from rspnet_core.video.sandbox import DecodePool, DecodeRequest
-
-Row = NDArray[np.float32]
+from rspnet_core.video.sandbox import DecodePool
+from rspnet_core.video_rows import Row, video_rows
 
 
 def predict(
@@ -58,36 +55,9 @@ def predict(
         features = clip_features(encoder, clips, spec.normalisation)
         return class_logits(features, classifier).softmax(dim=1).mean(dim=0)
 
-    rows, unreadable = each_video(videos.folder, videos.test, spec.geometry, pool, probabilities, on_video)
+    paths = [file.path for file in videos.test]
+    rows, unreadable = video_rows(videos.folder, paths, spec.geometry, pool, probabilities, on_video)
     return predictions_of(spec.classes, [file for file in videos.test if file.path in rows], rows, unreadable)
-
-
-@torch.inference_mode()
-def each_video(
-    folder: Path,
-    files: Iterable[VideoFile],
-    geometry: ClipGeometry,
-    pool: DecodePool,
-    row_of: Callable[[NDArray[np.uint8]], Tensor],
-    on_video: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Row], dict[str, str]]:
-    """A row of numbers for each readable video, by path, and the reasons of those that cannot be read.
-
-    ``row_of`` turns clips uint8 (num_clips, T, H, W, 3) into a tensor (n,).
-    """
-    place_of = {str(folder / file.path): file.path for file in files}
-    rows: dict[str, Row] = {}
-    unreadable: dict[str, str] = {}
-    for result in pool.map(DecodeRequest(path, geometry) for path in place_of):
-        path = place_of[str(result.request.path)]
-        if result.clips is None:
-            unreadable[path] = result.error or ""
-        else:
-            rows[path] = row_of(result.clips.frames).float().cpu().numpy()
-        on_video()
-    if not rows:
-        raise DatasetError(f"none of the {len(place_of)} videos of {folder} can be read, such as {min(place_of)}")
-    return rows, unreadable
 
 
 def predictions_of(
