@@ -31,7 +31,7 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
     for row, label in zip(logits.tolist(), batch().labels.tolist(), strict=True):
         expected -= row[label] - math.log(sum(math.exp(value) for value in row))
         right += max(range(4), key=lambda place: row[place]) == label
-    assert float(loss) == pytest.approx(expected / 3, rel=1e-5)
+    assert loss.item() == pytest.approx(expected / 3, rel=1e-5)
     assert float(figures["clip_top1"]) == pytest.approx(right / 3)
 
 
