@@ -62,7 +62,10 @@ def chosen_recipe(
     *,
     resumed: Path | None,
 ) -> "Recipe":
-    """The recipe that the options say, or that of the run that is ``resumed``. Raises InvalidSetting."""
+    """The recipe that the options say; of a run that is ``resumed`` its own, which options may say again.
+
+    Raises InvalidSetting.
+    """
     from rspnet_core.recipe_file import load_recipe
 
     overrides: dict[str, Any] = dict(parsed_settings(settings))
@@ -75,9 +78,19 @@ def chosen_recipe(
         overrides["from_weights"] = str(file.resolve()) if file.exists() else from_weights
     if resumed is None:
         return load_recipe(kind, name, overrides)
+    own = load_recipe(kind, str(resumed / "recipe.toml"), {})
     if name or overrides:
-        raise InvalidSetting("a resumed run has its recipe in its folder; leave out --recipe and all that changes it")
-    return load_recipe(kind, str(resumed / "recipe.toml"), {})
+        _check_same(load_recipe(kind, name, overrides), own, resumed)
+    return own
+
+
+def _check_same(said: "Recipe", own: "Recipe", run: Path) -> None:
+    for setting, value in own:
+        if getattr(said, setting) != value:
+            raise InvalidSetting(
+                f"{run} was begun with {setting} = {value!r}, now it is {getattr(said, setting)!r}; give --resume the "
+                "options of its beginning, or none of --recipe, --backbone, --from and --set"
+            )
 
 
 def parsed_settings(texts: list[str] | None) -> dict[str, str]:

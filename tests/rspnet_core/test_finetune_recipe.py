@@ -64,7 +64,18 @@ def test_torchvisions_weights_name_their_network() -> None:
 
 
 def test_a_resumed_run_has_its_recipe_in_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(to_toml(recipe("hmdb51-c3d")))
-    assert chosen_recipe(FinetuneRecipe, None, None, None, None, resumed=tmp_path) == recipe("hmdb51-c3d")
-    with pytest.raises(InvalidSetting, match="leave out --recipe"):
-        chosen_recipe(FinetuneRecipe, None, None, None, "w.safetensors", resumed=tmp_path)
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe("hmdb51-c3d", epochs="3")))
+    assert chosen_recipe(FinetuneRecipe, None, None, None, None, resumed=tmp_path) == recipe("hmdb51-c3d", epochs="3")
+
+
+def test_a_run_is_resumed_by_the_command_that_began_it_and_by_no_other(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.touch()
+    began = ("hmdb51-c3d", None, ["epochs=3"], str(weights))
+    first = chosen_recipe(FinetuneRecipe, *began, resumed=None)
+    (tmp_path / "recipe.toml").write_text(to_toml(first))
+    assert chosen_recipe(FinetuneRecipe, *began, resumed=tmp_path) == first
+    with pytest.raises(InvalidSetting, match="was begun with epochs = 3, now it is 4"):
+        chosen_recipe(FinetuneRecipe, "hmdb51-c3d", None, ["epochs=4"], str(weights), resumed=tmp_path)
+    with pytest.raises(InvalidSetting, match="was begun with from_weights"):
+        chosen_recipe(FinetuneRecipe, "hmdb51-c3d", None, ["epochs=3"], "other.safetensors", resumed=tmp_path)
