@@ -42,7 +42,7 @@ def test_logits_are_the_layer_of_the_mean_features() -> None:
     slow = [
         [
             sum(float(weight) * float(value.mean()) for weight, value in zip(row, clip, strict=True)) + float(bias)
-            for row, bias in zip(layer.weight, layer.bias, strict=True)
+            for row, bias in zip(layer.weight.detach(), layer.bias.detach(), strict=True)
         ]
         for clip in features
     ]
