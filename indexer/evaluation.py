@@ -21,7 +21,7 @@ from indexer.report import write_html
 from indexer.report_data import to_json
 from indexer.scores import RetrievalScores
 from indexer.search import PartWeights, weigh
-from rspnet_core.atomic import replaced_when_complete
+from rspnet_core.atomic import replace_text
 from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.video.sandbox import DecodePool
 
@@ -172,6 +172,5 @@ def write_report(library: Library, report: dict[str, Any], scores: RetrievalScor
             return jpeg.getvalue()
 
         page = write_html(report, scores, poster, folder, names={key: row.path for key, row in shown.items()})
-    with replaced_when_complete(folder / "report.json") as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n")
+    replace_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
     return page

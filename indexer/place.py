@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rspnet_core.atomic import replaced_when_complete
+from rspnet_core.atomic import replace_text
 from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryError, LibraryNotFound
 
 FOLDER_NAME = ".rspnet"
@@ -58,8 +58,7 @@ class Place:
                         f"{folder} holds other files and no library; give an empty or new folder with --index"
                     )
                 known = {"format": 1, "catalogue": catalogue}
-                with replaced_when_complete(folder / SETTINGS_NAME) as temporary:
-                    temporary.write_text(json.dumps(known) + "\n")
+                replace_text(folder / SETTINGS_NAME, json.dumps(known) + "\n")
         except OSError as error:
             raise LibraryError(
                 f"cannot write the library to {folder} ({error.strerror}); choose a writable folder with --index"

@@ -23,6 +23,12 @@ def replaced_when_complete(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` in UTF-8 as the new content of ``path``. Raises OSError as ``replaced_when_complete``."""
+    with replaced_when_complete(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def flush_to_disk(path: Path) -> None:
     """Force a written file out of the page cache: a rename may otherwise reach the disk before the content does."""
     with path.open("rb") as file:

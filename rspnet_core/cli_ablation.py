@@ -88,7 +88,7 @@ def _table(plan: "Plan", table: int, backbones: list[str], as_json: bool) -> Non
     from rspnet_core.ablation.jobs import check, run_retrieval, run_row
     from rspnet_core.ablation.rows import rows_of
     from rspnet_core.ablation.table import markdown, measured, table_document
-    from rspnet_core.atomic import replaced_when_complete
+    from rspnet_core.atomic import replace_text
 
     rows = rows_of(table, backbones)
     check(plan, rows)
@@ -109,8 +109,7 @@ def _table(plan: "Plan", table: int, backbones: list[str], as_json: bool) -> Non
     document = table_document(table, found)
     text = markdown(document)
     for suffix, content in ((".md", text), (".json", json.dumps(document, indent=2))):
-        with replaced_when_complete(plan.out / f"table{table}{suffix}") as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        replace_text(plan.out / f"table{table}{suffix}", content)
     typer.echo(json.dumps(document) if as_json else text, nl=as_json)
 
 

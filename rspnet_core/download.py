@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from rspnet_core.atomic import flush_to_disk, replaced_when_complete
+from rspnet_core.atomic import flush_to_disk, replace_text
 from rspnet_core.config import Settings
 from rspnet_core.errors import InvalidSetting, WeightsError
 
@@ -183,8 +183,7 @@ def _remember(state: Path, url: str, total_bytes: int, response: HTTPResponse) -
     validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
     if validator:
         partial = PartialDownload(url=url, total_bytes=total_bytes, validator=validator)
-        with replaced_when_complete(state) as temporary:
-            temporary.write_text(partial.model_dump_json())
+        replace_text(state, partial.model_dump_json())
 
 
 def _append(response: HTTPResponse, part: Path, offset: int, total_bytes: int) -> None:
@@ -206,8 +205,7 @@ def _record_hash(url: str, path: Path) -> None:
     """Trust on first use: the release publishes no hashes."""
     record = _beside(path, ".json")
     if not record.is_file():
-        with replaced_when_complete(record) as temporary:
-            temporary.write_text(CacheRecord(url=url, sha256=_sha256(path)).model_dump_json(indent=2) + "\n")
+        replace_text(record, CacheRecord(url=url, sha256=_sha256(path)).model_dump_json(indent=2) + "\n")
 
 
 def _check_hash(path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from rspnet_core.atomic import replaced_when_complete
+from rspnet_core.atomic import replace_text
 from rspnet_core.errors import RspnetError
 from rspnet_core.text import printable
 
@@ -44,8 +44,7 @@ def write_page(folder: Path, html: str) -> Path:
     target = folder / "report.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replaced_when_complete(target) as temporary:
-            temporary.write_text(html, encoding="utf-8")
+        replace_text(target, html)
     except OSError as error:
         raise RspnetError(f"report: cannot write {str(target)!r} ({error.strerror}); choose another folder") from error
     return target

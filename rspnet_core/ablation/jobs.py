@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rspnet_core.ablation.rows import Row
-from rspnet_core.atomic import replaced_when_complete
+from rspnet_core.atomic import replace_text
 from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.evaluate import evaluate, retrieve
 from rspnet_core.finetune import finetune
@@ -81,7 +81,7 @@ def check(plan: Plan, rows: list[Row]) -> None:
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
         if not written.exists():
-            _write(written, plan.data)
+            replace_text(written, json.dumps(plan.data))
     except OSError as error:
         raise RspnetError(f"cannot write to {plan.out}: {error.strerror}; name another --out") from error
     if json.loads(written.read_text(encoding="utf-8")) != plan.data:
@@ -172,14 +172,9 @@ def once(path: Path, steps: list[Step], make: Callable[[], Document]) -> Documen
     for step in steps:
         step.check()
     if not path.exists():
-        _write(path, make())
+        replace_text(path, json.dumps(make()))
     document: Document = json.loads(path.read_text(encoding="utf-8"))
     return document
-
-
-def _write(path: Path, document: Document) -> None:
-    with replaced_when_complete(path) as temporary:
-        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _pretraining(plan: Plan, row: Row, seed: int) -> Step:

@@ -42,7 +42,7 @@ def kill_at_random(process: subprocess.Popen[bytes], index: Path, draw: random.R
     return seen
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_builds_lose_nothing_and_end_like_one_never_killed(
     kills: int, built: Path, sample_videos: Path, small_weights: Path, tmp_path: Path
 ) -> None:

@@ -41,24 +41,21 @@ def test_a_clip_does_not_depend_on_its_batch(model: TwoHeadModel, clips: Tensor)
     assert torch.allclose(together[1:], alone, rtol=1e-4, atol=1e-4 * alone.abs().max().item())
 
 
-@pytest.mark.skipif(
-    not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()),
-    reason="this CPU emulates bfloat16, which takes a minute and is never used",
-)
 @torch.inference_mode()
 def test_channels_last_bf16_keeps_the_features_and_computes_heads_in_float32(
     model: TwoHeadModel, clips: Tensor
 ) -> None:
-    expected = model(clips)
+    clip = clips[:1]  # one: CPUs without bfloat16 take seconds for each
+    expected = model(clip)
     fast = copy.deepcopy(model).bfloat16()
     for parameter in fast.parameters():
         if parameter.ndim == 5:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
-    out = fast(clips.bfloat16().contiguous(memory_format=torch.channels_last_3d))
+    out = fast(clip.bfloat16().contiguous(memory_format=torch.channels_last_3d))
     assert out.features.dtype == torch.bfloat16
     assert F.cosine_similarity(out.features.float().flatten(1), expected.features.flatten(1)).min() > 0.98
     assert out.motion.dtype == out.appearance.dtype == torch.float32
-    assert torch.allclose(out.motion.norm(dim=1), torch.ones(2), atol=1e-6)
+    assert torch.allclose(out.motion.norm(dim=1), torch.ones(1), atol=1e-6)
 
 
 @torch.inference_mode()
