@@ -6,7 +6,7 @@ DEMO := demo
 SETUP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types lock clean
+.PHONY: help setup demo test slow check format lint types lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: setup ## write sample videos, index them, search, print the report
 
 test: setup ## run the suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+
+slow: setup ## run the tests that the suite leaves out: several processes, kills, a Ray cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow
 
 check: format lint types test ## everything that has to hold before a commit
 

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import socket
 import sys
 import threading
 import webbrowser
@@ -56,7 +57,8 @@ def serve(
     """
     from indexer.place import Place
 
-    Place.find(index)  # a wrong path is told before seconds of loading
+    Place.find(index)  # a wrong path or a taken port is told before seconds of loading
+    listening = _listen(host, port)
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     import uvicorn
 
@@ -81,22 +83,29 @@ def serve(
             if open_browser:
                 webbrowser.open(address)
 
-        server = uvicorn.Server(configure(page, host=host, port=port))
-        _run_until_stopped(server, ready)
-        if not server.started:
-            raise InvalidSetting(f"cannot listen on {host}:{port}; free it, or choose another --host or --port")
+        _run_until_stopped(uvicorn.Server(configure(page)), listening, ready)
         warming.join()  # PyTorch aborts a process that ends while it computes
 
 
-def _run_until_stopped(server: "uvicorn.Server", ready: Callable[[], None]) -> None:
-    """Serve in a thread, call ``ready`` when it listens: in the main thread, uvicorn ends Ctrl-C with a traceback."""
-    thread = threading.Thread(target=server.run)
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on. Raises InvalidSetting."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise InvalidSetting(
+            f"cannot listen on {host}:{port} ({error.strerror}); free it, or choose another --host or --port"
+        ) from error
+
+
+def _run_until_stopped(server: "uvicorn.Server", listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve in a thread, call ``ready`` when it answers: in the main thread, uvicorn ends Ctrl-C with a traceback."""
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         while thread.is_alive() and not server.started:
             thread.join(0.05)
-        if server.started:
-            ready()
+        ready()
         thread.join()
     except KeyboardInterrupt:
         server.should_exit = True

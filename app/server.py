@@ -51,10 +51,10 @@ def read_credentials(path: Path) -> Credentials:
     return credentials
 
 
-def configure(server: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+def configure(server: FastAPI) -> uvicorn.Config:
     """How it is served: an open page, which listens for ever, does not keep the server from ending."""
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
-    return uvicorn.Config(server, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    return uvicorn.Config(server, log_level="warning", timeout_graceful_shutdown=1)
 
 
 def _is_no_cancellation(record: logging.LogRecord) -> bool:

@@ -81,12 +81,10 @@ class Served:
 @contextmanager
 def serving(services: Services, credentials: Credentials | None = None) -> Iterator[str]:
     """Serve on a free port; gives the address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = create_server(services, credentials=credentials)
-    server = uvicorn.Server(configure(app, host="127.0.0.1", port=port))
-    thread = threading.Thread(target=server.run, daemon=True)
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    server = uvicorn.Server(configure(create_server(services, credentials=credentials)))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:

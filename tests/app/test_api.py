@@ -162,14 +162,18 @@ def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("place", [("127.0.0.1", None), ("192.0.2.1", "7860"), ("no-such-host.invalid", "7860")])
+def test_an_address_that_it_cannot_listen_on_is_told_in_one_line(own_library: Path, place: tuple[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        host, port = place[0], place[1] or str(taken.getsockname()[1])
+        done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--host", host, "--port", port)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"cannot listen on {host}:{port}" in done.stderr
+
+
 def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = str(taken.getsockname()[1])
-        taken.listen()
-        done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--port", port)
-        assert done.returncode == 2
-        assert "choose another --host or --port" in done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     command = [sys.executable, "-m", "app.cli", "serve", "--index", str(own_library), "--device", "cpu", "--port", port]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:

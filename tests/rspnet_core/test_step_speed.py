@@ -87,6 +87,7 @@ def test_an_absent_device_is_told_before_anything_is_measured() -> None:
         compare_steps(RECIPE, num_steps=1, device="cuda")
 
 
+@pytest.mark.slow
 def test_the_command_tells_seconds_memory_and_differences_of_both() -> None:
     sets = [f"--set={name}={value}" for name, value in (SETTINGS | {"rsp_gradients": "all"}).items()]
     result = CliRunner().invoke(app, ["speed", *sets, "--steps", "2", "--device", "cpu", "--json"])

@@ -88,6 +88,7 @@ def test_ctrl_c_and_resume_equal_an_uninterrupted_run(sample_videos: Path, tuned
     assert_same_bits(state(tmp_path / "run")[0], state(tuned)[0])
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Path) -> None:
     changes = {"epochs": 1, "dropout": 0.0, "optimiser": "sgd", "learning_rate": 0.01}
     finetune(sample_videos, tmp_path / "one", recipe(**changes), device="cpu")

@@ -58,6 +58,7 @@ def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
     assert_equal_runs(out, uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_as_if_nothing_had_happened(
     sample_videos: Path, tmp_path: Path, uninterrupted: Path
 ) -> None:
