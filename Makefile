@@ -32,7 +32,7 @@ test: setup ## run the suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 slow: setup ## run the tests that the suite leaves out: several processes, kills, a Ray cluster
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow --timeout 1800
 
 check: format lint types test ## everything that has to hold before a commit
 
