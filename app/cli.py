@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rspnet_core.command import run
+from rspnet_core.command import program, run
 from rspnet_core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     import uvicorn
 
-app = typer.Typer(
-    help="Search a library of videos in the browser.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = program("Search a library of videos in the browser.")
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 

@@ -10,16 +10,9 @@ import typer
 from indexer.cli_heatmap import heatmap
 from indexer.cli_output import DeviceOption, IndexOption, JsonOption, log, out, print_json, say, warn_untrained
 from indexer.cli_upkeep import export, info, remove, repair, verify
-from rspnet_core.command import INTERRUPTED, SOME_FAILED, run
+from rspnet_core.command import INTERRUPTED, SOME_FAILED, program, run
 
-app = typer.Typer(
-    help="Find videos by what moves and by what is seen.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = program("Find videos by what moves and by what is seen.")
 
 
 @app.command("sample-data")

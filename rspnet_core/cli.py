@@ -12,20 +12,15 @@ from rspnet_core.cli_pretrain import curve_command, pretrain_command
 from rspnet_core.cli_recipes import recipes_command, subset_command
 from rspnet_core.cli_recognition import evaluate_command, finetune_command, probe_command
 from rspnet_core.cli_training import JsonOption
-from rspnet_core.command import run
+from rspnet_core.command import program, run
 from rspnet_core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
     from rspnet_core.models import Encoder
 
-app = typer.Typer(
-    help="Train RSPNet encoders and look after their weights.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-weights_app = typer.Typer(help="Import, inspect and download weights.", no_args_is_help=True)
+app = program("Train RSPNet encoders and look after their weights.")
+weights_app = program("Import, inspect and download weights.")
 app.command("pretrain")(pretrain_command)
 app.command("finetune")(finetune_command)
 app.command("evaluate")(evaluate_command)

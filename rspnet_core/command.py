@@ -1,4 +1,4 @@
-"""How every command of the project ends: a user's mistake is one line on stderr and its exit code, no traceback."""
+"""How every program of the project begins and ends: one help; a user's mistake is one line and an exit code."""
 
 import os
 import signal
@@ -6,12 +6,26 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import typer
+
 from rspnet_core.errors import RspnetError
 from rspnet_core.text import printable
 
 SOME_FAILED = 3
 """Done, but some files failed."""
 INTERRUPTED = 130
+
+
+def program(purpose: str) -> typer.Typer:
+    """Commands under one name: alone it shows its help, which -h and --help show too."""
+    return typer.Typer(
+        help=purpose,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
 
 def run(app: Callable[..., Any], name: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import app.cli
 import indexer.cli
@@ -26,16 +27,16 @@ def commands(program: typer.Typer, *words: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *commands(indexer.cli.app, "rspnet-index"),
-        *commands(rspnet_core.cli.app, "rspnet-train"),
-        *commands(app.cli.app, "rspnet-app"),
-    ],
-)
-def test_every_command_stands_in_the_readme(command: str) -> None:
+PROGRAMS = {"rspnet-index": indexer.cli.app, "rspnet-train": rspnet_core.cli.app, "rspnet-app": app.cli.app}
+
+
+@pytest.mark.parametrize("command", [line for name, program in PROGRAMS.items() for line in commands(program, name)])
+def test_every_command_stands_in_the_readme_and_has_help(command: str) -> None:
     assert command in README
+    name, *words = command.split()
+    for option in ("-h", "--help"):
+        done = CliRunner().invoke(PROGRAMS[name], [*words, option])
+        assert (done.exit_code, "Usage:" in done.output) == (0, True)
 
 
 def test_the_two_commands_are_make_targets() -> None:
