@@ -85,9 +85,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
         raise InvalidSetting(
-            f"cannot listen on {host}:{port} ({error.strerror}); free it, or choose another --host or --port"
+            f"cannot listen on {host}:{port} ({error}); free it, or choose another --host or --port"
         ) from error
 
 
