@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rspnet_core.command import program, run
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import InvalidSetting, RspnetError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -77,7 +77,8 @@ def serve(
                 webbrowser.open(address)
 
         _run_until_stopped(uvicorn.Server(configure(page)), listening, ready)
-        warming.join()  # PyTorch aborts a process that ends while it computes
+        if warming.is_alive():
+            warming.join()  # PyTorch aborts a process that ends while it computes
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -92,12 +93,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run_until_stopped(server: "uvicorn.Server", listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve in a thread, call ``ready`` when it answers: in the main thread, uvicorn ends Ctrl-C with a traceback."""
+    """Serve in a thread, call ``ready`` when it answers: in the main thread, uvicorn ends Ctrl-C with a traceback.
+
+    Raises RspnetError if it never answers.
+    """
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
         while thread.is_alive() and not server.started:
             thread.join(0.05)
+        if not server.started:
+            raise RspnetError("the app could not start; the lines above say why")
         ready()
         thread.join()
     except KeyboardInterrupt:

@@ -4,17 +4,22 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from app.cli import _run_until_stopped
 from app.server import read_credentials
 from app.services import Services
 from indexer.search import PartWeights
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import InvalidSetting, RspnetError
 from tests.app.conftest import Served, serving
 
 
@@ -169,6 +174,20 @@ def test_an_address_that_it_cannot_listen_on_is_told_in_one_line(own_library: Pa
         done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--host", host, "--port", port)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert f"cannot listen on {host}:{port}" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # uvicorn leaves by SystemExit
+def test_an_app_that_does_not_start_is_an_error_and_not_announced() -> None:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        raise RuntimeError("no start")
+        yield
+
+    server = uvicorn.Server(uvicorn.Config(FastAPI(lifespan=lifespan), log_level="critical"))
+    announced: list[bool] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(RspnetError, match="could not start"):
+        _run_until_stopped(server, listening, lambda: announced.append(True))
+    assert announced == []
 
 
 def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
