@@ -55,8 +55,8 @@ def serve(
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     import uvicorn
 
-    from app.server import configure, create_server, read_credentials
     from app.services import Services
+    from app.serving.server import configure, create_server, read_credentials
 
     gc.freeze()
     gc.enable()

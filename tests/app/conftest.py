@@ -15,8 +15,8 @@ pytest.importorskip("gradio")
 
 import uvicorn
 
-from app.server import Credentials, configure, create_server
 from app.services import Services
+from app.serving.server import Credentials, configure, create_server
 from indexer.build import build_library
 from rspnet_core.video.encode import write_video
 from rspnet_core.video.scenes import MOTIONS, Look, render

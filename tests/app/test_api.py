@@ -16,8 +16,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from app.cli import _run_until_stopped
-from app.server import read_credentials
 from app.services import Services
+from app.serving.server import read_credentials
 from indexer.search import PartWeights
 from rspnet_core.errors import InvalidSetting, RspnetError
 from tests.app.conftest import Served, serving
