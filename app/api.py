@@ -11,6 +11,7 @@ from app.messages import telling
 from app.opened import Filters
 from app.ranking import HITS_PER_PAGE
 from app.services import Services
+from app.serving.visitors import visitor_of
 from app.tabs.search import ENCODER
 from indexer.search import PartWeights, SearchResult
 from rspnet_core.errors import InvalidSetting, QueryNotFound
@@ -31,6 +32,7 @@ def add_endpoints(services: Services) -> None:
 def _add_search(services: Services) -> None:
     @telling
     def search(
+        request: gr.Request,
         file: str | None = None,
         video_id: str = "",
         motion: float = 0,
@@ -49,7 +51,7 @@ def _add_search(services: Services) -> None:
             raise QueryNotFound("give a file or the id of an indexed video as video_id")
         services.reload()
         if file:
-            handle = services.embed(file, start_seconds, end_seconds)
+            handle = services.embed(visitor_of(request), file, start_seconds, end_seconds)
         else:
             handle = services.stored(video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from app.serving.visitors import Visitor
 from indexer.build import build_library
 from indexer.encoder import ClipEncoder
 from indexer.ingest import BuildReport, Failure
@@ -74,12 +75,13 @@ class Builder:
         """Folders whose videos, and those of folders below them, may be added."""
         return list(dict.fromkeys([*(root.resolve() for root in self._roots()), *self._folders]))
 
-    def data_folder(self, folder: str) -> Path:
+    def data_folder(self, visitor: Visitor, folder: str) -> Path:
         """The data folder to build for a folder that a visitor typed.
 
         A folder below one of the library's own means that one: no video is indexed twice. Raises InvalidSetting for a
-        folder that is not there or not allowed; which of both is not told.
+        folder that is not there or not allowed; which of both is not told. Raises NotAllowed for a viewer.
         """
+        visitor.must_be_editor()
         wanted = Path(folder.strip()).expanduser()
         resolved = wanted.resolve() if wanted.is_absolute() else None
         for root in (root.resolve() for root in self._roots()):
@@ -91,13 +93,14 @@ class Builder:
         if resolved is None or not allowed or not resolved.is_dir():
             choices = ", ".join(printable(str(path)) for path in self.allowed_folders) or "none"
             raise InvalidSetting(
-                f"got {printable(folder)[:200]!r}, allowed are folders in: {choices}; "
+                f"this folder cannot be added; allowed are folders in: {choices}; "
                 "others are allowed with `rspnet-app serve --folder`"
             )
         return resolved
 
-    def start(self, data: Path) -> None:
-        """Index ``data`` in the background. Raises LibraryBusy while a build is running."""
+    def start(self, visitor: Visitor, data: Path) -> None:
+        """Index ``data`` in the background. Raises NotAllowed for a viewer, LibraryBusy while a build is running."""
+        visitor.must_be_editor()
         with self._lock:
             if self._status.is_running:
                 raise LibraryBusy("videos are being added already; wait for it to finish or stop it")
@@ -106,8 +109,12 @@ class Builder:
             self._thread = threading.Thread(target=self._run, args=(data,), name="build", daemon=True)
             self._thread.start()
 
-    def stop(self) -> None:
-        """Ask the build to end after the video in hand; what it has done stays and is searchable."""
+    def stop(self, visitor: Visitor) -> None:
+        """Ask the build to end after the video in hand; what it has done stays. Raises NotAllowed for a viewer."""
+        visitor.must_be_editor()
+        self._end()
+
+    def _end(self) -> None:
         with self._lock:
             if self._status.phase == "running":
                 self._status = replace(self._status, phase="stopping")
@@ -121,7 +128,7 @@ class Builder:
 
     def close(self) -> None:
         """Stop and wait a while."""
-        self.stop()
+        self._end()
         self.wait(30)
 
     def _run(self, data: Path) -> None:

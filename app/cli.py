@@ -1,26 +1,31 @@
-"""``rspnet-app``: serve the page over a library."""
+"""``rspnet-app``: serve the page over a library, and keep the file of its users."""
 
 import gc
-import logging
+import ipaddress
+import re
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli_users import users
+from app.serving.listening import listen
 from rspnet_core.command import program, run
 from rspnet_core.errors import InvalidSetting, RspnetError
 
 if TYPE_CHECKING:
     import uvicorn
 
-app = program("Search a library of videos in the browser.")
+    from app.serving.metrics import Metrics
 
-LOCAL = {"127.0.0.1", "localhost", "::1"}
+app = program("Search a library of videos in the browser.")
+app.add_typer(users, name="users")
 
 
 @app.callback()
@@ -34,13 +39,24 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
     auth_file: Annotated[
-        Path | None, typer.Option(help="Lines of user:password; only they may enter. Not readable by everyone.")
+        Path | None, typer.Option(help="The file of users, made by `rspnet-app users add`; only they may enter.")
     ] = None,
     folder: Annotated[
         list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
     ] = None,
     split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    max_upload: Annotated[int, typer.Option(help="Megabytes that a visitor may keep uploaded.", min=1)] = 500,
+    trusted_proxy: Annotated[
+        str, typer.Option(help="Addresses or networks, with commas, of reverse proxies that tell a visitor's address.")
+    ] = "127.0.0.1",
+    embed_in: Annotated[
+        str | None, typer.Option(help="A site that may show the page in a frame, as https://example.org.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Serve Prometheus figures on [HOST:]PORT; this machine's unless HOST is given.")
+    ] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log each request as a line of JSON.")] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Open the app on a library; Ctrl-C ends it.
@@ -48,25 +64,45 @@ def serve(
     Examples: [bold]rspnet-app serve --index demo[/bold]
     [bold]rspnet-app serve --index /fast/ucf101 --host 0.0.0.0 --auth-file users[/bold]
     """
+    if embed_in is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]*-]+", embed_in):
+        raise InvalidSetting("--embed-in takes the address of a site, as https://example.org, with no path")
+    figures = _address(metrics) if metrics is not None else None
     from indexer.place import Place
 
     Place.find(index)  # a wrong path or a taken port is told before seconds of loading
-    listening = _listen(host, port)
+    listening = listen(host, port)
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     import uvicorn
 
     from app.services import Services
-    from app.serving.server import configure, create_server, read_credentials
+    from app.serving.logs import set_up_logs
+    from app.serving.server import configure, create_server
+    from app.serving.users import UserFile
 
     gc.freeze()
     gc.enable()
 
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    credentials = read_credentials(auth_file) if auth_file else None
-    with Services(index, device=device, folders=tuple(folder or ()), split_lists=split_lists) as services:
-        page = create_server(services, credentials=credentials)
-        if host not in LOCAL and credentials is None:
-            print("note: anyone who can reach this address can search and add videos; see --auth-file", file=sys.stderr)
+    set_up_logs(as_json=log_json)
+    file_of_users = UserFile(auth_file) if auth_file else None
+    is_local = ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+    with (
+        Services(
+            index,
+            device=device,
+            folders=tuple(folder or ()),
+            split_lists=split_lists,
+            max_upload_bytes=max_upload * 10**6,
+        ) as services,
+        _serving_figures(services.metrics, figures),
+    ):
+        page = create_server(
+            services,
+            users=file_of_users,
+            strangers="editor" if is_local else "viewer",
+            ancestors=embed_in or "'none'",
+        )
+        if file_of_users is None:
+            print(_who_may_what(is_local), file=sys.stderr)
         warming = threading.Thread(target=services.warm_up)
 
         def ready() -> None:
@@ -76,20 +112,41 @@ def serve(
             if open_browser:
                 webbrowser.open(address)
 
-        _run_until_stopped(uvicorn.Server(configure(page)), listening, ready)
+        _run_until_stopped(uvicorn.Server(configure(page, trusted_proxy)), listening, ready)
         if warming.is_alive():
             warming.join()  # PyTorch aborts a process that ends while it computes
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections from now on. Raises InvalidSetting."""
+def _who_may_what(is_local: bool) -> str:
+    if is_local:
+        return "note: no logins: whoever uses this machine may search and add videos"
+    return "note: no logins: whoever reaches this address may search, nobody may add videos; see --auth-file"
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of ``[HOST:]PORT``. Raises InvalidSetting."""
+    host, _, port = text.rpartition(":")
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        raise InvalidSetting(f"--metrics: got {text!r}, allowed is PORT or HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@contextmanager
+def _serving_figures(metrics: "Metrics", address: tuple[str, int] | None) -> Iterator[None]:
+    """Serve figures while the block runs, where an address is given. Raises InvalidSetting for one that is taken."""
+    if address is None:
+        yield
+        return
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host
+        stop = metrics.serve(*address)
+    except OSError as error:
         raise InvalidSetting(
-            f"cannot listen on {host}:{port} ({error}); free it, or choose another --host or --port"
+            f"--metrics: cannot listen on {address[0]}:{address[1]} ({error}); choose another"
         ) from error
+    try:
+        yield
+    finally:
+        stop()
 
 
 def _run_until_stopped(server: "uvicorn.Server", listening: socket.socket, ready: Callable[[], None]) -> None:

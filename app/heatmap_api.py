@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 
 from app.messages import telling
 from app.services import Services
+from app.serving.visitors import visitor_of
 from app.tabs.search import ENCODER
 from indexer.heatmap import DEFAULT_THRESHOLD, check_threshold
 from indexer.heatmap_figures import heatmap_document
@@ -25,20 +25,21 @@ def add_heatmap_endpoint(services: Services) -> None:
 
         @telling
         def heatmap(
-            file: str | None, video_id: str, match_id: str, threshold: float, kind: str
+            file: str | None, video_id: str, match_id: str, threshold: float, kind: str, request: gr.Request
         ) -> tuple[str, dict[str, Any]]:
+            visitor = visitor_of(request)
             if not (file or video_id):
                 raise QueryNotFound("give a file, or the id of an indexed video as video_id")
             if kind not in _FORMATS:
-                raise InvalidSetting(f"format: got {kind[:20]!r}, allowed are {', '.join(_FORMATS)}")
+                raise InvalidSetting(f"format: allowed are {', '.join(_FORMATS)}")
             check_threshold(threshold)
             services.reload()
-            query = services.embed(file) if file else services.stored(video_id)
+            query = services.embed(visitor, file) if file else services.stored(video_id)
             explanation = services.explain(query, match_id)
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, f"heatmap.{kind}")
                 write_heatmap(explanation, path, threshold)
-                kept = save_bytes_to_cache(path.read_bytes(), path.name, picture.GRADIO_CACHE)
+                kept = services.files.keep(visitor, path.name, path.read_bytes())
             return kept, heatmap_document(explanation, threshold)
 
         gr.Button().click(

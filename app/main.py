@@ -1,6 +1,9 @@
 """The page: its tabs in their order, what they share, and when they are brought up to date."""
 
+import os
+import sys
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -8,6 +11,7 @@ import gradio as gr
 from app.api import add_endpoints
 from app.messages import notice
 from app.services import Services
+from app.serving.visitors import visitor_of
 from app.state import SharedState, TabHandles
 from app.tabs.accuracy import accuracy_tab
 from app.tabs.library import library_tab
@@ -25,6 +29,11 @@ TABS: tuple[tuple[str, str, Tab], ...] = (
     ("library", "Library", library_tab),
 )
 
+MOST_WAITING = 100
+"""Events that wait for their turn; one more is told to come again."""
+_THREADS = 16
+"""For events; their own, so that pictures and downloads have theirs."""
+_NOT_TAKEN = "a value that was sent is none that this event takes"
 _UNTRAINED = (
     "This library's encoder is untrained (random weights): take its results as a baseline. "
     "Build the library with --weights official:resnet18, or with a file of your own."
@@ -33,9 +42,12 @@ _UNTRAINED = (
 
 def create_app(services: Services) -> gr.Blocks:
     """The page over an open library, not yet served."""
+    # Gradio makes a table of all past events after each one, with pandas: by the thousandth, a second of it each time.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(sys.maxsize)
     app: gr.Blocks
-    with gr.Blocks(title="rspnet: find videos", analytics_enabled=False, fill_width=True) as app:
-        gr.HTML(_header(), elem_id="header")
+    with Page(title="rspnet: find videos", analytics_enabled=False, fill_width=True) as app:
+        header = gr.HTML(_header(), elem_id="header")
+        app.load(_greeting, None, header, show_progress="hidden", api_visibility="private")
         banner = gr.HTML(_banner(services), elem_id="banner")
         query, hit_id = gr.State(None), gr.State(None)  # inside of Tabs they would count as tabs
         with gr.Tabs(selected="search") as tabs:
@@ -45,8 +57,21 @@ def create_app(services: Services) -> gr.Blocks:
                     handles = lay_out(services, app, state)
                     _keep_fresh(services, app, tab, banner, handles)
         add_endpoints(services)
-    app.queue(default_concurrency_limit=4)
+    app.max_threads = _THREADS
+    app.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False)
     return app
+
+
+class Page(gr.Blocks):
+    """Gradio's page, which says of a value that it does not take no more than that."""
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """The values of an event, checked by their components; the errors of some repeat what was sent."""
+        try:
+            values: list[Any] = await super().preprocess_data(*args, **kwargs)
+        except Exception as error:
+            raise gr.Error(_NOT_TAKEN, print_exception=False) from error
+        return values
 
 
 def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML, handles: TabHandles) -> None:
@@ -69,8 +94,19 @@ def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML
     tab.select(select, seen, outputs, show_progress="hidden", api_visibility="private")
 
 
-def _header() -> str:
-    return '<header class="app-header"><h1>rspnet</h1><p>Find videos by what moves and by what is seen</p></header>'
+def _greeting(request: gr.Request) -> str:
+    return _header(visitor_of(request).name)
+
+
+def _header(user: str | None = None) -> str:
+    """The title, and who is logged in, with a way out."""
+    login = (
+        f'<form class="login" method="post" action="logout"><span>{escape(user)}</span><button>Log out</button></form>'
+        if user
+        else ""
+    )
+    title = "<h1>rspnet</h1><p>Find videos by what moves and by what is seen</p>"
+    return f'<header class="app-header">{title}{login}</header>'
 
 
 def _banner(services: Services) -> str:

@@ -1,12 +1,13 @@
 """Pictures and players of videos, by opaque ids: the only way from a browser to a file.
 
-    id of a library's video, or of a query --locate--> file and its content's hash
-        --sandbox--> poster (JPEG)     --child process--> proxy (H.264 MP4)     both kept by content hash
+    id of a library's video, or of a visitor's query --locate--> file and what names its content
+        --sandbox--> poster (JPEG)     --child process--> proxy (H.264 MP4)     both kept by that name
 
 No path ever comes from a request, and no original is ever sent: browsers do not play xvid, and the originals are not
 the visitor's business.
 """
 
+import hashlib
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ from PIL import Image
 
 import rspnet_core
 from app.media_cache import FileCache
-from rspnet_core.errors import QueryNotFound, VideoError
+from rspnet_core.errors import NotAllowed, QueryNotFound, VideoError
 from rspnet_core.video.sandbox import DecodePool
 
 LIBRARY_ID = re.compile("[0-9a-f]{16}")
@@ -40,14 +41,22 @@ class Source:
     path: Path
     content_hash: str
     """Hexadecimal."""
+    visitor_key: str | None = None
+    """Whose upload it is; None for a video of the library."""
 
 
 class Media:
     """Posters and proxies, made once in child processes."""
 
-    def __init__(self, folder: Path, find_video: Callable[[str], Source], *, limit_bytes: int = LIMIT_BYTES) -> None:
-        """``find_video`` gives the file of a library's video by its id, or raises QueryNotFound."""
+    def __init__(
+        self, folder: Path, uploads: Path, find_video: Callable[[str], Source], *, limit_bytes: int = LIMIT_BYTES
+    ) -> None:
+        """``find_video`` gives the file of a library's video by its id, or raises QueryNotFound.
+
+        What is made of the library's videos is kept in ``folder``, what is made of uploads in ``uploads``.
+        """
         self._cache = FileCache(folder, limit_bytes)
+        self._of_uploads = FileCache(uploads, limit_bytes)
         self._find_video = find_video
         self._queries: OrderedDict[str, Source] = OrderedDict()
         self._lock = threading.Lock()
@@ -58,45 +67,51 @@ class Media:
         """End the decoder processes."""
         self._posters.close()
 
-    def add_query(self, path: Path, content_hash: str) -> str:
-        """Show this file too, which is not of the library; returns its id."""
-        media_id = f"q{content_hash[:32]}"
+    def add_query(self, path: Path, content_hash: str, visitor_key: str) -> str:
+        """Show this file to its visitor, though it is not of the library; returns its id, another for each visitor."""
+        name = hashlib.sha256(f"{visitor_key} {content_hash}".encode()).hexdigest()
+        media_id = f"q{name[:32]}"
         with self._lock:
-            self._queries[media_id] = Source(path, content_hash)
+            self._queries[media_id] = Source(path, name, visitor_key)
             self._queries.move_to_end(media_id)
             while len(self._queries) > _MOST_QUERIES:
                 self._queries.popitem(last=False)
         return media_id
 
-    def locate(self, media_id: str) -> Source:
-        """The file behind an id; QueryNotFound for anything that is not one."""
+    def locate(self, media_id: str, visitor_key: str | None = None) -> Source:
+        """The file behind an id. Raises QueryNotFound for what is none, NotAllowed for another visitor's upload."""
         if LIBRARY_ID.fullmatch(media_id):
             return self._find_video(media_id)
         with self._lock:
             source = self._queries.get(media_id) if QUERY_ID.fullmatch(media_id) else None
         if source is None:
             raise QueryNotFound("no such video; search again")
+        if source.visitor_key != visitor_key:
+            raise NotAllowed("this video was uploaded by another visitor")
         return source
 
-    def poster(self, media_id: str) -> Path:
-        """JPEG of the middle frame, 180 pixels high. Raises QueryNotFound, VideoError."""
-        source = self.locate(media_id)
+    def poster(self, media_id: str, visitor_key: str | None = None) -> Path:
+        """JPEG of the middle frame, 180 pixels high. Raises VideoError, and as :meth:`locate`."""
+        source = self.locate(media_id, visitor_key)
 
         def make(target: Path) -> None:
             picture = Image.fromarray(self._posters.poster(source.path, POSTER_HEIGHT))
             picture.save(target, "JPEG", quality=82)
 
-        return self._cache.get(f"{source.content_hash[:32]}.jpg", make)
+        return self._cache_of(source).get(f"{source.content_hash[:32]}.jpg", make)
 
-    def proxy(self, media_id: str) -> Path:
-        """H.264 MP4 with a short side of at most 360 pixels, without sound. Raises QueryNotFound, VideoError."""
-        source = self.locate(media_id)
+    def proxy(self, media_id: str, visitor_key: str | None = None) -> Path:
+        """H.264 MP4 with a short side of at most 360 pixels, without sound. Raises as :meth:`poster`."""
+        source = self.locate(media_id, visitor_key)
 
         def make(target: Path) -> None:
             with self._one_at_a_time:
                 _run_proxy(source.path, target)
 
-        return self._cache.get(f"{source.content_hash[:32]}.mp4", make)
+        return self._cache_of(source).get(f"{source.content_hash[:32]}.mp4", make)
+
+    def _cache_of(self, source: Source) -> FileCache:
+        return self._cache if source.visitor_key is None else self._of_uploads
 
 
 def _run_proxy(source: Path, target: Path) -> None:

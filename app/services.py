@@ -21,6 +21,9 @@ from app.opened import Filters, OpenedLibrary
 from app.projection import Method, Projection, project
 from app.queries import QueryCache, QueryHandle, check_segment, hash_of_name, hash_upload, name_of_upload
 from app.ranking import HITS_PER_PAGE, RankedPage, rank
+from app.serving.metrics import Metrics
+from app.serving.visitor_files import DEFAULT_LIMIT_BYTES, VisitorFiles
+from app.serving.visitors import Visitor
 from app.shelf import Shelf
 from indexer.catalogue import LabelledVideo
 from indexer.heatmap import PairExplanation
@@ -49,6 +52,7 @@ class Services(Shelf):
         device: str = "auto",
         folders: tuple[Path, ...] = (),
         split_lists: Path | None = None,
+        max_upload_bytes: int = DEFAULT_LIMIT_BYTES,
     ) -> None:
         """Open the library at ``index``; one in which nothing is published yet is empty, not an error.
 
@@ -57,6 +61,7 @@ class Services(Shelf):
             device: for the encoder and the index.
             folders: further folders whose videos may be added.
             split_lists: folder of the official lists, if not beside the videos.
+            max_upload_bytes: what one visitor may keep on the server.
 
         Raises:
             LibraryNotFound: no library there.
@@ -66,16 +71,19 @@ class Services(Shelf):
         self._encoding = threading.Lock()
         self._queries = QueryCache()
         self._decoding = DecodePool(1)
-        self.media = Media(_media_folder(self.place), self._find_video)
+        self.metrics = Metrics()
+        self.files = VisitorFiles(limit_bytes=max_upload_bytes)
+        self.media = Media(_media_folder(self.place), self.files.made, self._find_video)
         self.builder = Builder(
             self.place, self.roots, self.reload, device=device, folders=folders, split_lists=split_lists
         )
         self._explainer = Explainer(self._decoding)
 
     def close(self) -> None:
-        """Stop a build, end the decoder processes, release the catalogue."""
+        """Stop a build, end the decoder processes, remove uploads, release the catalogue."""
         self.builder.close()
         self.media.close()
+        self.files.close()
         self._decoding.close()
         if self._opened is not None:
             self._opened.library.close()
@@ -88,13 +96,14 @@ class Services(Shelf):
 
     def embed(
         self,
+        visitor: Visitor,
         path: str | Path,
         start_seconds: float | None = None,
         end_seconds: float | None = None,
         *,
         progress: Progress = lambda share, text: None,
     ) -> QueryHandle:
-        """Embed an uploaded file, or a segment of it; a file that the library holds needs no encoder.
+        """Embed a file that the visitor uploaded, or a segment of it; one that the library holds needs no encoder.
 
         Raises:
             VideoError: not a video, or the segment lies outside of it.
@@ -108,7 +117,7 @@ class Services(Shelf):
         if twin is not None:
             handle = replace(self.stored(twin, start, end), name=name_of_upload(path))
         else:
-            media_id = self.media.add_query(path, digest)
+            media_id = self.media.add_query(path, digest, visitor.key)
             handle = QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
         self.query(handle, progress=progress)
         return handle
@@ -127,11 +136,12 @@ class Services(Shelf):
         encoder = opened.library.encoder
         progress(0.15, "Decoding clips")
         request = DecodeRequest(handle.path, encoder.spec.geometry, handle.start_seconds, handle.end_seconds)
-        decoded = next(self._decoding.map([request]))
-        if decoded.clips is None:
-            raise VideoError(f"{handle.name}: {decoded.error}")
+        with self.metrics.stage("decode"):
+            decoded = next(self._decoding.map([request]))
+            if decoded.clips is None:
+                raise VideoError(f"{handle.name}: {decoded.error}")
         progress(0.4, f"Embedding {len(decoded.clips.frames)} clips")
-        with self._encoding:
+        with self._encoding, self.metrics.stage("encode"):
             return opened.library.clips_query(source, decoded.clips)
 
     def _find_video(self, video_id: str) -> Source:
@@ -148,7 +158,9 @@ class Services(Shelf):
         per_page: int = HITS_PER_PAGE,
     ) -> RankedPage:
         """A page of hits by stored or kept vectors. Raises MissingHead, and what :meth:`query` raises."""
-        return rank(self.opened, self.query(handle), weights, filters, page=page, per_page=per_page)
+        query = self.query(handle)
+        with self.metrics.stage("search"):
+            return rank(self.opened, query, weights, filters, page=page, per_page=per_page)
 
     def warm_up(self) -> None:
         """Start a decoder, load the encoder and run it once, so that the first visitor does not wait for that."""
@@ -201,7 +213,7 @@ class Services(Shelf):
         opened = self.opened
         places = opened.library.layout.slices()
         if space not in places:
-            raise InvalidSetting(f"space: got {space!r}, this library has {', '.join(places)}")
+            raise InvalidSetting(f"space: this library has {', '.join(places)}")
         videos, vectors = opened.videos_and_vectors
         return videos, project(vectors[:, places[space]], method)
 

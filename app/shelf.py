@@ -108,7 +108,7 @@ class Shelf:
         """An indexed video by its id. Raises QueryNotFound."""
         found = list(self.library.catalogue.videos(ids=[video_id], status="indexed"))
         if not found:
-            raise QueryNotFound(f"no indexed video has the id {printable(video_id)[:40]!r}")
+            raise QueryNotFound("no indexed video has this id")
         return found[0]
 
     def videos(self, *, offset: int = 0, limit: int = 50, text: str = "") -> list[VideoRow]:

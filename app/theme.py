@@ -7,7 +7,8 @@ from gradio.themes.utils import colors
 
 _HERE = Path(__file__).parent
 CSS = (_HERE / "page.css").read_text(encoding="utf-8")
-HEAD = f"<script>{(_HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+SCRIPT = _HERE / "page.js"
+HEAD = '<script src="page.js"></script>'
 FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 MONOSPACED = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
 

@@ -4,14 +4,13 @@ import re
 import shutil
 from pathlib import Path
 
+from app.serving.visitors import Visitor
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import LibraryError, VideoError
 from rspnet_core.text import printable
 from rspnet_core.video.sniff import container_of
 
 FOLDER = "uploads"
-MAX_UPLOAD_BYTES = 2 * 2**30
-"""Of one file; the server refuses larger ones while they arrive."""
 _LONGEST_STEM = 80
 
 
@@ -23,18 +22,17 @@ def safe_name(name: str) -> str:
     return f"{stem or 'video'}{suffix.lower()}"
 
 
-def keep_upload(upload: Path, data: Path) -> Path:
+def keep_upload(visitor: Visitor, upload: Path, data: Path) -> Path:
     """Copy an uploaded file into ``data/uploads`` under a name that is free there; returns where it is now.
 
-    Raises VideoError when it is no video file or too large, LibraryError when it cannot be written.
+    Raises NotAllowed for a viewer, VideoError when it is no video file, LibraryError when it cannot be written.
     """
+    visitor.must_be_editor()
     name = printable(upload.name)[:120]
     try:
         container_of(upload)
     except VideoError as error:
         raise VideoError(f"{name}: {error}") from error
-    if upload.stat().st_size > MAX_UPLOAD_BYTES:
-        raise VideoError(f"{name}: is larger than {MAX_UPLOAD_BYTES / 2**30:.0f} GB, the limit for one file")
     folder = data / FOLDER
     try:
         folder.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ def video_key(video_id: str) -> int:
     """The FAISS key of an id; QueryNotFound when the text is no id."""
     if not re.fullmatch("[0-7][0-9a-f]{15}", video_id):
         raise QueryNotFound(
-            f"{video_id!r} is not the id of a video: an id has 16 hex digits, as `rspnet-index search` prints them"
+            "this is not the id of a video: an id has 16 hex digits, as `rspnet-index search` prints them"
         )
     return int(video_id, 16)
 

@@ -7,6 +7,7 @@ RspnetError                     exit code 1
 │   ├── InvalidSetting
 │   ├── DeviceUnavailable
 │   ├── PrecisionUnsafe         gradients in that precision are wrong on this device
+│   ├── NotAllowed              the visitor's role does not allow it
 │   ├── DatasetError            folder, list or label file is missing or does not fit
 │   └── QueryNotFound
 ├── VideoError                  a video cannot be decoded
@@ -54,6 +55,10 @@ class DeviceUnavailable(UsageError):
 
 class PrecisionUnsafe(UsageError):
     """Gradients in the precision that was asked for are wrong on this device."""
+
+
+class NotAllowed(UsageError):
+    """The visitor's role does not allow what was asked for."""
 
 
 class DatasetError(UsageError):

@@ -1,60 +1,48 @@
-"""The page and its media behind one address: Gradio, with the posters and players beside it."""
+"""The page, its media, uploads and logins behind one gate."""
 
-import hmac
+import asyncio
 import logging
 import os
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse
-from gradio.routes import App
-from starlette.routing import Mount
+from fastapi.responses import FileResponse, PlainTextResponse
 
 from app.main import create_app
 from app.services import Services
-from app.theme import CSS, HEAD, theme
-from app.uploads import MAX_UPLOAD_BYTES
-from rspnet_core.errors import InvalidSetting, QueryNotFound, RspnetError
+from app.serving.gate import LOOPBACK_NAMES, Events, Gate
+from app.serving.login import add_login
+from app.serving.sessions import Sessions
+from app.serving.throttle import Throttle
+from app.serving.users import UserFile
+from app.serving.visitors import SCOPE_KEY, Role, Visitor
+from app.theme import CSS, HEAD, SCRIPT, theme
+from rspnet_core.errors import NotAllowed, QueryNotFound, RspnetError
 
-Credentials = dict[str, str]
-"""User to password."""
-
-_HEADERS = {
-    "Cache-Control": "private, max-age=300",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'",
-}
-
-
-def read_credentials(path: Path) -> Credentials:
-    """Lines of ``user:password``. Raises InvalidSetting, naming a line but never what stands in it."""
-    try:
-        if path.stat().st_mode & 0o004:
-            raise InvalidSetting(f"{path} can be read by everyone; run `chmod 600 {path}`")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"the file of users {path} cannot be read; it has lines of user:password") from error
-    credentials = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        user, colon, password = line.partition(":")
-        if not (user and colon and password):
-            raise InvalidSetting(f"line {number} of {path} is not user:password")
-        credentials[user] = password
-    if not credentials:
-        raise InvalidSetting(f"{path} names no user; write lines of user:password into it")
-    return credentials
+_SHOWN_INLINE = (".mp4", ".webm", ".mov", ".m4v", ".mkv", ".jpg", ".png", ".gif")
+"""Uploads and results that a browser may show; all others it has to save."""
+_MEDIA_HEADERS = {"Cache-Control": "private, max-age=300"}
 
 
-def configure(server: FastAPI) -> uvicorn.Config:
-    """How it is served: an open page, which listens for ever, does not keep the server from ending."""
+def configure(server: Gate, trusted_proxies: str = "127.0.0.1") -> uvicorn.Config:
+    """How it is served: an open page, which listens for ever, does not keep the server from ending.
+
+    ``trusted_proxies``: addresses and networks, with commas, whose word is taken for a visitor's address and for TLS.
+    """
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
-    return uvicorn.Config(server, log_level="warning", timeout_graceful_shutdown=1)
+    return uvicorn.Config(
+        server,
+        log_level="warning",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        forwarded_allow_ips=trusted_proxies,
+    )
 
 
 def _is_no_cancellation(record: logging.LogRecord) -> bool:
@@ -63,20 +51,59 @@ def _is_no_cancellation(record: logging.LogRecord) -> bool:
     return not cancelled and "timeout graceful shutdown" not in record.getMessage()
 
 
-def create_server(services: Services, *, credentials: Credentials | None = None) -> FastAPI:
-    """An ASGI application: ``/`` is the page, ``/media/...`` the pictures, ``/health`` for monitors."""
+def create_server(
+    services: Services, *, users: UserFile | None = None, strangers: Role = "editor", ancestors: str = "'none'"
+) -> Gate:
+    """An ASGI application: ``/`` is the page; the table in ``access`` says what else there is.
+
+    Args:
+        services: the open library.
+        users: who may enter; everyone without.
+        strangers: the role of everyone where there are no ``users``. Editors are then only those who ask for this
+            machine by a name of its own.
+        ancestors: sites that may show the page in a frame, as Content-Security-Policy writes them.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    server.add_api_route("/health", lambda: {"status": "ok"})
-    page: list[App] = []
-    _add_media(server, services, lambda request: credentials is None or _is_logged_in(page[0], request))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(services.files.sweep_for_ever())
+        yield
+        sweeping.cancel()
+
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    sessions = Sessions(users, strangers)
+    server.add_api_route("/robots.txt", lambda: PlainTextResponse("User-agent: *\nDisallow: /\n"))
+    server.add_api_route("/page.js", lambda: FileResponse(SCRIPT))
+    add_login(server, sessions, Throttle())
+    _add_media(server, services)
+    _add_files(server, services)
+    page = create_app(services)
+    _mount(server, page, services, has_logins=users is not None)
+    services.metrics.watch_queue(lambda: len(page._queue))
+    return Gate(
+        server,
+        sessions=sessions,
+        files=services.files,
+        events=Events(
+            names={str(event.api_name) for event in page.fns.values() if event.fn},
+            numbers={number for number, event in page.fns.items() if event.fn},
+        ),
+        metrics=services.metrics,
+        is_ready=lambda: not page._queue.stopped,
+        hosts=LOOPBACK_NAMES if users is None and strangers == "editor" else None,
+        ancestors=ancestors,
+    )
+
+
+def _mount(server: FastAPI, page: gr.Blocks, services: Services, *, has_logins: bool) -> None:
     gr.mount_gradio_app(
         server,
-        create_app(services),
+        page,
         path="/",
-        auth=_checker(credentials) if credentials else None,
+        auth_dependency=_name_of if has_logins else None,
         show_error=False,
-        max_file_size=MAX_UPLOAD_BYTES,
+        max_file_size=services.files.limit_bytes,
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
@@ -85,33 +112,47 @@ def create_server(services: Services, *, credentials: Credentials | None = None)
         css=CSS,
         head=HEAD,
     )
-    page.extend(route.app for route in server.routes if isinstance(route, Mount) and isinstance(route.app, App))
-    return server
+    # Gradio checks which files an event may name only for a page that it launched itself, and takes an SVG that is
+    # uploaded to another one for a file of the app's.
+    page.has_launched = True
+    page.is_running = True
 
 
-def _checker(credentials: Credentials) -> Callable[[str, str], bool]:
-    def is_right(user: str, password: str) -> bool:
-        expected = credentials.get(user, "")
-        same = hmac.compare_digest(expected.encode(), password.encode())
-        return same and user in credentials
-
-    return is_right
+def _visitor(request: Request) -> Visitor:
+    visitor: Visitor = request.scope[SCOPE_KEY]
+    return visitor
 
 
-def _is_logged_in(page: App, request: Request) -> bool:
-    """Whether the page has let this visitor in: the media are behind its login as well."""
-    cookies = (f"access-token-{page.cookie_id}", f"access-token-unsecure-{page.cookie_id}")
-    return any(request.cookies.get(name) in page.tokens for name in cookies)
+def _name_of(request: Request) -> str | None:
+    return _visitor(request).name
 
 
-def _add_media(server: FastAPI, services: Services, is_welcome: Callable[[Request], bool]) -> None:
+def _add_files(server: FastAPI, services: Services) -> None:
+    """Uploads, and what a visitor's own files are fetched by."""
+
+    @server.post("/gradio_api/upload")
+    async def upload(request: Request) -> list[str]:
+        return await services.files.receive(request, _visitor(request))
+
+    @server.head("/gradio_api/file={path:path}")
+    @server.get("/gradio_api/file={path:path}")
+    def own_file(request: Request, path: str) -> FileResponse:
+        if not services.files.owns(_visitor(request), path) or not Path(path).is_file():
+            raise HTTPException(403, "this is no file of yours")
+        shown = Path(path).suffix.lower() in _SHOWN_INLINE
+        disposition = "inline" if shown else "attachment"
+        kind = None if shown else "application/octet-stream"
+        return FileResponse(path, media_type=kind, filename=Path(path).name, content_disposition_type=disposition)
+
+
+def _add_media(server: FastAPI, services: Services) -> None:
     """Posters and players, by ids alone; players in ranges, so that a browser can seek."""
 
-    def send(request: Request, make: Callable[[str], Path], media_id: str) -> FileResponse:
-        if not is_welcome(request):
-            raise HTTPException(401, "log in first")
+    def send(request: Request, make: Callable[[str, str], Path], media_id: str) -> FileResponse:
         try:
-            return FileResponse(make(media_id), headers=_HEADERS)
+            return FileResponse(make(media_id, _visitor(request).key), headers=_MEDIA_HEADERS)
+        except NotAllowed as error:
+            raise HTTPException(403, "this belongs to another visitor") from error
         except QueryNotFound as error:
             raise HTTPException(404, "no such video") from error
         except RspnetError as error:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 
 from app.components import component
 from app.messages import telling
 from app.report_page import ReportPage, report_page
 from app.services import Services
+from app.serving.visitors import Visitor, visitor_of
 from app.state import SharedState, TabHandles
 from indexer.pooling import PARTS
 from indexer.search import PartWeights
@@ -33,14 +33,19 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
     shown = component("report", elem_id="report")
 
     def run(
-        fold: int, backbone: float, motion: float, appearance: float, progress: gr.Progress = _PROGRESS
+        fold: int,
+        backbone: float,
+        motion: float,
+        appearance: float,
+        request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
     ) -> tuple[Any, ...]:
         progress(0.1, desc="Searching with every test video")
         report, scores = services.report(fold, PartWeights(backbone=backbone, motion=motion, appearance=appearance))
         progress(0.6, desc="Drawing the report")
         names = {video.id: video.path for video in services.library.catalogue.videos(status="indexed")}
         page = report_page(report, scores, services.media, names)
-        return page.shown, *_files(page, downloads[0].GRADIO_CACHE)
+        return page.shown, *_files(services, visitor_of(request), page)
 
     def refresh() -> tuple[Any, ...]:
         sliders = [gr.Slider(visible=part in services.parts) for part in PARTS]
@@ -71,10 +76,10 @@ def _fold_choices(services: Services) -> list[tuple[str, int]]:
     return found or [("none", 1)]
 
 
-def _files(page: ReportPage, cache: str) -> list[gr.DownloadButton]:
-    """The download buttons with their files, which Gradio keeps and clears away."""
+def _files(services: Services, visitor: Visitor, page: ReportPage) -> list[gr.DownloadButton]:
+    """The download buttons with their files, which are the visitor's."""
     texts = {"report.html": page.html, "report.json": page.json}
     return [
-        gr.DownloadButton(value=save_bytes_to_cache(text.encode(), name, cache), visible=True)
+        gr.DownloadButton(value=services.files.keep(visitor, name, text.encode()), visible=True)
         for name, text in texts.items()
     ]

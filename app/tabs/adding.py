@@ -1,6 +1,6 @@
 """The Library tab's panel that adds videos, from the server or by upload, with progress and a way to stop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -8,85 +8,101 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from gradio.events import Dependency
 
 from app.builds import BuildStatus
-from app.messages import message_of, notice
+from app.messages import message_of, notice, telling
 from app.services import Services
+from app.serving.visitors import Visitor, visitor_of
 from app.uploads import FOLDER, keep_upload
 from rspnet_core.errors import LibraryNotFound, RspnetError
 from rspnet_core.text import printable
 
-_POLL_SECONDS = 0.3
+_POLL_SECONDS = 0.5
 _FAILURES_SHOWN = 10
+_FOR_VIEWERS = notice("Only editors add videos to this library.", kind="info")
 
 
 @dataclass(frozen=True)
 class AddingPanel:
-    """What the tab needs of the panel: ``ended`` are events after which the library may be another one.
+    """What the tab needs of the panel: ``ended`` changes when the library may be another one.
 
     The list of folders is all that the tab refreshes. What became of a click stays until the next one.
     """
 
     folder: gr.Dropdown
     folders: Callable[[], gr.Dropdown]
-    ended: list[Dependency]
+    ended: gr.State
 
 
 def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
     """Lay the panel out and connect it."""
     gr.HTML('<h3 class="examples-title">Add videos</h3>')
-    files = gr.File(label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140)
-    upload = gr.Button("Add the uploaded videos", size="sm", elem_id="add-uploads")
-    folder = gr.Dropdown(
-        label="Or a folder on the server",
-        info="new and changed videos in it are indexed",
-        choices=_folders(services),
-        value=None,
-        allow_custom_value=True,
-        elem_id="add-folder",
-    )
-    index = gr.Button("Index this folder", size="sm", elem_id="index-folder")
+    for_viewers = gr.HTML(_FOR_VIEWERS, visible=False)
+    with gr.Column(visible=False) as for_editors:
+        files = gr.File(
+            label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140
+        )
+        upload = gr.Button("Add the uploaded videos", size="sm", elem_id="add-uploads")
+        folder = gr.Dropdown(
+            label="Or a folder on the server",
+            info="new and changed videos in it are indexed",
+            choices=_folders(services),
+            value=None,
+            allow_custom_value=True,
+            elem_id="add-folder",
+        )
+        index = gr.Button("Index this folder", size="sm", elem_id="index-folder")
     status = gr.HTML(elem_id="build-status")
-    stop = gr.Button("Stop", variant="stop", size="sm", interactive=False, elem_id="stop-build")
-    watched: list[Component] = [status, upload, index, stop]
+    stop = gr.Button("Stop", variant="stop", size="sm", interactive=False, elem_id="stop-build", visible=False)
+    timer = gr.Timer(_POLL_SECONDS, active=False)
+    watching, ended = gr.State(False), gr.State(0)
+    watched: list[Component] = [status, upload, index, stop, timer, watching]
 
-    def watch() -> Iterator[tuple[Any, ...]]:
-        while services.builder.status.is_running:
-            yield _shown(services.builder.status)
-            services.builder.wait(_POLL_SECONDS)
-        yield _shown(services.builder.status)
+    def arrive(request: gr.Request) -> tuple[Any, ...]:
+        is_editor = visitor_of(request).role == "editor"
+        hidden_stop = gr.Button(visible=is_editor)
+        return gr.HTML(visible=not is_editor), gr.Column(visible=is_editor), hidden_stop
 
-    def add_uploads(paths: list[str] | None) -> Iterator[tuple[Any, ...]]:
-        yield from _run(services, lambda: _keep(services, paths or []), watch)
+    def watch(was_running: bool, count: int) -> tuple[Any, ...]:
+        """Look at the build; ``count`` grows when it has ended since the last look."""
+        build = services.builder.status
+        return *_shown(build), count + (was_running and not build.is_running)
 
-    def add_folder(name: str | None) -> Iterator[tuple[Any, ...]]:
-        yield from _run(services, lambda: services.builder.data_folder(name or ""), watch)
+    def add_uploads(paths: list[str] | None, request: gr.Request) -> tuple[Any, ...]:
+        visitor = visitor_of(request)
+        return _started(services, visitor, lambda: _keep(services, visitor, paths or []))
 
-    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    ended = [
-        upload.click(add_uploads, files, watched, **common),
-        index.click(add_folder, folder, watched, **common),
-        app.load(watch, None, watched, **common),
-    ]
-    stop.click(services.builder.stop, None, None, **common)
+    def add_folder(name: str | None, request: gr.Request) -> tuple[Any, ...]:
+        visitor = visitor_of(request)
+        return _started(services, visitor, lambda: services.builder.data_folder(visitor, name or ""))
+
+    @telling
+    def end(request: gr.Request) -> None:
+        services.builder.stop(visitor_of(request))
+
+    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    upload.click(add_uploads, files, watched, **common)
+    index.click(add_folder, folder, watched, **common)
+    app.load(arrive, None, [for_viewers, for_editors, stop], **common)
+    app.load(watch, [watching, ended], [*watched, ended], **common)
+    timer.tick(watch, [watching, ended], [*watched, ended], **common)
+    stop.click(end, None, None, **common)
     return AddingPanel(folder=folder, folders=lambda: gr.Dropdown(choices=_folders(services)), ended=ended)
 
 
-def _run(
-    services: Services, find_data: Callable[[], Path], watch: Callable[[], Iterator[tuple[Any, ...]]]
-) -> Iterator[tuple[Any, ...]]:
-    """Start a build and report on it until it ends."""
+def _started(services: Services, visitor: Visitor, find_data: Callable[[], Path]) -> tuple[Any, ...]:
+    """Start a build; the values of what watches it, or the refusal in place of the progress."""
     try:
-        services.builder.start(find_data())
+        services.builder.start(visitor, find_data())
     except Exception as error:
-        yield notice(message_of(error)), *_shown(services.builder.status)[1:]
-        return
-    yield from watch()
+        return notice(message_of(error)), *_shown(services.builder.status)[1:]
+    shown = _shown(services.builder.status)
+    return *shown[:-2], gr.Timer(active=True), True  # it may have ended already: the first tick says so
 
 
-def _keep(services: Services, paths: list[str]) -> Path:
+def _keep(services: Services, visitor: Visitor, paths: list[str]) -> Path:
     """Keep uploads below the first data folder; returns that folder. What is no video is refused before any is kept."""
+    visitor.must_be_editor()
     if not paths:
         raise RspnetError("Choose video files first.")
     if services.builder.status.is_running:
@@ -95,7 +111,7 @@ def _keep(services: Services, paths: list[str]) -> Path:
     if not roots:
         raise LibraryNotFound("this library has no data folder yet; name a folder on the server first")
     for path in paths:
-        keep_upload(Path(path), roots[0])
+        keep_upload(visitor, Path(path), roots[0])
     return roots[0]
 
 
@@ -104,10 +120,16 @@ def _folders(services: Services) -> list[str]:
 
 
 def _shown(status: BuildStatus) -> tuple[Any, ...]:
-    """Values of the status line and the three buttons."""
+    """Values of the status line, the three buttons, the timer and whether a build runs."""
     running = status.is_running
     buttons = gr.Button(interactive=not running), gr.Button(interactive=not running)
-    return _progress(status), *buttons, gr.Button(interactive=status.phase == "running")
+    return (
+        _progress(status),
+        *buttons,
+        gr.Button(interactive=status.phase == "running"),
+        gr.Timer(active=running),
+        running,
+    )
 
 
 def _progress(status: BuildStatus) -> str:

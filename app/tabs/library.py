@@ -62,8 +62,7 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
             api_visibility="private",
         )
     outputs = [facts, failed, text, *listing, panel.folder]
-    for ended in panel.ended:
-        ended.then(refresh, None, outputs, show_progress="hidden", api_visibility="private")
+    panel.ended.change(refresh, None, outputs, show_progress="hidden", api_visibility="private")
     return TabHandles(refresh=refresh, outputs=outputs)
 
 

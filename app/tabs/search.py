@@ -11,6 +11,7 @@ from app.opened import Filters
 from app.queries import QueryHandle
 from app.ranking import RankedPage
 from app.services import Services
+from app.serving.visitors import visitor_of
 from app.state import SharedState, TabHandles
 from app.tabs import cards
 from app.tabs.search_layout import ALL, SearchParts, example_cards, filter_choices, lay_out, welcome
@@ -69,6 +70,7 @@ def _connect_queries(services: Services, parts: SearchParts, state: SharedState)
         path: str | None,
         start: float | None,
         end: float | None,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[QueryHandle | None, str]:
         if services.is_empty:
@@ -76,7 +78,7 @@ def _connect_queries(services: Services, parts: SearchParts, state: SharedState)
         try:
             services.reload()
             if path is not None:
-                handle = services.embed(path, start, end, progress=progress)
+                handle = services.embed(visitor_of(request), path, start, end, progress=progress)
             elif current is not None and current.video_id is not None:
                 handle = services.stored(current.video_id, start, end)
                 services.query(handle, progress=progress)  # else the panel would embed it without showing progress

@@ -1,7 +1,6 @@
 """A small library, the app served over it on a free port, and a browser that looks at it."""
 
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,10 @@ pytest.importorskip("gradio")
 import uvicorn
 
 from app.services import Services
-from app.serving.server import Credentials, configure, create_server
+from app.serving.listening import listen
+from app.serving.server import configure, create_server
+from app.serving.users import UserFile, new_user, write_users
+from app.serving.visitors import Role, Visitor
 from indexer.build import build_library
 from rspnet_core.video.encode import write_video
 from rspnet_core.video.scenes import MOTIONS, Look, render
@@ -78,12 +80,24 @@ class Served:
     services: Services
 
 
+EDITOR = Visitor("e" * 32, "editor")
+"""Who calls the app's functions in tests that pass by the server."""
+
+PASSWORD = "correct horse"
+
+
+def user_file(folder: Path, **roles: Role) -> UserFile:
+    """A file of users who all have ``PASSWORD``."""
+    write_users(folder / "users", [new_user(name, role, PASSWORD) for name, role in roles.items()])
+    return UserFile(folder / "users")
+
+
 @contextmanager
-def serving(services: Services, credentials: Credentials | None = None) -> Iterator[str]:
-    """Serve on a free port; gives the address."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def serving(services: Services, **settings) -> Iterator[str]:
+    """Serve on a free port, with settings of ``create_server``; gives the address."""
+    listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    server = uvicorn.Server(configure(create_server(services, credentials=credentials)))
+    server = uvicorn.Server(configure(create_server(services, **settings)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60
@@ -160,6 +174,7 @@ def open_page(browser, serve) -> Iterator[Callable]:
         context.set_default_timeout(WAIT_MILLISECONDS)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
         page.on("request", lambda request: problems.append(request.url) if _is_foreign(request.url) else None)
         page.goto(url)
         page.get_by_role("tab", name="Search").wait_for()

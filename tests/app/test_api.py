@@ -199,7 +199,7 @@ def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
         for line in process.stderr:
             if "Ctrl-C" in line:
                 break
-        assert httpx.get(f"http://127.0.0.1:{port}/health").json() == {"status": "ok"}
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
         assert "<gradio-app" in httpx.get(f"http://127.0.0.1:{port}/").text
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]

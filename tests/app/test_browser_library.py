@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from indexer.place import Place
-from tests.app.conftest import Served
+from tests.app.conftest import EDITOR, Served
 
 
 def open_library(page) -> None:
@@ -126,7 +126,7 @@ def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, s
             video.write_bytes(video.read_bytes() + bytes(8 + number))  # other content: nothing to reuse
     page = open_page(served_own.url)
     open_library(page)
-    served_own.services.builder.start(own_library)
+    served_own.services.builder.start(EDITOR, own_library)
     again = open_page(served_own.url)  # a page that is opened meanwhile shows the progress too
     again.get_by_role("tab", name="Library").click()
     again.locator("#build-status progress").wait_for()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from indexer.build import build_library
 from indexer.place import Place
-from tests.app.conftest import Served
+from tests.app.conftest import EDITOR, Served
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -59,7 +59,7 @@ def test_a_slider_ranks_anew_without_embedding(served: Served, open_page, new_vi
     page = open_page(served.url)
     upload(page, new_video)
     cards(page).first.wait_for()
-    handle = served.services.embed(new_video)
+    handle = served.services.embed(EDITOR, new_video)
     before = [hit.id for hit in served.services.rank(handle, PartWeights()).hits]
     after = [hit.id for hit in served.services.rank(handle, PartWeights(backbone=0, motion=1)).hits]
     assert before != after

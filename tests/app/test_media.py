@@ -14,6 +14,7 @@ from rspnet_core.errors import LibraryError, QueryNotFound, VideoError
 from rspnet_core.video.decode import probe
 
 HASH = "ab" * 32
+ME = "e" * 32
 
 
 @pytest.fixture
@@ -21,19 +22,19 @@ def media(tmp_path: Path):
     def unknown(video_id: str) -> Source:
         raise QueryNotFound(video_id)
 
-    media = Media(tmp_path / "media", unknown)
+    media = Media(tmp_path / "media", tmp_path / "uploads", unknown)
     yield media
     media.close()
 
 
 def test_a_poster_is_a_small_jpeg(media: Media, new_video: Path) -> None:
-    poster = media.poster(media.add_query(new_video, HASH))
+    poster = media.poster(media.add_query(new_video, HASH, ME), ME)
     picture = Image.open(poster)
     assert (picture.format, picture.height) == ("JPEG", 180)
 
 
 def test_a_proxy_is_h264_of_the_same_length(media: Media, new_video: Path) -> None:
-    proxy = probe(media.proxy(media.add_query(new_video, HASH)))
+    proxy = probe(media.proxy(media.add_query(new_video, HASH, ME), ME))
     original = probe(new_video)
     assert (proxy.codec, proxy.container) == ("h264", original.container)
     assert (proxy.width, proxy.height) == (original.width, original.height)
@@ -45,7 +46,7 @@ def test_real_videos_become_small_proxies(media: Media, real_videos: Path) -> No
     rotated = real_videos / "hostile" / "rotated90.mp4"
     irregular = real_videos / "hostile" / "vfr.mp4"
     for number, path in enumerate((avi, rotated, irregular)):
-        before, after = probe(path), probe(media.proxy(media.add_query(path, f"{number:02x}" * 32)))
+        before, after = probe(path), probe(media.proxy(media.add_query(path, f"{number:02x}" * 32, ME), ME))
         assert after.codec == "h264"
         assert min(after.width, after.height) <= 360
         assert (after.width > after.height) == (before.width > before.height)
@@ -54,10 +55,10 @@ def test_real_videos_become_small_proxies(media: Media, real_videos: Path) -> No
 
 def test_hostile_files_have_neither(media: Media, real_videos: Path) -> None:
     for number, path in enumerate(sorted((real_videos / "hostile").glob("*.mp4"))):
-        media_id = media.add_query(path, f"{number:02x}" * 32)
+        media_id = media.add_query(path, f"{number:02x}" * 32, ME)
         for make in (media.poster, media.proxy):
             try:
-                assert make(media_id).stat().st_size > 500
+                assert make(media_id, ME).stat().st_size > 500
             except VideoError as error:
                 assert len(str(error)) < 350
 
@@ -65,17 +66,17 @@ def test_hostile_files_have_neither(media: Media, real_videos: Path) -> None:
 def test_files_are_made_once(media: Media, new_video: Path, tmp_path: Path) -> None:
     path = tmp_path / "gone.mp4"
     shutil.copy(new_video, path)
-    media_id = media.add_query(path, HASH)
-    first = media.proxy(media_id)
+    media_id = media.add_query(path, HASH, ME)
+    first = media.proxy(media_id, ME)
     path.unlink()
-    assert media.proxy(media_id) == first
+    assert media.proxy(media_id, ME) == first
 
 
 @pytest.mark.parametrize("media_id", ["", "q", "../../etc/passwd", f"q{'0' * 32}", "Q" + "a" * 32, "0" * 17, "0" * 16])
 def test_what_is_no_id_is_no_file(media: Media, media_id: str) -> None:
     for make in (media.poster, media.proxy):
         with pytest.raises(QueryNotFound):
-            make(media_id)
+            make(media_id, ME)
 
 
 def test_a_library_shows_its_indexed_videos_alone(services: Services) -> None:

@@ -13,6 +13,7 @@ from indexer.build import build_library
 from indexer.place import Place
 from indexer.search import PartWeights
 from rspnet_core.errors import InvalidSetting, LibraryBusy, LibraryNotFound, MissingHead, QueryNotFound, VideoError
+from tests.app.conftest import EDITOR
 
 HALF = PartWeights(backbone=0, motion=0.5, appearance=0.5)
 
@@ -22,7 +23,7 @@ def first_id(services: Services) -> str:
 
 
 def test_ranking_equals_a_search_of_the_library_page_by_page(services: Services, new_video: Path) -> None:
-    handle = services.embed(new_video)
+    handle = services.embed(EDITOR, new_video)
     expected = services.library.search(new_video, top=32, weights=HALF, moments=True)
     pages = [services.rank(handle, HALF, page=number) for number in (1, 2, 3)]
     hits = [hit for page in pages for hit in page.hits]
@@ -41,7 +42,7 @@ def test_ranking_equals_a_search_of_the_library_page_by_page(services: Services,
 def test_ranking_again_needs_no_encoder(services: Services, new_video: Path, tmp_path: Path) -> None:
     path = tmp_path / "gone.mp4"
     shutil.copy(new_video, path)
-    handle = services.embed(path)
+    handle = services.embed(EDITOR, path)
     path.unlink()
     first = services.rank(handle, PartWeights(motion=1))
     second = services.rank(handle, PartWeights(appearance=1))
@@ -61,15 +62,15 @@ def test_a_file_that_the_library_holds_becomes_its_video(services: Services, dat
     video = services.videos(limit=1)[0]
     copy = tmp_path / "renamed.mp4"
     shutil.copy(data / video.path, copy)
-    handle = services.embed(copy)
+    handle = services.embed(EDITOR, copy)
     assert (handle.video_id, handle.name) == (video.id, "renamed.mp4")
 
 
 def test_a_segment_is_another_query(services: Services, new_video: Path) -> None:
-    whole, part = services.embed(new_video), services.embed(new_video, 0.5, 1.5)
+    whole, part = services.embed(EDITOR, new_video), services.embed(EDITOR, new_video, 0.5, 1.5)
     assert whole.key != part.key
     assert not np.array_equal(services.query(whole).vector, services.query(part).vector)
-    assert services.embed(new_video, 0, 0) == whole
+    assert services.embed(EDITOR, new_video, 0, 0) == whole
 
 
 @pytest.mark.parametrize(
@@ -83,23 +84,23 @@ def test_a_segment_is_another_query(services: Services, new_video: Path) -> None
 )
 def test_wrong_segments_are_explained(services: Services, new_video: Path, start, end, error, says) -> None:
     with pytest.raises(error, match=says):
-        services.embed(new_video, start, end)
+        services.embed(EDITOR, new_video, start, end)
 
 
 def test_hostile_uploads_are_explained(services: Services, tmp_path: Path, monkeypatch) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("hello")
     with pytest.raises(VideoError, match=r"text\.mp4: not a video file"):
-        services.embed(text)
+        services.embed(EDITOR, text)
     with pytest.raises(VideoError, match="not here any more"):
-        services.embed(tmp_path / "absent.mp4")
+        services.embed(EDITOR, tmp_path / "absent.mp4")
     link = tmp_path / "link.mp4"
     link.symlink_to(text)
     with pytest.raises(VideoError, match="not here any more"):
-        services.embed(link)
+        services.embed(EDITOR, link)
     monkeypatch.setattr("app.queries.MAX_QUERY_BYTES", 3)
     with pytest.raises(VideoError, match="the limit is"):
-        services.embed(text)
+        services.embed(EDITOR, text)
 
 
 def test_unknown_ids_are_refused(services: Services) -> None:
@@ -109,12 +110,12 @@ def test_unknown_ids_are_refused(services: Services) -> None:
 
 
 def test_many_visitors_at_once_get_the_same_answers(services: Services, new_video: Path) -> None:
-    handle = services.embed(new_video)
+    handle = services.embed(EDITOR, new_video)
     expected = services.rank(handle, HALF).hits
     found: list[bool] = []
 
     def search() -> None:
-        found.extend(services.rank(services.embed(new_video), HALF).hits == expected for _ in range(5))
+        found.extend(services.rank(services.embed(EDITOR, new_video), HALF).hits == expected for _ in range(5))
 
     threads = [threading.Thread(target=search) for _ in range(6)]
     for thread in threads:
@@ -176,7 +177,7 @@ def headless_weights(folder: Path) -> Path:
 
 
 def test_pairs_are_explained_and_judged(services: Services, new_video: Path) -> None:
-    handle, match = services.embed(new_video), first_id(services)
+    handle, match = services.embed(EDITOR, new_video), first_id(services)
     explained = services.explain(handle, match)
     assert set(explained.cosines) == {"motion", "appearance"}
     other = services.explain(handle, match, (0, 1))
@@ -201,9 +202,9 @@ def test_uploads_are_kept_under_harmless_names_and_indexed(own_library: Path, ne
     upload = tmp_path / "..évil; <b>$(x).MP4"
     shutil.copy(new_video, upload)
     with Services(own_library, device="cpu") as services:
-        kept = [keep_upload(upload, own_library) for _ in range(2)]
+        kept = [keep_upload(EDITOR, upload, own_library) for _ in range(2)]
         assert [path.name for path in kept] == ["vil_b_x.mp4", "vil_b_x-2.mp4"]
-        services.builder.start(own_library)
+        services.builder.start(EDITOR, own_library)
         status = services.builder.wait(120)
         assert (status.phase, status.indexed, status.failed) == ("done", 2, [])
         assert len(services.opened.index) == 6
@@ -230,7 +231,7 @@ def test_what_is_no_video_is_not_kept(own_library: Path, tmp_path: Path) -> None
     text = tmp_path / "text.mp4"
     text.write_text("hello")
     with pytest.raises(VideoError, match=r"text\.mp4"):
-        keep_upload(text, own_library)
+        keep_upload(EDITOR, text, own_library)
     assert not (own_library / "uploads").exists()
 
 
@@ -242,12 +243,12 @@ def test_only_allowed_folders_are_indexed(own_library: Path, tmp_path: Path, new
     (own_library / "out").symlink_to(secret)
     with Services(own_library, device="cpu", folders=(tmp_path / "extra",)) as services:
         builder = services.builder
-        assert builder.data_folder(str(own_library / "Bounce")) == own_library
-        assert builder.data_folder(str(extra)) == extra
+        assert builder.data_folder(EDITOR, str(own_library / "Bounce")) == own_library
+        assert builder.data_folder(EDITOR, str(extra)) == extra
         for refused in ("", "relative", str(secret), str(own_library / "out"), f"{extra}/../../secret", str(tmp_path)):
             with pytest.raises(InvalidSetting, match="allowed are folders in"):
-                builder.data_folder(refused)
-        builder.start(extra)
+                builder.data_folder(EDITOR, refused)
+        builder.start(EDITOR, extra)
         assert builder.wait(120).indexed == 1
         assert len(services.opened.index) == 5
 
@@ -257,12 +258,12 @@ def test_a_build_can_be_stopped_and_goes_on_later(own_library: Path, sample_vide
     shutil.copytree(sample_videos / "Swing", own_library / "swings")
     with Services(own_library, device="cpu") as services:
         builder = services.builder
-        builder.start(own_library)
+        builder.start(EDITOR, own_library)
         with pytest.raises(LibraryBusy, match="already"):
-            builder.start(own_library)
-        builder.stop()
+            builder.start(EDITOR, own_library)
+        builder.stop(EDITOR)
         assert builder.wait(120).phase == "stopped"
-        builder.start(own_library)
+        builder.start(EDITOR, own_library)
         assert builder.wait(120).phase == "done"
         assert len(services.opened.index) == len(list(own_library.rglob("*.mp4")))
 
@@ -275,6 +276,6 @@ def test_a_build_that_would_forget_the_splits_is_refused(
     build_library(tmp_path / "data", weights=str(small_weights), split_lists=lists, device="cpu")
     for given, phase in ((None, "failed"), (lists, "done")):
         with Services(tmp_path / "data", device="cpu", split_lists=given) as services:
-            services.builder.start(tmp_path / "data")
+            services.builder.start(EDITOR, tmp_path / "data")
             assert services.builder.wait(120).phase == phase
             assert services.opened.splits == ["train", "test"]

@@ -1,0 +1,313 @@
+"""The gate: what every request passes before anything else of the app sees it.
+
+    request --host, origin--> --who is it--> --may they (the table)--> --own session, event, files?--> app
+    answer  <--headers, metrics, one line of log--
+
+Refused is what does not stand in the table, what another site sends, and any JSON document that names a file which its
+sender did not upload. What goes on is the document as it was understood here, written anew, so that no reader further
+on can understand another one.
+"""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.serving.access import Route, Who, find_route, needs_no_login
+from app.serving.file_values import NotADocument, names_foreign_file, parse
+from app.serving.headers import page_policy, set_headers, with_nonce
+from app.serving.logs import request_id
+from app.serving.metrics import Metrics
+from app.serving.owners import Owners
+from app.serving.sessions import Sessions, set_cookie
+from app.serving.streams import Streams
+from app.serving.visitor_files import VisitorFiles
+from app.serving.visitors import SCOPE_KEY, Visitor
+
+log = logging.getLogger("rspnet.app.requests")
+
+LONGEST_DOCUMENT_BYTES = 2**20
+RETRY_SECONDS = 5
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_SAFE = {"GET", "HEAD"}
+_SAID = {
+    400: "the event does not take what was sent; see /gradio_api/info for what it takes",
+    404: "there is no such event",
+    422: "the event does not take what was sent; see /gradio_api/info for what it takes",
+    500: "internal error; the server's log says more",
+    503: "the app is busy and its queue is full; try again in a few seconds",
+}
+
+
+@dataclass(frozen=True)
+class Events:
+    """What can be called: an event of the page by its number, and by its name."""
+
+    names: Collection[str]
+    numbers: Collection[int]
+
+
+@dataclass
+class Gate:
+    """An ASGI application around another; one for a server."""
+
+    app: ASGIApp
+    sessions: Sessions
+    files: VisitorFiles
+    events: Events
+    metrics: Metrics
+    is_ready: Callable[[], bool]
+    hosts: Collection[str] | None = None
+    """Names under which the server may be asked; None for any. Where everyone who asks may edit, a site whose name
+    was made to point here must not."""
+    ancestors: str = "'none'"
+    """Sites that may show the page in a frame, as Content-Security-Policy writes them."""
+    owners: Owners = field(default_factory=Owners)
+    streams: Streams = field(default_factory=Streams)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:  # there are no websockets here
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, log and complete the answer of whatever answers."""
+        began, status, token = time.perf_counter(), 0, secrets.token_hex(8)
+        request_id.set(token)
+        request = Request(scope, receive)
+        route = find_route(request.method, request.url.path)
+
+        async def completed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                set_headers(headers, ancestors=self.ancestors, request_id=token)
+                if cookie := scope.pop("rspnet.cookie", None):
+                    set_cookie(headers, cookie, secure=scope["scheme"] == "https")
+            await send(message)
+
+        try:
+            answer = await self._answer(request, route, completed)
+            if answer is not None:
+                await answer(scope, receive, completed)
+        except ClientDisconnect:
+            pass
+        finally:
+            seconds = time.perf_counter() - began
+            visitor = scope.get(SCOPE_KEY)
+            self.metrics.request(request.method, route.path if route else "none", status, seconds)
+            facts: dict[str, Any] = {"method": request.method, "route": route.path if route else None, "status": status}
+            facts |= {"seconds": round(seconds, 4), "user": visitor.name if visitor else None}
+            log.info("request", extra=facts)
+
+    async def _answer(self, request: Request, route: Route | None, send: Send) -> Response | None:
+        """A refusal or an answer of the gate's own; None when the app has answered."""
+        path = request.url.path
+        if route is not None and path in ("/healthz", "/readyz"):
+            return self._health(path)
+        if not self._is_asked_here(request):
+            return _refused(421, "this app answers under the names of this machine alone; see --auth-file for others")
+        if request.method not in _SAFE and _is_of_another_site(request):
+            return _refused(403, "another site sent this request")
+        visitor, cookie = self.sessions.visitor(request.cookies)
+        if visitor is None and not (route and route.who is Who.ANYONE):
+            return _login_first(request, needs_no_login(path))
+        if route is None or route.who is Who.NOBODY:
+            return _refused(404, "there is nothing here")
+        if visitor is not None:
+            request.scope[SCOPE_KEY] = visitor
+            if cookie and route.who is Who.VISITOR:
+                request.scope["rspnet.cookie"] = cookie
+        return await self._pass(request, route, visitor, send)
+
+    async def _pass(self, request: Request, route: Route, visitor: Visitor | None, send: Send) -> Response | None:
+        """Let the app answer, once what the request names is the visitor's."""
+        if visitor is None or route.who is Who.ANYONE:
+            await self.app(request.scope, request.receive, send)
+            return None
+        session = request.query_params.get("session_hash") or _part(route, request.url.path, "{session_hash}")
+        upload = request.query_params.get("upload_id")
+        event = _part(route, request.url.path, "{event_id}")
+        if not (
+            (session is None or self.owners.claim("session", session, visitor.key))
+            and (upload is None or self.owners.claim("upload", upload, visitor.key))
+            and (event is None or self.owners.has("event", event, visitor.key))
+        ):
+            return _refused(403, "this belongs to another visitor")
+        if route.is_json:
+            return await self._pass_document(request, route, visitor, send)
+        if route.path == "/gradio_api/queue/data":
+            _hide(request.scope, b"accept-encoding")  # what is compressed cannot be read here
+            await self.streams.relay(self.app, request.scope, request.receive, send, session or "")
+        elif route.path == "/" and request.method == "GET":
+            await self._pass_page(request, send)
+        else:
+            _hide(request.scope, b"origin")
+            await self.app(request.scope, request.receive, send)
+        return None
+
+    async def _pass_document(self, request: Request, route: Route, visitor: Visitor, send: Send) -> Response | None:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LONGEST_DOCUMENT_BYTES:
+                return _refused(413, f"a document may have {LONGEST_DOCUMENT_BYTES // 1024} KB; upload files first")
+        try:
+            document = parse(bytes(body))
+            if names_foreign_file(document, lambda path: self.files.owns(visitor, path)):
+                return _refused(403, "the request names a file that this visitor did not upload")
+        except NotADocument:
+            return _refused(400, "this is no JSON object that the app takes")
+        if (refusal := self._check_names(document, route, request.url.path, visitor)) is not None:
+            return refusal
+        await self._call(request, route, document, visitor, send)
+        return None
+
+    def _check_names(self, document: dict[str, Any], route: Route, path: str, visitor: Visitor) -> Response | None:
+        """Whether the event exists, and what it is asked for is the visitor's."""
+        session, event = document.get("session_hash"), document.get("event_id")
+        calls_by_name = "{api_name}" in route.path
+        if calls_by_name and _part(route, path, "{api_name}") not in self.events.names:
+            return _refused(404, _SAID[404])
+        if route.path == "/gradio_api/queue/join" and document.get("fn_index") not in self.events.numbers:
+            return _refused(404, _SAID[404])
+        if not (session is None or (isinstance(session, str) and self.owners.claim("session", session, visitor.key))):
+            return _refused(403, "this belongs to another visitor")
+        if not calls_by_name and event is not None and not self._may_end(event, visitor):
+            return _refused(403, "this belongs to another visitor")
+        return None
+
+    def _may_end(self, event: Any, visitor: Visitor) -> bool:
+        return isinstance(event, str) and self.owners.has("event", event, visitor.key)
+
+    async def _call(
+        self, request: Request, route: Route, document: dict[str, Any], visitor: Visitor, send: Send
+    ) -> None:
+        """Pass a document on, and take note of the event that it began."""
+        body = json.dumps(document).encode()
+        _replace(request.scope, b"content-type", b"application/json")
+        _replace(request.scope, b"content-length", str(len(body)).encode())
+        _hide(request.scope, b"accept-encoding")
+        _hide(request.scope, b"origin")
+        status, answer = await _collect(self.app, request.scope, body, request.receive)
+        event = _event_of(answer) if status == 200 else None
+        if event:
+            self.owners.give("event", event, visitor.key)
+            self.metrics.event_taken()
+            await self.streams.asked(str(document.get("session_hash") or event))
+        if status == 503:
+            self.metrics.event_refused()
+        response = Response(answer, status, media_type="application/json") if status < 400 else _said(status)
+        await response(request.scope, request.receive, send)
+
+    async def _pass_page(self, request: Request, send: Send) -> None:
+        _hide(request.scope, b"accept-encoding")
+        status, body = await _collect(self.app, request.scope, b"", request.receive)
+        policy, nonce = page_policy(self.ancestors)
+        headers = {"Content-Security-Policy": policy}
+        page = Response(with_nonce(body, nonce), status, headers=headers, media_type="text/html")
+        await page(request.scope, request.receive, send)
+
+    def _health(self, path: str) -> Response:
+        """Answered by the event loop itself, which shares no thread with what decodes, encodes and searches."""
+        if path == "/healthz" or self.is_ready():
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "not ready"}, 503, headers={"Retry-After": str(RETRY_SECONDS)})
+
+    def _is_asked_here(self, request: Request) -> bool:
+        host = request.headers.get("host", "").lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        return self.hosts is None or name in self.hosts
+
+
+def _is_of_another_site(request: Request) -> bool:
+    """Whether a browser says that the request was made by a page of another origin."""
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+
+
+def _login_first(request: Request, is_open: bool) -> Response:
+    if request.method == "GET" and request.url.path == "/" and "text/html" in request.headers.get("accept", ""):
+        query = urlencode(request.query_params.multi_items())
+        return RedirectResponse("login" + (f"?{query}" if query else ""), 303)
+    return _refused(405 if is_open else 401, "log in first; a program logs in by POST /login")
+
+
+def _refused(status: int, reason: str) -> Response:
+    return JSONResponse({"detail": reason}, status)
+
+
+def _said(status: int) -> Response:
+    """An error of the app in words of ours, which repeat nothing that the client sent."""
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    return JSONResponse({"detail": _SAID.get(status, _SAID[500])}, status if status in _SAID else 500, headers=headers)
+
+
+def _part(route: Route, path: str, name: str) -> str | None:
+    """What stands in the path where the route has ``name``."""
+    names = route.path.rstrip("/").split("/")
+    return path.split("/")[names.index(name)] if name in names else None
+
+
+def _event_of(answer: bytes) -> str | None:
+    try:
+        found = json.loads(answer)["event_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _hide(scope: Scope, name: bytes) -> None:
+    scope["headers"] = [(key, value) for key, value in scope["headers"] if key != name]
+
+
+def _replace(scope: Scope, name: bytes, value: bytes) -> None:
+    _hide(scope, name)
+    scope["headers"] = [*scope["headers"], (name, value)]
+
+
+async def _collect(app: ASGIApp, scope: Scope, body: bytes, receive: Receive) -> tuple[int, bytes]:
+    """Status and body of an answer that is small."""
+    status, parts, sent = 500, [], False
+
+    async def give() -> Message:
+        nonlocal sent
+        if not sent:
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    async def take(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        else:
+            parts.append(message.get("body", b""))
+
+    try:
+        await app(scope, give, take)
+    except ClientDisconnect:
+        raise
+    except (TypeError, ValueError, LookupError) as error:  # Gradio's word for arguments that an event does not have
+        log.warning("an event was not taken: %s", type(error).__name__)
+        return 422, b""
+    except Exception:
+        log.exception("internal error")
+        return 500, b""
+    return status, b"".join(parts)
