@@ -39,6 +39,7 @@ LONGEST_DOCUMENT_BYTES = 2**20
 RETRY_SECONDS = 5
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE = {"GET", "HEAD"}
+_SCRIPTS = {"/assets/{path:path}", "/static/{path:path}"}
 _SAID = {
     400: "the event does not take what was sent; see /gradio_api/info for what it takes",
     404: "there is no such event",
@@ -95,7 +96,8 @@ class Gate:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                set_headers(headers, ancestors=self.ancestors, request_id=token)
+                is_script = route is not None and route.path in _SCRIPTS
+                set_headers(headers, ancestors=self.ancestors, request_id=token, is_script=is_script)
                 if cookie := scope.pop("rspnet.cookie", None):
                     set_cookie(headers, cookie, secure=scope["scheme"] == "https")
             await send(message)

@@ -6,6 +6,12 @@ from starlette.datastructures import MutableHeaders
 
 _ELSEWHERE = "default-src 'none'; frame-ancestors {ancestors}"
 """For answers that are no page: pictures, films, documents."""
+_SCRIPT = (
+    "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; connect-src 'self' blob:; "
+    "frame-ancestors {ancestors}"
+)
+"""For scripts and what stands beside them: a script that runs as a worker obeys its own answer's policy. The one that
+trims videos loads FFmpeg's core as a blob."""
 _PAGE = "; ".join(
     (
         "default-src 'none'",
@@ -26,9 +32,16 @@ _PAGE = "; ".join(
 )
 
 
-def set_headers(headers: MutableHeaders, *, ancestors: str, request_id: str) -> None:
-    """Add what an answer lacks. ``ancestors`` are sites that may show the page in a frame, ``'none'`` for no site."""
-    headers.setdefault("Content-Security-Policy", _ELSEWHERE.format(ancestors=ancestors))
+def set_headers(headers: MutableHeaders, *, ancestors: str, request_id: str, is_script: bool) -> None:
+    """Add what an answer lacks.
+
+    Args:
+        headers: of the answer; what stands in them stays.
+        ancestors: sites that may show the page in a frame, as Content-Security-Policy writes them; or ``'none'``.
+        request_id: names the request in the log.
+        is_script: whether a script of the page's is answered, or what stands beside one.
+    """
+    headers.setdefault("Content-Security-Policy", (_SCRIPT if is_script else _ELSEWHERE).format(ancestors=ancestors))
     if ancestors == "'none'":
         headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("X-Content-Type-Options", "nosniff")

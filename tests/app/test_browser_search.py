@@ -131,7 +131,7 @@ def test_a_link_restores_its_search(served: Served, open_page) -> None:
 
 def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:
     page = open_page(f"{served.url}?video={'0' * 16}&motion=many")
-    page.get_by_text("no indexed video has the id").wait_for()
+    page.get_by_text("no indexed video has this id").wait_for()
     page = open_page(f"{served.url}?video=<script>")
     page.get_by_role("alert").get_by_text("is not the id of a video").wait_for()
 

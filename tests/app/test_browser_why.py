@@ -132,7 +132,7 @@ def test_an_unknown_id_gives_a_message(open_page, served) -> None:
     page = open_page(served.url)
     fill_ids(page, "<b>nothing</b>", ids(served.services, 0)[0])
     expect(
-        page.get_by_text("no indexed video has the id").or_(page.get_by_text("is not the id of a video"))
+        page.get_by_text("no indexed video has this id").or_(page.get_by_text("is not the id of a video"))
     ).to_be_visible()
 
 
