@@ -67,9 +67,11 @@ def serve(
     if embed_in is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]*-]+", embed_in):
         raise InvalidSetting("--embed-in takes the address of a site, as https://example.org, with no path")
     figures = _address(metrics) if metrics is not None else None
+    from app.serving.users import UserFile
     from indexer.place import Place
 
     Place.find(index)  # a wrong path or a taken port is told before seconds of loading
+    file_of_users = UserFile(auth_file) if auth_file else None
     listening = listen(host, port)
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     import uvicorn
@@ -77,13 +79,11 @@ def serve(
     from app.services import Services
     from app.serving.logs import set_up_logs
     from app.serving.server import configure, create_server
-    from app.serving.users import UserFile
 
     gc.freeze()
     gc.enable()
 
     set_up_logs(as_json=log_json)
-    file_of_users = UserFile(auth_file) if auth_file else None
     is_local = ipaddress.ip_address(listening.getsockname()[0]).is_loopback
     with (
         Services(

@@ -45,8 +45,8 @@ OURS = (
     *_post(Who.ANYONE, "/login", is_json=False),
     *_post(Who.VISITOR, "/logout", "/gradio_api/upload", is_json=False),
     *_get(Who.VISITOR, "/page.js", "/media/poster/{media_id}.jpg", "/media/video/{media_id}.mp4"),
-    Route("HEAD", "/gradio_api/file={path:path}", Who.VISITOR),
-    *_get(Who.VISITOR, "/gradio_api/file={path:path}"),
+    Route("HEAD", "/gradio_api/file={path_or_url:path}", Who.VISITOR),
+    *_get(Who.VISITOR, "/gradio_api/file={path_or_url:path}"),
 )
 """Answered by this package, before Gradio sees the request."""
 

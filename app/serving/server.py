@@ -11,10 +11,11 @@ from pathlib import Path
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from app.main import create_app
 from app.services import Services
+from app.serving.early_answer import EarlyAnswer
 from app.serving.gate import LOOPBACK_NAMES, Events, Gate
 from app.serving.login import add_login
 from app.serving.sessions import Sessions
@@ -131,12 +132,16 @@ def _add_files(server: FastAPI, services: Services) -> None:
     """Uploads, and what a visitor's own files are fetched by."""
 
     @server.post("/gradio_api/upload")
-    async def upload(request: Request) -> list[str]:
-        return await services.files.receive(request, _visitor(request))
+    async def upload(request: Request) -> Response:
+        try:
+            return JSONResponse(await services.files.receive(request, _visitor(request)))
+        except HTTPException as refused:
+            return EarlyAnswer({"detail": refused.detail}, refused.status_code, refused.headers)
 
-    @server.head("/gradio_api/file={path:path}")
-    @server.get("/gradio_api/file={path:path}")
-    def own_file(request: Request, path: str) -> FileResponse:
+    @server.head("/gradio_api/file={path_or_url:path}")
+    @server.get("/gradio_api/file={path_or_url:path}")
+    def own_file(request: Request, path_or_url: str) -> FileResponse:
+        path = path_or_url
         if not services.files.owns(_visitor(request), path) or not Path(path).is_file():
             raise HTTPException(403, "this is no file of yours")
         shown = Path(path).suffix.lower() in _SHOWN_INLINE

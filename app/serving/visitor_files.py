@@ -120,13 +120,15 @@ class VisitorFiles:
         upload_id = request.query_params.get("upload_id")
         folder = self._new_entry(visitor)
         try:
-            parser = GradioMultiPartParser(
+            parser = _Parser(
                 request.headers, self._counted(request, visitor, folder),
                 max_files=MOST_FILES, max_fields=0, max_file_size=self.limit_bytes, upload_dir=folder,
                 upload_id=upload_id, upload_progress=file_upload_statuses if upload_id else None,
             )  # fmt: skip
-            form = await parser.parse()
-            return [str(_named(file, folder, number)) for number, file in enumerate(form.getlist("files"))]
+            files = (await parser.parse()).getlist("files")
+            if not (parser.has_ended and files):
+                raise MultiPartException("cut short, or without files")
+            return [str(_named(file, folder, number)) for number, file in enumerate(files)]
         except BaseException as error:
             self._forget(folder)
             if isinstance(error, (MultiPartException, KeyError, UnicodeError)):
@@ -204,6 +206,15 @@ class VisitorFiles:
         with self._lock, suppress(OSError):
             self._entries.pop(folder, None)
             folder.parent.rmdir()
+
+
+class _Parser(GradioMultiPartParser):
+    """Gradio's, which knows whether all has arrived."""
+
+    has_ended = False
+
+    def on_end(self) -> None:
+        self.has_ended = True
 
 
 def _named(file: object, folder: Path, number: int) -> Path:

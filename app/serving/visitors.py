@@ -1,11 +1,12 @@
 """Who is asking: every request has a visitor with a role; what may only editors do asks here, wherever it is called."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-import gradio as gr
+from typing import TYPE_CHECKING, Literal, get_args
 
 from rspnet_core.errors import NotAllowed
+
+if TYPE_CHECKING:
+    import gradio as gr  # seconds to import, which a command that keeps users must not take
 
 Role = Literal["viewer", "editor"]
 """A viewer searches, compares and reads reports; an editor also adds videos and stops a build."""
@@ -33,7 +34,7 @@ class Visitor:
             )
 
 
-def visitor_of(request: gr.Request) -> Visitor:
+def visitor_of(request: "gr.Request") -> Visitor:
     """Who sent the event. Raises NotAllowed for one that did not come through the gate."""
     visitor = request.request.scope.get(SCOPE_KEY) if request.request is not None else None
     if not isinstance(visitor, Visitor):
