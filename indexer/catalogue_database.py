@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from indexer.catalogue_seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 PREDICTIONS_SINCE = "0002"
+SEALS_SINCE = "0003"
+REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE)
 BUSY_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 16384
 """Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
@@ -33,7 +36,8 @@ class Database:
     Raises LibraryNotFound, LibraryBusy (PostgreSQL: another writer), LibraryDamaged or LibraryError.
     """
 
-    def __init__(self, target: str | Path, *, write: bool) -> None:
+    def __init__(self, target: str | Path | bytes, *, write: bool) -> None:
+        """Open a PostgreSQL URL, a SQLite file, or the content of one, which is only read."""
         self.name, self._engine = _create_engine(target, write=write)
         self._may_write = write
         self._revision = HEAD_REVISION
@@ -59,6 +63,11 @@ class Database:
         """Whether videos have the columns of predictions; a reader may look at tables that no build has updated yet."""
         return self._revision >= PREDICTIONS_SINCE
 
+    @property
+    def has_seals(self) -> bool:
+        """Whether rows carry seals and videos that left keep their vectors for a while."""
+        return self._revision >= SEALS_SINCE
+
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""
         if self._writer is not None:
@@ -70,7 +79,10 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the catalogue, whatever is written meanwhile."""
         with translated(self.name), self._engine.connect() as connection, connection.begin():
-            yield connection
+            try:
+                yield connection
+            except (TypeError, ValueError) as error:  # a stored value that cannot be what its column says
+                raise _damaged(str(error), self.name) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -101,6 +113,7 @@ class Database:
                 if found != HEAD_REVISION:
                     _refuse_unknown(found, self.name)
                     _migrate(writer)
+                    seal_all(writer)
         except BaseException:
             writer.close()
             raise
@@ -128,8 +141,10 @@ class Database:
         self._revision = found
 
 
-def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
+def _create_engine(target: str | Path | bytes, *, write: bool) -> tuple[str, Engine]:
     """Return the name for messages, without password, and the engine."""
+    if isinstance(target, bytes):
+        return "the published rows", _memory_engine(target)
     if isinstance(target, Path) or "://" not in target:
         return str(target), _sqlite_engine(Path(target), write=write)
     try:
@@ -153,6 +168,13 @@ def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
         raise LibraryError(
             "a PostgreSQL catalogue needs psycopg; install it with `pip install 'rspnet[postgres]'`"
         ) from error
+
+
+def _memory_engine(content: bytes) -> Engine:
+    """One connection for all threads: nothing writes, so that none needs a transaction of its own."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.deserialize(content)
+    return create_engine("sqlite+pysqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
 
 
 def _sqlite_engine(path: Path, *, write: bool) -> Engine:
@@ -213,7 +235,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _refuse_unknown(found: str | None, name: str) -> None:
-    if found is not None and found > HEAD_REVISION:
+    if found is not None and found not in REVISIONS:
         raise LibraryError(
             f"{name} has tables of revision {found}, this version of rspnet knows them up to {HEAD_REVISION}; "
             "update rspnet, or use another --index"
@@ -237,15 +259,21 @@ def translated(name: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _in_words(str(error.orig).strip().partition("\n")[0], name) from error
+    except UnicodeDecodeError as error:  # names of tables that are no text, which sqlite3 cannot even report
+        raise _damaged(str(error), name) from error
     except SQLAlchemyError as error:
         raise LibraryError(f"{name}: {str(error).partition(chr(10))[0]}") from error
 
 
 def _in_words(reason: str, name: str) -> LibraryError:
     if any(sign in reason for sign in ("malformed", "not a database")):
-        return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")
+        return _damaged(reason, name)
     if "disk is full" in reason or "No space left" in reason:
         return LibraryError(f"no space left for {name}; nothing was half-written: free some space and run again")
     if "database is locked" in reason:
         return LibraryBusy(f"another process is writing to {name}; wait for it to finish or stop it")
     return LibraryError(f"{name}: {reason}")
+
+
+def _damaged(reason: str, name: str) -> LibraryDamaged:
+    return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")

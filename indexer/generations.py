@@ -39,7 +39,7 @@ class Sink(Protocol):
         ...
 
 
-Writers = Mapping[str, Callable[[Sink], None]]
+Writers = Mapping[str, Callable[[Sink], object]]
 """File name -> function that writes the file's content."""
 
 
@@ -124,6 +124,13 @@ class Generation:
             raise _damaged(self.path / name, "its bytes are not those that were published")
         file.seek(0)
         return file
+
+    def is_current(self) -> bool:
+        """Whether no other generation was published since."""
+        try:
+            return _read_current(self.path.parent.parent).number == self.number
+        except LibraryError:
+            return True
 
     def close(self) -> None:
         """Close the files."""
