@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from indexer.catalogue_seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
@@ -197,14 +197,7 @@ def _sqlite_engine(path: Path, *, write: bool) -> Engine:
 
 
 def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
-    query = "mode=rwc" if write else _read_mode(path)
-    connection = sqlite3.connect(
-        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_SECONDS,
-        isolation_level=None,  # transactions begin and end where this module says
-        check_same_thread=False,
-    )
+    connection = _sqlite_connection(path, "mode=rwc") if write else _reader(path)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         if write:
@@ -217,15 +210,38 @@ def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _read_mode(path: Path) -> str:
-    """How to open for reading; without a log, a folder that cannot be written needs SQLite's ``immutable``.
+def _sqlite_connection(path: Path, query: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,  # transactions begin and end where this module says
+        check_same_thread=False,
+    )
 
-    Asked anew at each connection: where only this user may not write, another one's build may start any time.
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """A connection for reading; where the folder cannot be written, a file without log needs SQLite's ``immutable``.
+
+    A full disk is such a folder: SQLite makes a small file even for readers, and nobody can write then. Found out anew
+    at each connection: where only this user may not write, another one's build may start any time.
     """
     log = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size > 0):
-        return "mode=ro"
-    return "mode=ro&immutable=1"
+    if os.access(path.parent, os.W_OK) or _is_filled(log):
+        connection = _sqlite_connection(path, "mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").close()
+        except sqlite3.OperationalError as error:
+            if "disk I/O error" not in str(error) or _is_filled(log):
+                return connection  # whose first statement says what is wrong
+            connection.close()
+        else:
+            return connection
+    return _sqlite_connection(path, "mode=ro&immutable=1")
+
+
+def _is_filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _revision(connection: Connection) -> str | None:
@@ -258,7 +274,13 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _in_words(str(error.orig).strip().partition("\n")[0], name) from error
+        reason = str(error.orig).strip().partition("\n")[0]
+        if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
+            raise LibraryError(
+                f"the server of {name} does not answer ({reason}); all that was committed is kept: start the server, "
+                "or free some space there, and run this again"
+            ) from error
+        raise _in_words(reason, name) from error
     except UnicodeDecodeError as error:  # names of tables that are no text, which sqlite3 cannot even report
         raise _damaged(str(error), name) from error
     except SQLAlchemyError as error:
@@ -268,8 +290,13 @@ def translated(name: str) -> Iterator[None]:
 def _in_words(reason: str, name: str) -> LibraryError:
     if any(sign in reason for sign in ("malformed", "not a database")):
         return _damaged(reason, name)
-    if "disk is full" in reason or "No space left" in reason:
-        return LibraryError(f"no space left for {name}; nothing was half-written: free some space and run again")
+    if any(sign in reason for sign in ("disk is full", "No space left", "disk I/O error")):
+        return LibraryError(
+            f"no space left for {name}, or its disk fails ({reason}); nothing was half-written: free some space "
+            "and run again"
+        )
+    if "readonly database" in reason:
+        return LibraryError(f"{name} cannot be written; fix the permissions, or build into another --index")
     if "database is locked" in reason:
         return LibraryBusy(f"another process is writing to {name}; wait for it to finish or stop it")
     return LibraryError(f"{name}: {reason}")

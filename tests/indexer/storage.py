@@ -5,9 +5,10 @@ import json
 import numpy as np
 
 from indexer import Library, PartWeights, generations
-from indexer.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors
+from indexer.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
 from indexer.place import Place
 from indexer.publish import publish_index
+from rspnet_core.errors import LibraryError
 
 PARTS = {"backbone": 8, "motion": 4, "appearance": 4}
 DIMS = sum(PARTS.values())
@@ -92,6 +93,16 @@ def answers(folder, ids):
             "histograms": [rows.tobytes() for _, rows in catalogue.colour_histograms()],
             "info": library.info(),
         }
+
+
+def stored(target):
+    """Id -> vector as bytes of every video of the catalogue at ``target`` now; empty before there are tables."""
+    try:
+        with Catalogue.open(target, write=False) as catalogue:
+            batches = list(catalogue.all_vectors())
+    except LibraryError:
+        return {}
+    return {id_of_key(int(key)): row.tobytes() for keys, rows in batches for key, row in zip(keys, rows, strict=True)}
 
 
 def search_twice(library, video_id):
