@@ -103,9 +103,8 @@ def _value_problems(connection: Connection, keys: list[int], encoder: EncoderRec
         return dict.fromkeys(keys, "vectors of no known encoder")
     problems: dict[int, str] = {}
     for key, vectors, digest in stored_vectors(connection, keys, encoder.dims):
-        problem = "values that are no vectors" if vectors is None else vector_problem(vectors, encoder.parts)
-        if problem is None and vectors is not None and vectors.digest() != digest:
-            problem = "its vectors are not those that were stored"
-        if problem is not None:
-            problems[key] = problem
+        if vectors is None:
+            problems[key] = "values that are no vectors"
+        elif vectors.digest() != digest:  # what was stored was sound
+            problems[key] = vector_problem(vectors, encoder.parts) or "its vectors are not those that were stored"
     return problems

@@ -26,7 +26,7 @@ REPO = Path(__file__).resolve().parents[2]
     [("kill", 6), ("EIO", 9), *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in ("kill", "ENOSPC", "EIO"))],
 )
 def test_a_fault_at_any_step_of_publishing_leaves_a_whole_generation_and_the_next_publish_completes(fault, every):
-    memory = Path("/dev/shm")  # noqa: S108 - where a file is flushed at once
+    memory = Path("/dev/shm")  # a file there is flushed at once
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         command = [sys.executable, "-m", "tests.indexer.publish_faults", folder, fault, str(every)]
         done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
