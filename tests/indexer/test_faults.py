@@ -23,7 +23,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize(
     ("fault", "every"),
-    [("kill", 6), ("EIO", 9), *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in ("kill", "ENOSPC", "EIO"))],
+    [("kill", 8), *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in ("kill", "ENOSPC", "EIO"))],
 )
 def test_a_fault_at_any_step_of_publishing_leaves_a_whole_generation_and_the_next_publish_completes(fault, every):
     memory = Path("/dev/shm")  # a file there is flushed at once
@@ -91,19 +91,18 @@ def test_a_library_on_a_full_or_read_only_disk_is_served_and_changed_when_there_
 
 
 @pytest.mark.parametrize("state", [full, read_only])
-def test_a_killed_writer_s_log_is_read_on_a_full_or_read_only_disk(disk, state):
-    folder = disk / "index"
-    ids = make_library(folder, 6)
-    expected = answers(folder, ids)
-    killed = (
-        "import os, sys; from tests.indexer.storage import *; catalogue = Catalogue.open(sys.argv[1], write=True);"
-        "catalogue.commit_indexed(make_entry('Class0/0.mp4'), make_vectors(70)); os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", killed, folder / FILE_NAME], cwd=REPO, check=False)
+def test_a_killed_writer_s_log_is_read_on_a_full_or_read_only_disk(disk, tmp_path, state):
+    folder, elsewhere = disk / "index", tmp_path / "elsewhere"
+    ids = make_library(elsewhere, 6)
+    expected = answers(elsewhere, ids)
+    with Catalogue.open(elsewhere / FILE_NAME, write=True) as catalogue:
+        catalogue.commit_indexed(make_entry("Class0/0.mp4"), make_vectors(70))
+        shutil.copytree(elsewhere, folder)  # the files as they are after a kill
+    assert (folder / f"{FILE_NAME}-wal").stat().st_size > 0
     with state(disk):
         got = answers(folder, ids)
         with Catalogue.open(folder / FILE_NAME, write=False) as catalogue:
             assert (catalogue.video_vector(ids[0]) == make_vectors(70).video).all()
-    assert not got["info"].pop("up_to_date")
-    assert got["info"].items() <= expected["info"].items()
+    assert not got["info"]["up_to_date"]
+    assert got["info"]["videos"] == expected["info"]["videos"]
     assert got["searches"] == expected["searches"]
