@@ -7,6 +7,7 @@ one transaction: a kill at any moment leaves all of it or nothing. The caller of
 
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,16 @@ from indexer.catalogue_records import (
     id_of_key,
     video_key,
 )
+from indexer.catalogue_seals import (
+    broken_seals,
+    check_settings,
+    seal_of_encoder,
+    seal_of_root,
+    seal_of_state,
+    seal_of_video,
+    seal_videos,
+)
+from indexer.catalogue_stored import age_retired, retire
 from indexer.catalogue_vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors, pack, vector_problem
 from indexer.prediction import Prediction
 from rspnet_core.errors import EncoderMismatch, LibraryError
@@ -72,7 +83,24 @@ class Catalogue(CatalogueQueries):
         Raises LibraryNotFound (nothing there to read), LibraryBusy (PostgreSQL: another writer), LibraryDamaged, or
         LibraryError, for one that a newer version of rspnet has written.
         """
-        return cls(Database(target, write=write))
+        database = Database(target, write=write)
+        if write:
+            try:
+                with database.reading() as connection:
+                    check_settings(connection)
+            except BaseException:
+                database.close()
+                raise
+        return cls(database)
+
+    @property
+    def keeps_retired(self) -> bool:
+        """Whether the tables keep vectors of videos that left; those of older versions do not."""
+        return self._database.has_seals
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state of the catalogue, for those that read tables themselves."""
+        return self._database.reading()
 
     def close(self) -> None:
         """Give back all connections and locks."""
@@ -90,6 +118,8 @@ class Catalogue(CatalogueQueries):
         """Make this the encoder of all vectors; EncoderMismatch when there are vectors of another one."""
         with self._database.writing() as connection:
             before = encoder_record(connection)
+            if before == record:
+                return
             changes = before is not None and before.fingerprint != record.fingerprint
             if before and changes and connection.scalar(select(Vector.video_key).limit(1)) is not None:
                 raise EncoderMismatch(
@@ -98,14 +128,13 @@ class Catalogue(CatalogueQueries):
                     "`rspnet-index remove --all`"
                 )
             connection.execute(delete(Encoder))
-            connection.execute(
-                insert(Encoder).values(
-                    id=1,
-                    fingerprint=record.fingerprint,
-                    description=dict(record.description),
-                    parts=[[name, length] for name, length in record.parts.items()],
-                )
-            )
+            values: dict[str, Any] = {
+                "fingerprint": record.fingerprint,
+                "description": dict(record.description),
+                "parts": [[name, length] for name, length in record.parts.items()],
+            }
+            connection.execute(insert(Encoder).values(id=1, seal=seal_of_encoder(**values), **values))
+            _new_content(connection)
 
     def root_id(self, path: str) -> int:
         """The id of a data folder, made when it is new; ``path`` absolute, or relative to the index folder."""
@@ -114,7 +143,7 @@ class Catalogue(CatalogueQueries):
             if known is not None:
                 return known
             number = connection.execute(select(func.coalesce(func.max(Root.id), 0) + 1)).scalar_one()
-            connection.execute(insert(Root).values(id=number, path=path))
+            connection.execute(insert(Root).values(id=number, path=path, seal=seal_of_root(number, path)))
             return number
 
     def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors, predicted: Prediction | None = None) -> None:
@@ -168,9 +197,8 @@ class Catalogue(CatalogueQueries):
     def commit_failed(self, entry: VideoEntry, reason: str) -> None:
         """Record why a file cannot be indexed; vectors that it had are dropped."""
         with self._database.writing() as connection:
-            had_vectors = connection.scalar(select(Vector.video_key).where(Vector.video_key == entry.key)) is not None
-            _replace_video(connection, entry, status="failed", reason=reason, num_clips=0)
-            if had_vectors:
+            before = connection.scalar(select(Video.seal).where(Video.key == entry.key))
+            if _replace_video(connection, entry, status="failed", reason=reason, num_clips=0) != before:
                 _new_content(connection)
 
     def update_entries(self, entries: Iterable[VideoEntry]) -> None:
@@ -181,17 +209,27 @@ class Catalogue(CatalogueQueries):
             rows = [
                 {f"new_{name}": _columns(entry)[name] for name in _UPDATED} | {"of_key": entry.key} for entry in chunk
             ]
+            keys = [entry.key for entry in chunk]
             with self._database.writing() as connection:
+                broken = set(broken_seals(connection, keys))  # stay so: what else stands in them is not known
                 connection.execute(statement, rows)
-                connection.execute(delete(Split).where(Split.video_key.in_([entry.key for entry in chunk])))
+                connection.execute(delete(Split).where(Split.video_key.in_(keys)))
                 _insert_splits(connection, chunk)
+                seal_videos(connection, set(keys) - broken)
+                _new_content(connection)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Remove videos and all that belongs to them; unknown ids are nothing to remove."""
-        for chunk in chunks(ids):
+        for chunk in chunks(video_key(video_id) for video_id in ids):
             with self._database.writing() as connection:
-                connection.execute(delete(Video).where(Video.key.in_([video_key(video_id) for video_id in chunk])))
+                _retire(connection, chunk)
+                connection.execute(delete(Video).where(Video.key.in_(chunk)))
                 _new_content(connection)
+
+    def let_go(self) -> None:
+        """Say that a generation was published: of videos that left, what no kept generation shows is removed."""
+        with self._database.writing() as connection:
+            age_retired(connection)
 
     def begin_build(self, layout: str) -> int:
         """Record that a build of a data folder of this layout starts; returns its id."""
@@ -207,9 +245,9 @@ class Catalogue(CatalogueQueries):
             connection.execute(update(Build).where(Build.id == build_id).values(done))
 
     def damaged(self, *, deep: bool = False) -> dict[str, str]:
-        """Id -> what is wrong with its vectors; ``deep`` reads all of them, else sizes of all and a sample's values."""
+        """Id -> what is wrong with its row or vectors; ``deep`` reads all vectors, else sizes of all and a sample."""
         with self._database.reading() as connection:
-            return damaged_videos(connection, deep=deep)
+            return damaged_videos(connection, deep=deep, sealed=self._database.has_seals)
 
     def check(self, *, deep: bool = False) -> list[str]:
         """All problems in words, an empty list when the catalogue is sound; never raises for damage."""
@@ -225,14 +263,25 @@ def _columns(entry: VideoEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in (*names, *media)} | time
 
 
-def _replace_video(connection: Connection, entry: VideoEntry, **more: Any) -> None:
-    """Delete the row of the same path with all that hangs on it, and insert the new one."""
+def _replace_video(connection: Connection, entry: VideoEntry, **more: Any) -> bytes:
+    """Delete the row of the same path with all that hangs on it, and insert the new one; returns its seal."""
     other = connection.execute(select(Video.root_id, Video.path).where(Video.key == entry.key)).first()
     if other is not None and (other.root_id, other.path) != (entry.root_id, entry.path):
         raise LibraryError(f"{entry.path!r} and {other.path!r} have the same id {entry.id}; rename one of them")
+    if other is not None:
+        _retire(connection, [entry.key])
     connection.execute(delete(Video).where(Video.key == entry.key))
-    connection.execute(insert(Video).values(_columns(entry) | {"key": entry.key} | more))
+    row = _columns(entry) | {"key": entry.key} | more
+    seal = seal_of_video(row, entry.splits)
+    connection.execute(insert(Video).values(row | {"seal": seal}))
     _insert_splits(connection, [entry])
+    return seal
+
+
+def _retire(connection: Connection, keys: list[int]) -> None:
+    encoder = encoder_record(connection)
+    if encoder is not None:
+        retire(connection, keys, encoder.dims)
 
 
 def _insert_splits(connection: Connection, entries: Iterable[VideoEntry]) -> None:
@@ -265,5 +314,6 @@ def _copy_rows(connection: Connection, table: type[Vector] | type[Clip], source:
 
 
 def _new_content(connection: Connection) -> None:
-    """Say that the set of vectors is another one now."""
-    connection.execute(update(State).values(content_version=secrets.token_hex(8)))
+    """Say that there is something new to publish."""
+    version = secrets.token_hex(8)
+    connection.execute(update(State).values(content_version=version, seal=seal_of_state(version)))

@@ -1,15 +1,14 @@
-"""Is the catalogue sound? Looks at the database's own structure, then at every video's vectors."""
+"""Is the catalogue sound? Looks at the database's own structure, then at every video's row and vectors."""
 
-from collections import defaultdict
-
-import numpy as np
 from sqlalchemy import Connection, Row, func, select, text
 
 from indexer.catalogue_database import Database
 from indexer.catalogue_models import Clip, Vector, Video
 from indexer.catalogue_queries import chunks, encoder_record
 from indexer.catalogue_records import EncoderRecord, id_of_key
-from indexer.catalogue_vectors import HISTOGRAM_BINS, VideoVectors, unpack, vector_problem
+from indexer.catalogue_seals import broken_seals, check_settings
+from indexer.catalogue_stored import stored_vectors
+from indexer.catalogue_vectors import HISTOGRAM_BINS, vector_problem
 from rspnet_core.errors import LibraryError
 
 SAMPLE = 200
@@ -25,7 +24,10 @@ def database_problems(database: Database, *, deep: bool) -> list[str]:
         with database.reading() as connection:
             if database.is_sqlite:
                 problems += _sqlite_problems(connection, deep=deep)
-            problems += [f"video {video}: {reason}" for video, reason in damaged_videos(connection, deep=deep).items()]
+            if database.has_seals:
+                check_settings(connection)
+            damaged = damaged_videos(connection, deep=deep, sealed=database.has_seals)
+            problems += [f"video {video}: {reason}" for video, reason in damaged.items()]
     except LibraryError as error:
         problems.append(str(error))
     return problems
@@ -38,10 +40,11 @@ def _sqlite_problems(connection: Connection, *, deep: bool) -> list[str]:
     return problems + [f"catalogue: a row of {orphan[0]} belongs to no {orphan[2]}" for orphan in orphans]
 
 
-def damaged_videos(connection: Connection, *, deep: bool) -> dict[str, str]:
-    """Id -> problem. Counts and sizes of all videos; values of all when ``deep``, else of an even sample."""
+def damaged_videos(connection: Connection, *, deep: bool, sealed: bool) -> dict[str, str]:
+    """Id -> problem. All rows (if they are ``sealed``) and sizes; values of all when ``deep``, else of a sample."""
     encoder = encoder_record(connection)
-    problems = _structure_problems(connection, 0 if encoder is None else encoder.dims)
+    problems = dict.fromkeys(broken_seals(connection) if sealed else (), "its row is not the one that was stored")
+    problems |= _structure_problems(connection, 0 if encoder is None else encoder.dims)
     keys = list(connection.scalars(select(Vector.video_key).order_by(Vector.video_key)))
     sample = keys if deep else keys[:: max(1, len(keys) // SAMPLE)]
     for chunk in chunks((key for key in sample if key not in problems), VIDEOS_PER_READ):
@@ -98,22 +101,10 @@ def _value_problems(connection: Connection, keys: list[int], encoder: EncoderRec
     """Videos whose values are unsound or are not those that were stored; their sizes are known to be right."""
     if encoder is None:
         return dict.fromkeys(keys, "vectors of no known encoder")
-    clips = defaultdict(list)
-    columns = select(Clip.video_key, Clip.start_seconds, Clip.end_seconds, Clip.vector)
-    for clip in connection.execute(columns.where(Clip.video_key.in_(keys)).order_by(Clip.video_key, Clip.position)):
-        clips[clip.video_key].append(clip)
     problems: dict[int, str] = {}
-    for row in connection.execute(select(Vector).where(Vector.video_key.in_(keys))):
-        own = clips[row.video_key]
-        vectors = VideoVectors(
-            video=unpack([row.vector], encoder.dims)[0],
-            clips=unpack([clip.vector for clip in own], encoder.dims),
-            spans_seconds=np.array([clip[1:3] for clip in own], dtype=np.float64).reshape(-1, 2),
-            colour_histogram=unpack([row.colour_histogram], HISTOGRAM_BINS)[0],
-        )
-        problem = vector_problem(vectors, encoder.parts)
-        if problem is None and vectors.digest() != row.digest:
-            problem = "its vectors are not those that were stored"
-        if problem is not None:
-            problems[row.video_key] = problem
+    for key, vectors, digest in stored_vectors(connection, keys, encoder.dims):
+        if vectors is None:
+            problems[key] = "values that are no vectors"
+        elif vectors.digest() != digest:  # what was stored was sound
+            problems[key] = vector_problem(vectors, encoder.parts) or "its vectors are not those that were stored"
     return problems

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
+from indexer.catalogue_seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 PREDICTIONS_SINCE = "0002"
+SEALS_SINCE = "0003"
+REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE)
 BUSY_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 16384
 """Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
@@ -33,7 +36,8 @@ class Database:
     Raises LibraryNotFound, LibraryBusy (PostgreSQL: another writer), LibraryDamaged or LibraryError.
     """
 
-    def __init__(self, target: str | Path, *, write: bool) -> None:
+    def __init__(self, target: str | Path | bytes, *, write: bool) -> None:
+        """Open a PostgreSQL URL, a SQLite file, or the content of one, which is only read."""
         self.name, self._engine = _create_engine(target, write=write)
         self._may_write = write
         self._revision = HEAD_REVISION
@@ -59,6 +63,11 @@ class Database:
         """Whether videos have the columns of predictions; a reader may look at tables that no build has updated yet."""
         return self._revision >= PREDICTIONS_SINCE
 
+    @property
+    def has_seals(self) -> bool:
+        """Whether rows carry seals and videos that left keep their vectors for a while."""
+        return self._revision >= SEALS_SINCE
+
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""
         if self._writer is not None:
@@ -70,7 +79,10 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the catalogue, whatever is written meanwhile."""
         with translated(self.name), self._engine.connect() as connection, connection.begin():
-            yield connection
+            try:
+                yield connection
+            except (TypeError, ValueError) as error:  # a stored value that cannot be what its column says
+                raise _damaged(str(error), self.name) from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -101,6 +113,7 @@ class Database:
                 if found != HEAD_REVISION:
                     _refuse_unknown(found, self.name)
                     _migrate(writer)
+                    seal_all(writer)
         except BaseException:
             writer.close()
             raise
@@ -128,8 +141,10 @@ class Database:
         self._revision = found
 
 
-def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
+def _create_engine(target: str | Path | bytes, *, write: bool) -> tuple[str, Engine]:
     """Return the name for messages, without password, and the engine."""
+    if isinstance(target, bytes):
+        return "the published rows", _memory_engine(target)
     if isinstance(target, Path) or "://" not in target:
         return str(target), _sqlite_engine(Path(target), write=write)
     try:
@@ -155,6 +170,13 @@ def _create_engine(target: str | Path, *, write: bool) -> tuple[str, Engine]:
         ) from error
 
 
+def _memory_engine(content: bytes) -> Engine:
+    """One connection for all threads: nothing writes, so that none needs a transaction of its own."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.deserialize(content)
+    return create_engine("sqlite+pysqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
+
+
 def _sqlite_engine(path: Path, *, write: bool) -> Engine:
     if not write and not path.exists():
         raise LibraryNotFound(f"{path} does not exist; make a library with `rspnet-index build`")
@@ -175,14 +197,7 @@ def _sqlite_engine(path: Path, *, write: bool) -> Engine:
 
 
 def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
-    query = "mode=rwc" if write else _read_mode(path)
-    connection = sqlite3.connect(
-        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_SECONDS,
-        isolation_level=None,  # transactions begin and end where this module says
-        check_same_thread=False,
-    )
+    connection = _sqlite_connection(path, "mode=rwc") if write else _reader(path)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         if write:
@@ -195,15 +210,38 @@ def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _read_mode(path: Path) -> str:
-    """How to open for reading; without a log, a folder that cannot be written needs SQLite's ``immutable``.
+def _sqlite_connection(path: Path, query: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,  # transactions begin and end where this module says
+        check_same_thread=False,
+    )
 
-    Asked anew at each connection: where only this user may not write, another one's build may start any time.
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """A connection for reading; where the folder cannot be written, a file without log needs SQLite's ``immutable``.
+
+    A full disk is such a folder: SQLite makes a small file even for readers, and nobody can write then. Found out anew
+    at each connection: where only this user may not write, another one's build may start any time.
     """
     log = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size > 0):
-        return "mode=ro"
-    return "mode=ro&immutable=1"
+    if os.access(path.parent, os.W_OK) or _is_filled(log):
+        connection = _sqlite_connection(path, "mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").close()
+        except sqlite3.OperationalError as error:
+            if "disk I/O error" not in str(error) or _is_filled(log):
+                return connection  # whose first statement says what is wrong
+            connection.close()
+        else:
+            return connection
+    return _sqlite_connection(path, "mode=ro&immutable=1")
+
+
+def _is_filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _revision(connection: Connection) -> str | None:
@@ -213,7 +251,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _refuse_unknown(found: str | None, name: str) -> None:
-    if found is not None and found > HEAD_REVISION:
+    if found is not None and found not in REVISIONS:
         raise LibraryError(
             f"{name} has tables of revision {found}, this version of rspnet knows them up to {HEAD_REVISION}; "
             "update rspnet, or use another --index"
@@ -236,16 +274,33 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _in_words(str(error.orig).strip().partition("\n")[0], name) from error
+        reason = str(error.orig).strip().partition("\n")[0]
+        if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
+            raise LibraryError(
+                f"the server of {name} does not answer ({reason}); all that was committed is kept: start the server, "
+                "or free some space there, and run this again"
+            ) from error
+        raise _in_words(reason, name) from error
+    except UnicodeDecodeError as error:  # names of tables that are no text, which sqlite3 cannot even report
+        raise _damaged(str(error), name) from error
     except SQLAlchemyError as error:
         raise LibraryError(f"{name}: {str(error).partition(chr(10))[0]}") from error
 
 
 def _in_words(reason: str, name: str) -> LibraryError:
     if any(sign in reason for sign in ("malformed", "not a database")):
-        return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")
-    if "disk is full" in reason or "No space left" in reason:
-        return LibraryError(f"no space left for {name}; nothing was half-written: free some space and run again")
+        return _damaged(reason, name)
+    if any(sign in reason for sign in ("disk is full", "No space left", "disk I/O error")):
+        return LibraryError(
+            f"no space left for {name}, or its disk fails ({reason}); nothing was half-written: free some space "
+            "and run again"
+        )
+    if "readonly database" in reason:
+        return LibraryError(f"{name} cannot be written; fix the permissions, or build into another --index")
     if "database is locked" in reason:
         return LibraryBusy(f"another process is writing to {name}; wait for it to finish or stop it")
     return LibraryError(f"{name}: {reason}")
+
+
+def _damaged(reason: str, name: str) -> LibraryDamaged:
+    return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")

@@ -38,8 +38,10 @@ class AnyText(TypeDecorator[str]):
         return None if value is None else value.encode("utf-8", "surrogateescape")
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        """The inverse."""
-        return None if value is None else bytes(value).decode("utf-8", "surrogateescape")
+        """The inverse; ValueError when damage made it another type."""
+        if value is not None and not isinstance(value, bytes):
+            raise ValueError("a text is stored as another type")
+        return None if value is None else value.decode("utf-8", "surrogateescape")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -68,13 +70,15 @@ class Base(DeclarativeBase):
 
 
 class State(Base):
-    """One row: which set of vectors the catalogue holds now."""
+    """One row: which videos and vectors the catalogue holds now."""
 
     __tablename__ = "state"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     content_version: Mapped[str]
-    """Drawn anew in each transaction that changes vectors: a restored backup can never look current by accident."""
+    """Drawn anew in each transaction that changes what readers are shown: a restored backup can never look current by
+    accident."""
+    seal: Mapped[bytes | None]
 
 
 class Encoder(Base):
@@ -87,6 +91,7 @@ class Encoder(Base):
     description: Mapped[dict[str, Any]] = mapped_column(JSON)
     parts: Mapped[list[list[Any]]] = mapped_column(JSON)
     """Pairs of name and length, in the order of the vector."""
+    seal: Mapped[bytes | None]
 
 
 class Root(Base):
@@ -96,6 +101,7 @@ class Root(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(AnyText)
+    seal: Mapped[bytes | None]
 
 
 class Video(Base):
@@ -126,6 +132,8 @@ class Video(Base):
     num_clips: Mapped[int]
     predicted_class: Mapped[str | None] = mapped_column(AnyText)
     predicted_probability: Mapped[float | None] = mapped_column(Double)
+    seal: Mapped[bytes | None]
+    """Over all other columns and the video's splits."""
 
 
 class Split(Base):
@@ -161,6 +169,22 @@ class Clip(Base):
     start_seconds: Mapped[float] = mapped_column(Double)
     end_seconds: Mapped[float] = mapped_column(Double)
     vector: Mapped[bytes]
+
+
+class Retired(Base):
+    """All vectors of a video that was dropped or replaced, for readers of the generations that still show it."""
+
+    __tablename__ = "retired"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    """Of the vectors, as it stood beside them."""
+    age: Mapped[int]
+    """How many generations were published since; of age 2, no generation that is kept shows the video."""
+    vector: Mapped[bytes]
+    colour_histogram: Mapped[bytes]
+    clips: Mapped[bytes]
+    """All clip vectors, one after the other."""
+    spans: Mapped[bytes]
 
 
 class Build(Base):

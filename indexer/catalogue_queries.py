@@ -22,6 +22,7 @@ from indexer.catalogue_records import (
     id_of_key,
     video_key,
 )
+from indexer.catalogue_seals import check_state
 from indexer.catalogue_vectors import HISTOGRAM_BINS, ClipVectors, unpack
 from indexer.prediction import Prediction
 from rspnet_core.errors import QueryNotFound
@@ -67,9 +68,12 @@ class CatalogueQueries:
             return encoder_record(connection)
 
     def content_version(self) -> str:
-        """16 hex digits that change with each change of the indexed vectors, and only then."""
+        """16 hex digits that change with all that readers are shown; LibraryDamaged when they were altered."""
         with self._database.reading() as connection:
-            return connection.execute(select(State.content_version)).scalar_one()
+            version = connection.execute(select(State.content_version)).scalar_one()
+            if self._database.has_seals:
+                check_state(version, connection.execute(select(State.seal)).scalar_one())
+        return version
 
     def roots(self) -> dict[int, str]:
         """Data folders by id, as they were given: absolute, or relative to the index folder."""
@@ -178,7 +182,7 @@ class CatalogueQueries:
         with self._database.reading() as connection:
             blob = connection.scalar(statement)
             if blob is None:
-                raise _not_indexed(video_id)
+                raise not_indexed(video_id)
             return unpack([blob], _dims(connection)).reshape(-1)
 
     def clip_vectors(self, video_id: str) -> ClipVectors:
@@ -191,7 +195,7 @@ class CatalogueQueries:
         with self._database.reading() as connection:
             rows = connection.execute(statement).all()
             if not rows:
-                raise _not_indexed(video_id)
+                raise not_indexed(video_id)
             vectors = unpack([row.vector for row in rows], _dims(connection))
         return ClipVectors(vectors=vectors, spans_seconds=np.array([row[:2] for row in rows], dtype=np.float64))
 
@@ -214,7 +218,8 @@ class CatalogueQueries:
         return [BuildRecord(**row._mapping) for row in rows]
 
 
-def _not_indexed(video_id: str) -> QueryNotFound:
+def not_indexed(video_id: str) -> QueryNotFound:
+    """The error that no video of this id has vectors."""
     return QueryNotFound(f"no indexed video has the id {video_id}; `rspnet-index export` lists all of them")
 
 

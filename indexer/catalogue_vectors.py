@@ -55,7 +55,7 @@ def pack(values: NDArray[np.float32]) -> bytes:
 
 def unpack(blobs: list[bytes], dims: int) -> NDArray[np.float32]:
     """Equal blobs as float32 (len(blobs), dims); LibraryDamaged when one has another length."""
-    if any(len(blob) != dims * _FLOAT.itemsize for blob in blobs):
+    if any(not isinstance(blob, bytes) or len(blob) != dims * _FLOAT.itemsize for blob in blobs):
         raise LibraryDamaged(
             f"a stored vector does not have {dims} numbers; run `rspnet-index verify` to see which video it belongs to"
         )

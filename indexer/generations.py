@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -39,7 +39,7 @@ class Sink(Protocol):
         ...
 
 
-Writers = Mapping[str, Callable[[Sink], None]]
+Writers = Mapping[str, Callable[[Sink], object]]
 """File name -> function that writes the file's content."""
 
 
@@ -125,6 +125,13 @@ class Generation:
         file.seek(0)
         return file
 
+    def is_current(self) -> bool:
+        """Whether no other generation was published since."""
+        try:
+            return _read_current(self.path.parent.parent).number == self.number
+        except LibraryError:
+            return True
+
     def close(self) -> None:
         """Close the files."""
         for file in self._files.values():
@@ -187,7 +194,9 @@ def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
         ) from error
     finally:
         # On success that is what earlier publishes left; on failure, what this one began.
-        _remove_all_but(folder, {previous, _number_before(folder)})
+        # What cannot be removed now is removed by the next one.
+        with suppress(OSError, LibraryError):
+            _remove_all_but(folder, {previous, _number_before(folder)})
     return manifest
 
 
@@ -285,11 +294,16 @@ def _read_manifest(path: Path, current: _Current) -> Manifest:
 
 
 def _number_before(folder: Path) -> int:
-    """The current generation's number, 0 when there is none that can be read."""
+    """The current generation's number, 0 when there is none that can be read.
+
+    Raises LibraryError when there may be one, and the disk does not let it be read.
+    """
     try:
         return _read_current(folder).number
-    except LibraryError:
+    except (LibraryNotFound, LibraryDamaged):
         return 0
+    except OSError as error:
+        raise LibraryError(f"{folder / CURRENT} cannot be read ({error.strerror}); nothing was published") from error
 
 
 def _damaged(path: Path, reason: str) -> LibraryDamaged:

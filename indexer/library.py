@@ -18,12 +18,22 @@ from indexer.place import Place
 from indexer.pooling import Layout, video_vector
 from indexer.prediction import Prediction
 from indexer.publish import open_index
+from indexer.published import ROWS_NAME, PublishedCatalogue
 from indexer.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
 from indexer.vector_index import VectorIndex
 from rspnet_core.checkpoint import load_checkpoint
-from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryNotFound, QueryNotFound, VideoError
+from rspnet_core.errors import (
+    InvalidSetting,
+    LibraryDamaged,
+    LibraryNotFound,
+    LibraryOutdated,
+    QueryNotFound,
+    VideoError,
+)
 from rspnet_core.video.decode import Clips
 from rspnet_core.video.sandbox import DecodePool, DecodeRequest
+
+AnyCatalogue = PublishedCatalogue | Catalogue
 
 SHOWN_FOLD = 1
 """The official split whose sides hits show and filters mean."""
@@ -46,14 +56,19 @@ class Query:
 class Library:
     """Reads one generation of a library; a newer one is seen by opening it again.
 
+    Every answer is that of one generation, whatever is built meanwhile: of this one, or of a newer one where this one's
+    videos were dropped and two newer generations published.
+
     >>> with Library.open("demo") as library:
     ...     for hit in library.search("demo/Bounce/v_Bounce_g01_c01.mp4", top=5):
     ...         print(hit.score, hit.path)
     """
 
-    def __init__(self, place: Place, catalogue: Catalogue, record: EncoderRecord, device: torch.device) -> None:
+    def __init__(self, place: Place, catalogue: AnyCatalogue, record: EncoderRecord, device: torch.device) -> None:
         self.place = place
         self.catalogue = catalogue
+        """What the generation shows; of a library that nothing was published of yet, or by an older version only, the
+        catalogue itself."""
         self.record = record
         self.layout = Layout(dict(record.parts))
         self._device = device
@@ -67,7 +82,7 @@ class Library:
             DeviceUnavailable: ``device`` is not on this machine.
         """
         place, placed_on = Place.find(path), choose_device(device)
-        catalogue = Catalogue.open(place.catalogue_target, write=False)
+        catalogue = _open_catalogue(place)
         record = catalogue.encoder()
         if record is None:
             catalogue.close()
@@ -111,6 +126,8 @@ class Library:
     @cached_property
     def index(self) -> VectorIndex:
         """The published FAISS index, on the GPU where there is one."""
+        if isinstance(self.catalogue, PublishedCatalogue):
+            return self.catalogue.index.to(str(self._device))
         return open_index(self.place.folder, self.record.fingerprint).to(str(self._device))
 
     def search(
@@ -145,9 +162,39 @@ class Library:
             MissingHead: a weight for a head that the library does not have.
             InvalidSetting: a number out of range.
         """
+        asked: dict[str, Any] = {
+            "top": top,
+            "weights": weights or PartWeights(),
+            "start_seconds": start_seconds,
+            "end_seconds": end_seconds,
+            "moments": moments,
+            "label": label,
+            "split": split,
+            "folder": folder,
+        }
+        try:
+            return self._answer(query, **asked)
+        except LibraryOutdated:
+            with type(self).open(self.place.folder, device=str(self._device)) as newer:
+                return newer.search(query, **asked)
+
+    def _answer(
+        self,
+        query: str | Path,
+        *,
+        top: int,
+        weights: PartWeights,
+        start_seconds: float | None,
+        end_seconds: float | None,
+        moments: bool,
+        label: str | None,
+        split: str | None,
+        folder: str | None,
+    ) -> SearchResult:
+        """What this generation answers; LibraryOutdated when something of it is kept no more."""
         if top < 1:
             raise InvalidSetting(f"top must be at least 1, got {top}")
-        shares = (weights or PartWeights()).shares(self.layout)
+        shares = weights.shares(self.layout)
         question = self.embed(query, start_seconds=start_seconds, end_seconds=end_seconds)
         allowed = None
         if not (label is split is folder is None):
@@ -231,7 +278,7 @@ class Library:
         return result.clips
 
     def _hits(self, question: Query, scores: NDArray[np.float32], keys: NDArray[np.int64]) -> list[Hit]:
-        """Describe the videos found; one that left the catalogue after this generation was published is left out."""
+        """Describe the videos found; those of a generation without rows that left the catalogue since are left out."""
         by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
         return [
             Hit(
@@ -254,15 +301,35 @@ class Library:
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""
         counts = self.catalogue.counts()
-        with generations.open_current(self.place.folder) as generation:
-            manifest = generation.manifest
+        if isinstance(self.catalogue, PublishedCatalogue):
+            manifest, live = self.catalogue.generation.manifest, self.catalogue.live
+        else:
+            live = self.catalogue
+            with generations.open_current(self.place.folder) as generation:
+                manifest = generation.manifest
         return {
             "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
             "clips": counts.clips,
             "encoder": dict(self.record.description),
             "generation": manifest.generation,
             "index_type": "flat",
-            "up_to_date": manifest.content.content_version == self.catalogue.content_version(),
+            "up_to_date": manifest.content.content_version == live.content_version(),
             "data": sorted(os.path.normpath(self.place.folder / root) for root in self._roots.values()),
             "folder": str(self.place.folder),
         }
+
+
+def _open_catalogue(place: Place) -> AnyCatalogue:
+    """What the current generation shows; where it has no rows, or there is none, the catalogue as it is now."""
+    try:
+        generation = generations.open_current(place.folder)
+    except LibraryNotFound:
+        return Catalogue.open(place.catalogue_target, write=False)
+    try:
+        if ROWS_NAME in generation.manifest.files:
+            return PublishedCatalogue(generation, place.catalogue_target)
+        generation.close()
+        return Catalogue.open(place.catalogue_target, write=False)
+    except BaseException:
+        generation.close()
+        raise

@@ -31,6 +31,9 @@ class WriterLock:
         descriptor = _open(self._folder)
         try:
             _take(descriptor, self._folder)
+        except OSError as error:
+            os.close(descriptor)
+            raise _unwritable(self._folder, error) from error
         except BaseException:
             os.close(descriptor)
             raise
@@ -50,9 +53,13 @@ def _open(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         return os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        raise LibraryError(
-            f"cannot write in {folder} ({error.strerror}); put the library elsewhere with --index"
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> LibraryError:
+    return LibraryError(
+        f"cannot write in {folder} ({error.strerror}); free some space, or put the library elsewhere with --index"
+    )
 
 
 def _take(descriptor: int, folder: Path) -> None:

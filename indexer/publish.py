@@ -1,9 +1,10 @@
-"""The FAISS index as a function of the catalogue: read all vectors, write one generation, switch to it."""
+"""A generation as a function of the catalogue: read all rows and vectors, write them aside, switch to them."""
 
 from pathlib import Path
 
 from indexer import generations
 from indexer.catalogue import Catalogue
+from indexer.published import ROWS_NAME, rows_of
 from indexer.vector_index import FILE_NAME, VectorIndex
 from rspnet_core.errors import LibraryDamaged, LibraryError
 
@@ -11,7 +12,9 @@ from rspnet_core.errors import LibraryDamaged, LibraryError
 def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -> None:
     """Publish what the catalogue holds now, unless the current generation already holds it (or ``always``).
 
-    The caller holds the writer's lock. Raises LibraryError when the disk refuses; what was current then stays so.
+    All of it is read and compared with its digests first: damage to the catalogue never gets into a generation. The
+    caller holds the writer's lock. Raises LibraryDamaged when a video is not what was stored, LibraryError when the
+    disk refuses; what was current then stays so.
     """
     record = catalogue.encoder()
     if record is None:
@@ -19,21 +22,29 @@ def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -
     version = catalogue.content_version()
     if not always and is_current(folder, version, record.fingerprint):
         return
+    for video, problem in catalogue.damaged(deep=True).items():
+        raise LibraryDamaged(
+            f"video {video} of the catalogue is damaged ({problem}), and nothing was published; run `rspnet-index "
+            "repair`, which drops what is damaged, and then the build again"
+        )
     index = VectorIndex.build(catalogue.all_vectors(), record.dims)
     content = generations.Content(
         content_version=version, fingerprint=record.fingerprint, count=len(index), dims=record.dims
     )
-    generations.publish(folder, {FILE_NAME: index.write}, content)
+    rows = rows_of(catalogue)
+    generations.publish(folder, {FILE_NAME: index.write, ROWS_NAME: lambda sink: sink.write(rows)}, content)
+    catalogue.let_go()
 
 
 def is_current(folder: Path, content_version: str, fingerprint: str) -> bool:
     """Whether the published generation is sound in name and made from this state of the catalogue."""
     try:
         with generations.open_current(folder) as generation:
-            content = generation.manifest.content
+            manifest = generation.manifest
     except LibraryError:
         return False
-    return (content.content_version, content.fingerprint) == (content_version, fingerprint)
+    found = (manifest.content.content_version, manifest.content.fingerprint)
+    return ROWS_NAME in manifest.files and found == (content_version, fingerprint)
 
 
 def open_index(folder: Path, fingerprint: str) -> VectorIndex:

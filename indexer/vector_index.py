@@ -9,6 +9,7 @@ float32 sums of different order agree on, and equal scores are ordered by key.
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from io import BufferedReader
 from typing import Any
 
@@ -83,6 +84,17 @@ class VectorIndex:
                 f"{count} x {dims}; run `rspnet-index repair`"
             )
         return cls(index)
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors, float32 (count, D), in the order of ``keys``: a view of the index's own memory."""
+        flat: NDArray[np.float32] = faiss.rev_swig_ptr(self._flat.get_xb(), len(self) * self.dims)
+        return flat.reshape(len(self), self.dims)
+
+    def vector(self, key: int) -> NDArray[np.float32] | None:
+        """A copy of the vector, float32 (D,), of ``key``; None when the index does not have it."""
+        row = int(np.searchsorted(self.keys, key))
+        return self.vectors[row].copy() if row < len(self) and self.keys[row] == key else None
 
     def write(self, sink: Sink) -> None:
         """Write the index piece by piece, so that no second copy of it is in memory. Raises what ``sink`` raises."""

@@ -17,6 +17,7 @@ RspnetError                     exit code 1
     ├── LibraryNotFound         exit code 2
     ├── LibraryBusy             exit code 75: another writer holds the library
     ├── LibraryDamaged          `repair` may help
+    ├── LibraryOutdated         newer generations were published since it was opened
     └── EncoderMismatch         exit code 2: vectors of two encoders never mix
 
 A message says what was got, what is allowed and what to do next, on one line.
@@ -99,6 +100,10 @@ class LibraryBusy(LibraryError):
 
 class LibraryDamaged(LibraryError):
     """A file of the library is missing or does not match its recorded hash."""
+
+
+class LibraryOutdated(LibraryError):
+    """What the open generation shows is kept no more, because newer ones were published: open the library again."""
 
 
 class EncoderMismatch(LibraryError):

@@ -15,7 +15,7 @@ from indexer.catalogue import Catalogue, Counts, id_of_key, video_key
 from indexer.catalogue_models import Base
 from indexer.prediction import Prediction
 from rspnet_core.errors import EncoderMismatch, LibraryError, LibraryNotFound, QueryNotFound
-from tests.indexer.storage import DIMS, ENCODER, filled, make_entry, make_vectors
+from tests.indexer.storage import DIMS, ENCODER, filled, make_entry, make_older, make_vectors
 
 ANY_EXAMPLE = settings(
     max_examples=25,
@@ -166,13 +166,14 @@ class CatalogueContract:
         catalogue.commit_indexed(original, make_vectors(9))
         assert [row.predicted for row in catalogue.videos()] == [None, None, None]
 
-    def test_tables_of_the_version_before_are_read_as_they_are_and_brought_up_to_date(self, catalogue, target):
+    @pytest.mark.parametrize("revision", ["0001", "0002"])
+    def test_tables_of_the_version_before_are_read_as_they_are_and_brought_up_to_date(
+        self, catalogue, target, revision
+    ):
         ids = filled(catalogue, 3)
         before = list(catalogue.videos())
         with catalogue._database.writing() as connection:
-            for column in ("predicted_class", "predicted_probability"):
-                connection.exec_driver_sql(f"ALTER TABLE videos DROP COLUMN {column}")
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+            make_older(connection, revision)
         catalogue.close()
         with Catalogue.open(target, write=False) as old:
             assert list(old.videos()) == before
@@ -202,7 +203,7 @@ class CatalogueContract:
         assert catalogue.find_content(None) is None
         assert not catalogue.copy_vectors(unknown.id, make_entry("b", content_hash=None))
 
-    def test_labels_splits_and_times_change_without_touching_vectors(self, catalogue):
+    def test_labels_splits_and_times_change_and_are_something_new_to_publish(self, catalogue):
         filled(catalogue)
         version = catalogue.content_version()
         changed = make_entry("Class0/0.mp4", modified_ns=2**80, label="Z", splits={1: "test"}, width=5)
@@ -211,7 +212,8 @@ class CatalogueContract:
         assert (known["Class0/0.mp4"].label, known["Class0/0.mp4"].splits) == ("Z", {1: "test"})
         assert known["Class0/0.mp4"].modified_ns == 2**63 - 1
         assert known["Class1/1.mp4"].group is None
-        assert catalogue.content_version() == version
+        assert catalogue.content_version() != version
+        assert catalogue.check(deep=True) == []
 
     def test_dropping_removes_all_that_belongs_to_a_video(self, catalogue):
         ids = filled(catalogue, 5)
@@ -220,7 +222,7 @@ class CatalogueContract:
         assert [row.id for row in catalogue.videos(ids=ids)] == ids[3:]
         assert catalogue.check(deep=True) == []
 
-    def test_the_content_version_changes_with_the_vectors(self, catalogue):
+    def test_the_content_version_changes_with_what_readers_are_shown(self, catalogue):
         seen = [catalogue.content_version()]
         video_id, _ = filled(catalogue, 2)
         seen.append(catalogue.content_version())
@@ -230,8 +232,11 @@ class CatalogueContract:
         seen.append(catalogue.content_version())
         catalogue.drop([video_id])
         seen.append(catalogue.content_version())
+        catalogue.commit_failed(make_entry("Class1/1.mp4"), "worse")
+        seen.append(catalogue.content_version())
         assert len(set(seen)) == len(seen)
-        catalogue.commit_failed(make_entry("Class1/1.mp4"), "still bad")
+        catalogue.commit_failed(make_entry("Class1/1.mp4"), "worse")
+        catalogue.set_encoder(ENCODER)
         assert catalogue.content_version() == seen[-1]
 
     def test_vectors_stream_in_order_of_their_keys(self, catalogue):

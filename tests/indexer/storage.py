@@ -1,8 +1,14 @@
 """Small rows and vectors for the tests of storage."""
 
+import json
+
 import numpy as np
 
-from indexer.catalogue import EncoderRecord, VideoEntry, VideoVectors
+from indexer import Library, PartWeights, generations
+from indexer.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
+from indexer.place import Place
+from indexer.publish import publish_index
+from rspnet_core.errors import LibraryError
 
 PARTS = {"backbone": 8, "motion": 4, "appearance": 4}
 DIMS = sum(PARTS.values())
@@ -35,7 +41,71 @@ def filled(catalogue, count=5):
     """Put an encoder, a root and ``count`` indexed videos into a new catalogue; returns their ids."""
     catalogue.set_encoder(ENCODER)
     assert catalogue.root_id("/data") == 1
-    entries = [make_entry(f"Class{i % 2}/{i}.mp4", label=f"Class{i % 2}", group=f"g{i}") for i in range(count)]
+    entries = [
+        make_entry(f"Class{i % 2}/{i}.mp4", label=f"Class{i % 2}", group=f"g{i}", splits={1: "test"})
+        for i in range(count)
+    ]
     for seed, entry in enumerate(entries):
         catalogue.commit_indexed(entry, make_vectors(seed))
     return [entry.id for entry in entries]
+
+
+def make_older(connection, revision):
+    """Turn the tables of a catalogue into those of an older revision."""
+    for table in ("state", "encoder", "roots", "videos"):
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN seal")
+    connection.exec_driver_sql("DROP TABLE retired")
+    if revision < "0002":
+        for column in ("predicted_class", "predicted_probability"):
+            connection.exec_driver_sql(f"ALTER TABLE videos DROP COLUMN {column}")
+    connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+
+
+def forget_rows(folder):
+    """Publish the index of a library again the way that older versions did: without rows."""
+    with generations.open_current(folder) as generation:
+        index = generation.verified("index.faiss").read()
+        content = generation.manifest.content
+    generations.publish(folder, {"index.faiss": lambda sink: sink.write(index)}, content)
+
+
+def make_library(folder, count=5):
+    """Publish a library of ``count`` videos whose vectors no encoder made; returns their ids. Its queries are ids."""
+    Place.prepare(folder, None)
+    with Catalogue.open(folder / FILE_NAME, write=True) as catalogue:
+        ids = filled(catalogue, count)
+        publish_index(catalogue, folder)
+    return ids
+
+
+def answers(folder, ids):
+    """All that a reader is shown: searches with moments, with filters, rows, vectors and ``info``, as plain values."""
+    weights = PartWeights(motion=1, appearance=2)
+    with Library.open(folder, device="cpu") as library:
+        catalogue = library.catalogue
+        return {
+            "searches": [library.search(key, top=4, moments=True, weights=weights).to_json() for key in ids[:3]],
+            "filtered": library.search(ids[0], top=len(ids), label="Class1", split="test").to_json(),
+            "rows": list(catalogue.videos()),
+            "clips": [catalogue.clip_vectors(key).vectors.tobytes() for key in ids],
+            "spans": [catalogue.clip_vectors(key).spans_seconds.tobytes() for key in ids],
+            "vectors": [rows.tobytes() for _, rows in catalogue.all_vectors()],
+            "histograms": [rows.tobytes() for _, rows in catalogue.colour_histograms()],
+            "info": library.info(),
+        }
+
+
+def stored(target):
+    """Id -> vector as bytes of every video of the catalogue at ``target`` now; empty before there are tables."""
+    try:
+        with Catalogue.open(target, write=False) as catalogue:
+            batches = list(catalogue.all_vectors())
+    except LibraryError:
+        return {}
+    return {id_of_key(int(key)): row.tobytes() for keys, rows in batches for key, row in zip(keys, rows, strict=True)}
+
+
+def search_twice(library, video_id):
+    """Two answers as JSON: all videos with moments, and those of a class."""
+    every = library.search(video_id, top=10, moments=True, weights=PartWeights(motion=1, appearance=1))
+    return [json.dumps(found.to_json()) for found in (every, library.search(video_id, top=10, label="Class1"))]

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.catalogue import Catalogue
+from indexer.catalogue import FILE_NAME
 from indexer.maintenance import verify_library
-from rspnet_core.errors import LibraryError
+from tests.indexer.storage import stored
 
 
 def contents(index: Path) -> dict[str, bytes]:
-    """Id -> vector of every indexed video, as a reader sees them now; empty before the first commit."""
-    try:
-        with Catalogue.open(index / "catalogue.sqlite", write=False) as catalogue:
-            batches = list(catalogue.all_vectors())
-    except LibraryError:
-        return {}
-    return {f"{key:016x}": row.tobytes() for keys, rows in batches for key, row in zip(keys, rows, strict=True)}
+    return stored(index / FILE_NAME)
 
 
 def start(data: Path, index: Path, weights: Path) -> subprocess.Popen[bytes]:

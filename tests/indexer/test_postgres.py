@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 import urllib.parse
 from itertools import count
 from pathlib import Path
@@ -16,7 +18,7 @@ from indexer.library import Library
 from indexer.maintenance import verify_library
 from rspnet_core.errors import InvalidSetting, LibraryBusy, LibraryError
 from tests.indexer.catalogue_contract import CatalogueContract
-from tests.indexer.storage import filled, make_entry, make_vectors
+from tests.indexer.storage import filled, make_entry, make_vectors, stored
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -30,9 +32,31 @@ def _programs():
     ).parent
 
 
+class Server:
+    """A PostgreSQL server below ``folder``, where its socket lies too."""
+
+    def __init__(self, folder, programs, as_owner):
+        self.folder, self._programs, self._as_owner = folder, programs, as_owner
+
+    def make(self):
+        self._run("initdb", "--no-sync", "-A", "trust", "-U", "rspnet", "-E", "UTF8")
+        self.start()
+
+    def start(self):
+        options = f"-c listen_addresses='' -c fsync=off -c max_connections=30 -k {self.folder}"
+        self._run("pg_ctl", "-l", self.folder / "log", "-o", options, "-w", "start")
+
+    def stop(self, mode):
+        self._run("pg_ctl", "-m", mode, "-w", "stop")
+
+    def _run(self, program, *arguments):
+        command = [*self._as_owner, self._programs / program, "-D", self.folder / "data", *arguments]
+        subprocess.run(list(map(str, command)), check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120)
+
+
 @pytest.fixture(scope="module")
 def server():
-    """The folder of a running server's socket."""
+    """A running server."""
     programs = _programs()
     if programs == Path():
         pytest.skip("no PostgreSQL server below /usr/lib/postgresql")
@@ -42,21 +66,16 @@ def server():
             pytest.skip("PostgreSQL refuses to run as root, and runuser is not installed")
         as_owner = [shutil.which("runuser"), "-u", "postgres", "--"]
 
-    def control(*arguments):
-        subprocess.run([*as_owner, *map(str, arguments)], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120)
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if as_owner:
             shutil.chown(folder, "postgres")
-        data = folder / "data"
-        options = f"-c listen_addresses='' -c fsync=off -c max_connections=30 -k {folder}"
-        control(programs / "initdb", "--no-sync", "-A", "trust", "-U", "rspnet", "-E", "UTF8", "-D", data)
-        control(programs / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
+        server = Server(folder, programs, as_owner)
+        server.make()
         try:
-            yield folder
+            yield server
         finally:
-            control(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            server.stop("immediate")
 
 
 @pytest.fixture
@@ -65,9 +84,9 @@ def target(server):
     import psycopg
 
     name = f"library{next(_numbers)}"
-    with psycopg.connect(host=str(server), user="rspnet", dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(host=str(server.folder), user="rspnet", dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://rspnet@/{name}?host={urllib.parse.quote(str(server), safe='')}"
+    return f"postgresql://rspnet@/{name}?host={urllib.parse.quote(str(server.folder), safe='')}"
 
 
 class TestPostgresCatalogue(CatalogueContract):
@@ -134,3 +153,46 @@ def test_a_password_is_never_stored(few_videos, tmp_path):
             build_library(few_videos, index=tmp_path / "index", catalogue_url=address)
         assert "secret" not in str(refused.value)
     assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds"),
+    [
+        ("immediate", 0.5),
+        pytest.param("fast", 10, marks=pytest.mark.slow),
+        pytest.param("immediate", 10, marks=pytest.mark.slow),
+    ],
+)
+def test_a_build_whose_server_stops_ends_with_one_line_and_the_next_one_goes_on(
+    server, target, built, sample_videos, small_weights, tmp_path, mode, seconds
+):
+    index = tmp_path / "index"
+    command = [sys.executable, "-m", "indexer.cli", "build", sample_videos, "--index", index, "--device", "cpu"]
+    command += ["--weights", small_weights, "--catalogue", target]
+
+    def start():
+        return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    build = start()
+    deadline = time.monotonic() + 90
+    while len(stored(target)) < 5 and build.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    seen = stored(target)
+    server.stop(mode)
+    try:
+        time.sleep(seconds)
+    finally:
+        server.start()
+    said = build.communicate(timeout=120)[1].strip().splitlines()
+    assert build.returncode == 1
+    print(mode, seconds, len(seen), said)
+    assert "run" in said[-1] and "again" in said[-1]
+    assert not any("Traceback" in line for line in said)
+
+    assert seen.items() <= stored(target).items()
+    assert len(stored(target)) < 32
+    again = start()
+    said = again.communicate(timeout=120)[1]
+    assert again.returncode == 0, said
+    assert stored(target) == stored(built / "catalogue.sqlite")
+    assert verify_library(index, deep=True).to_json() == {"sound": True, "videos": 32, "problems": [], "notes": []}

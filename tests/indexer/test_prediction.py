@@ -18,6 +18,7 @@ from indexer.prediction import Prediction
 from rspnet_core.checkpoint import load_checkpoint
 from rspnet_core.video.decode import read_clips
 from tests.conftest import SMALL_CLIPS, save_classifier
+from tests.indexer.storage import forget_rows, make_older
 from tests.indexer.test_cli import rspnet_index
 from tests.indexer.test_encoder import videos
 
@@ -178,9 +179,8 @@ def test_a_library_of_the_version_before_is_searched_and_then_brought_up_to_date
     build_library(few_videos, weights=str(small_weights), device="cpu")
     catalogue_file = few_videos / ".rspnet" / FILE_NAME
     with Catalogue.open(catalogue_file, write=True) as catalogue, catalogue._database.writing() as connection:
-        for column in ("predicted_class", "predicted_probability"):
-            connection.exec_driver_sql(f"ALTER TABLE videos DROP COLUMN {column}")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        make_older(connection, "0001")
+    forget_rows(few_videos / ".rspnet")
     video = next(few_videos.rglob("*.mp4"))
     for command in (("search", video), ("info",), ("verify", "--deep"), ("export", few_videos / "out")):
         done = rspnet_index(*command, "--index", few_videos)
