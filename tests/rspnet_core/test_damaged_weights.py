@@ -21,6 +21,7 @@ from rspnet_core.checkpoint import describe, load_checkpoint, save_checkpoint
 from rspnet_core.errors import WeightsError
 from rspnet_core.models import TwoHeadModel
 from rspnet_core.official import read_official
+from rspnet_core.text import printable
 
 from .hand_set_encoder import hand_set_encoder
 
@@ -33,7 +34,7 @@ Edit = Callable[[bytes], bytes]
 
 
 def one_plain_line(error: WeightsError) -> None:
-    assert str(error).isprintable() and len(str(error)) < 700
+    assert str(error) == printable(str(error)) and len(str(error)) < 700
 
 
 def _cut(share: float) -> Edit:
@@ -107,7 +108,7 @@ def test_damaged_pairs_load_or_say_why(saved, suffix, edits):
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, **FUZZ)
+@settings(max_examples=2000, **FUZZ)
 @given(suffix=st.sampled_from([".safetensors", ".json"]), edits=edits)
 def test_very_many_damaged_pairs_load_or_say_why(saved, suffix, edits):
     check_edits(saved, suffix, edits)
@@ -187,7 +188,7 @@ def test_damaged_official_checkpoints_are_read_or_say_why(tmp_path, zip_format, 
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, **FUZZ)
+@settings(max_examples=2000, **FUZZ)
 @given(zip_format=st.booleans(), edits=edits)
 def test_very_many_damaged_official_checkpoints_are_read_or_say_why(tmp_path, zip_format, edits):
     check_official(tmp_path / "damaged.pth.tar", damaged(WHOLE[zip_format], edits))

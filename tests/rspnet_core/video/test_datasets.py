@@ -254,9 +254,11 @@ def check_tree(videos, lists) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "beside" / "data"
         root.mkdir(parents=True)
-        put(root, *videos)
+        for video in videos:
+            with suppress(FileExistsError, IsADirectoryError, NotADirectoryError):  # the name is taken
+                put(root, video)
         for name, lines in lists:
-            with suppress(IsADirectoryError):
+            with suppress(FileExistsError, IsADirectoryError, NotADirectoryError):
                 text(root / name, *lines)
         try:
             dataset = scan(root)
