@@ -125,6 +125,17 @@ tensors = st.fixed_dictionaries(
     }
 )
 NAMES = ["appearance_head.bias", "appearance_head.weight", "motion_head.bias", "motion_head.weight", "__metadata__"]
+
+
+def test_a_shape_that_no_tensor_has_is_one_plain_error(saved):
+    tensor = {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}
+    header = json.dumps({"motion_head.bias": tensor}).encode()
+    saved.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(WeightsError, match=r"not a complete \.safetensors file") as caught:
+        load_checkpoint(saved)
+    one_plain_line(caught.value)
+
+
 headers = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), tensors | values, max_size=5)
 
 
