@@ -23,6 +23,8 @@ from PIL import Image
 import rspnet_core
 from app.media_cache import FileCache
 from rspnet_core.errors import NotAllowed, QueryNotFound, VideoError
+from rspnet_core.text import printable
+from rspnet_core.video.encode import remove_left_overs
 from rspnet_core.video.sandbox import DecodePool
 
 LIBRARY_ID = re.compile("[0-9a-f]{16}")
@@ -32,6 +34,7 @@ PROXY_SHORT_SIDE = 360
 PROXY_TIMEOUT_SECONDS = 600
 LIMIT_BYTES = 2 * 2**30
 _MOST_QUERIES = 1000
+_MAX_REASON_BYTES = 300
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,15 @@ class Media:
         self._lock = threading.Lock()
         self._posters = DecodePool(1, timeout_seconds=30)
         self._one_at_a_time = threading.Lock()
+        self._proxy: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     def close(self) -> None:
-        """End the decoder processes."""
+        """End the decoder processes, those at work too."""
+        with self._lock:
+            self._closed = True
+            if self._proxy is not None:
+                self._proxy.kill()
         self._posters.close()
 
     def add_query(self, path: Path, content_hash: str, visitor_key: str) -> str:
@@ -106,32 +115,50 @@ class Media:
 
         def make(target: Path) -> None:
             with self._one_at_a_time:
-                _run_proxy(source.path, target)
+                self._run_proxy(source.path, target)
 
         return self._cache_of(source).get(f"{source.content_hash[:32]}.mp4", make)
 
     def _cache_of(self, source: Source) -> FileCache:
         return self._cache if source.visitor_key is None else self._of_uploads
 
+    def _run_proxy(self, source: Path, target: Path) -> None:
+        """Make a proxy in a child process; raises VideoError with its reason."""
+        with self._lock:
+            if self._closed:
+                raise VideoError("cannot be shown: the app is ending")
+            process = self._proxy = _start_proxy(source, target)
+        try:
+            process.wait(PROXY_TIMEOUT_SECONDS)
+            reason = _printed(process) or "decoding stopped the decoder process"
+        except subprocess.TimeoutExpired:
+            reason = f"took longer than {PROXY_TIMEOUT_SECONDS} s"
+        finally:
+            with process:
+                process.kill()
+            self._proxy = None
+            remove_left_overs(target)
+        if process.returncode != 0 or not target.is_file():
+            raise VideoError(f"cannot be shown: {reason}")
 
-def _run_proxy(source: Path, target: Path) -> None:
-    """Make a proxy in a child process; raises VideoError with its reason."""
+
+def _start_proxy(source: Path, target: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "app.proxy", str(source), str(target), str(PROXY_SHORT_SIDE)]
     here = str(Path(rspnet_core.__file__).parents[1])
     python_path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    try:
-        done = subprocess.run(  # noqa: S603 (our own interpreter and module, absolute paths)
-            [*command, str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": python_path, "OMP_NUM_THREADS": "1"},
-            timeout=PROXY_TIMEOUT_SECONDS,
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise VideoError(f"cannot be shown: took longer than {PROXY_TIMEOUT_SECONDS} s") from None
-    if done.returncode != 0 or not target.is_file():
-        reason = done.stdout.decode("utf-8", "replace").strip() or "decoding stopped the decoder process"
-        raise VideoError(f"cannot be shown: {reason[:300]}")
+    return subprocess.Popen(  # noqa: S603 (our own interpreter and module, absolute paths)
+        [*command, str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": python_path, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+def _printed(process: subprocess.Popen[bytes]) -> str:
+    """The beginning of what a process that has ended printed: however much a hostile one prints, we hold little."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return printable((process.stdout.read(_MAX_REASON_BYTES) or b"").decode("utf-8", "replace").strip())

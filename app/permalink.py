@@ -51,16 +51,21 @@ def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int)
     for part in PARTS:
         value = getattr(weights, part)
         if value != getattr(DEFAULT_WEIGHTS, part):
-            parameters[part] = f"{value:g}"
+            parameters[part] = _shortest(value)
     for name, seconds in (("start", handle.start_seconds), ("end", handle.end_seconds)):
         if seconds is not None:
-            parameters[name] = f"{seconds:g}"
+            parameters[name] = _shortest(seconds)
     parameters |= {
         name: value for name in ("label", "split", "folder") if (value := getattr(filters, name)) is not None
     }
     if page > 1:
         parameters["page"] = str(page)
     return f"?{urlencode(parameters, errors='replace')}"
+
+
+def _shortest(value: float) -> str:
+    """As few digits as give the same number again."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def _number(text: str | None, low: float, high: float) -> float | None:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from indexer import generations
 from indexer.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
+from indexer.catalogue_published import ROWS_NAME, PublishedCatalogue
 from indexer.encoder import ClipEncoder, choose_device
 from indexer.place import Place
 from indexer.pooling import Layout, video_vector
 from indexer.prediction import Prediction
 from indexer.publish import open_index
-from indexer.published import ROWS_NAME, PublishedCatalogue
 from indexer.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
 from indexer.vector_index import VectorIndex
 from rspnet_core.checkpoint import load_checkpoint

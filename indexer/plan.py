@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.catalogue import Catalogue, KnownVideo, VideoEntry
-from rspnet_core.errors import DatasetError
+from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.video.datasets import Dataset, VideoFile
+from rspnet_core.video.sniff import open_regular
 
 
 @dataclass
@@ -31,8 +32,8 @@ class Plan:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a regular file, streamed."""
-    with path.open("rb") as file:
+    """SHA-256 of a regular file, streamed. Raises VideoError when it is none or cannot be read."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -101,7 +102,11 @@ def _plan_content(
 ) -> None:
     """Place a new or touched file: the same content needs no second embedding."""
     if entry.size_bytes in known_sizes:
-        entry = entry.with_content(content_hash(root / entry.path))
+        try:
+            entry = entry.with_content(content_hash(root / entry.path))
+        except VideoError as error:
+            plan.refused.append((entry, str(error)))
+            return
         if before is not None and before.status == "indexed" and before.content_hash == entry.content_hash:
             plan.update.append(entry)
             return

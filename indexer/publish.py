@@ -4,7 +4,7 @@ from pathlib import Path
 
 from indexer import generations
 from indexer.catalogue import Catalogue
-from indexer.published import ROWS_NAME, rows_of
+from indexer.catalogue_published import ROWS_NAME, rows_of
 from indexer.vector_index import FILE_NAME, VectorIndex
 from rspnet_core.errors import LibraryDamaged, LibraryError
 

@@ -38,6 +38,7 @@ from rspnet_core.models import (
 )
 from rspnet_core.official import official_name, read_official
 from rspnet_core.tensors import check_finite, load_tensors, tensors_sha256
+from rspnet_core.text import printable
 
 SUFFIX = ".safetensors"
 TORCHVISION = "torchvision:"
@@ -161,7 +162,7 @@ def _load_ours(path: Path) -> tuple[Encoder, EncoderSpec]:
     spec = _read_spec(path)
     try:
         tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # SafetensorError, OSError, or what torch makes of a shape such as (0, 2**63): TypeError
         raise WeightsError(
             f"{path}: not a complete {SUFFIX} file ({_one_line(error)}); save or copy it again"
         ) from error
@@ -187,10 +188,10 @@ def _read_spec(path: Path) -> EncoderSpec:
         raise WeightsError(f"cannot read {description} ({_one_line(error)}); keep it beside {path.name}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the document"
+        field = printable(".".join(str(part) for part in first["loc"]))[:80] or "the document"
         raise WeightsError(f"{description}: {field}: {first['msg']}; save or copy the weights again") from error
     except UnknownBackbone as error:
-        raise WeightsError(f"{description}: {error}") from error
+        raise WeightsError(f"{description}: {printable(str(error))}") from error
     return spec
 
 
@@ -248,4 +249,4 @@ def _spec_path(path: Path) -> Path:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return printable(" ".join(str(error).split()))[:200] or type(error).__name__

@@ -1,12 +1,16 @@
 """Small typed settings, checked when made and saved beside weights and libraries."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Pooling = Literal["max-mean", "mean"]
 ClipSpan = Literal["run", "segments"]
 """run: a clip's frames follow each other. segments: one frame from each of equal parts of the video (TSN, 2016)."""
+
+
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -35,8 +39,8 @@ class ClipGeometry(Settings):
 class Normalisation(Settings):
     """Per-channel mean and standard deviation (RGB, of values in 0 to 1) taken off the pixels."""
 
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[Finite, Finite, Finite] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
 
 class EncoderSpec(Settings):

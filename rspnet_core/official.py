@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rspnet_core.errors import WeightsError
+from rspnet_core.text import printable
 
 BACKBONE_OF_ARCH = {"c3d": "c3d", "resnet18": "resnet18", "r2plus1d-vcop": "r2plus1d", "s3dg": "s3dg"}
 """The release's names of its networks -> ours."""
@@ -89,11 +90,17 @@ def _load_safely(path: Path) -> Any:
     except WeightsError:
         raise
     except Exception as error:  # a damaged or hostile pickle fails in any way it likes: KeyError, struct.error, ...
-        detail = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(
-            f"{path}: damaged, or not a checkpoint that loads with weights_only=True ({detail[:200]}); "
+            f"{path}: damaged, or not a checkpoint that loads with weights_only=True ({_detail(error)}); "
             "get the file again from where it was published"
         ) from error
+
+
+def _detail(error: Exception) -> str:
+    """What was wrong, without torch's advice to load the file unsafely."""
+    text = str(error).strip() or type(error).__name__
+    line = text.rpartition("WeightsUnpickler error:")[2].strip().splitlines()[0]
+    return printable(line.partition(". Please")[0])[:200]
 
 
 def _refuse_compressed(path: Path) -> None:

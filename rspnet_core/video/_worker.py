@@ -78,7 +78,7 @@ def _random_clips(request: wire.Header) -> Answer:
 
 def _poster(request: wire.Header) -> Answer:
     picture = np.ascontiguousarray(read_poster(request["path"], request["height"]))
-    return {"shape": picture.shape}, [picture]
+    return {}, [picture]
 
 
 def _take_stdout() -> BinaryIO:

@@ -12,6 +12,8 @@ from pathlib import Path
 import rspnet_core
 from rspnet_core.video import wire
 
+NONSENSE = "decoding made the decoder process answer nonsense"
+
 
 class ChildStopped(Exception):
     """The process ended, hung or answered nonsense; the message says which. It has been killed."""
@@ -21,7 +23,10 @@ class ChildProcess:
     """A running decoder process; ``ask`` and ``kill`` are for the thread that owns it."""
 
     def __init__(self, memory_bytes: int) -> None:
-        """Start the process. It gets a session of its own, so that Ctrl-C in a terminal does not reach it."""
+        """Start the process. It gets a session of its own, so that Ctrl-C in a terminal does not reach it.
+
+        Raises OSError when the system gives no process or no descriptor.
+        """
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-m", "rspnet_core.video._worker", str(memory_bytes), str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -31,22 +36,23 @@ class ChildProcess:
             start_new_session=True,
             bufsize=0,
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # a child that reads no requests must not stop us
         self.num_requests = 0
 
     def ask(
         self, request: wire.Header, *, timeout_seconds: float, max_payload_bytes: int
     ) -> tuple[wire.Header, bytes | bytearray]:
         """Send a request and wait for its answer. Raises ChildStopped, after which only ``kill`` may follow."""
-        assert self._process.stdin is not None
         self.num_requests += 1
-        reader = _DeadlineReader(self._process, time.monotonic() + timeout_seconds)
+        pipes = _DeadlinePipes(self._process, time.monotonic() + timeout_seconds)
         try:
-            self._process.stdin.write(wire.pack(request))
-            return wire.unpack(reader, max_payload_bytes)
+            pipes.write(wire.pack(request))
+            return wire.unpack(pipes.read, max_payload_bytes)
         except TimeoutError:
             reason = f"took longer than {timeout_seconds:g} s"
         except wire.ProtocolError:
-            reason = "decoding made the decoder process answer nonsense"
+            reason = NONSENSE
         except (EOFError, OSError):
             reason = f"decoding stopped the decoder process{self._how_it_ended()}"
         self.kill()
@@ -54,8 +60,9 @@ class ChildProcess:
 
     def interrupt(self) -> None:
         """Make an ``ask`` that another thread is waiting in raise ChildStopped."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.returncode is None:  # else the number may be another process's by now
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def kill(self) -> None:
         """End the process and all that it started."""
@@ -69,30 +76,48 @@ class ChildProcess:
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(timeout=5)
             if code < 0:
-                return f" ({signal.Signals(-code).name})"
+                return f" ({_signal_name(-code)})"
         return ""
 
 
-class _DeadlineReader:
-    """Exact reads from the process's output; raises TimeoutError once the deadline has passed."""
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
+
+
+class _DeadlinePipes:
+    """Exact writes to the process and reads from it; raises TimeoutError once the deadline has passed."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
-        assert process.stdout is not None
-        self._descriptor = process.stdout.fileno()
+        assert process.stdin is not None and process.stdout is not None
+        self._to_process, self._from_process = process.stdin.fileno(), process.stdout.fileno()
         self._deadline = deadline
 
-    def __call__(self, num_bytes: int) -> bytearray:
+    def write(self, data: bytes) -> None:
+        missing = memoryview(data)
+        while missing:
+            self._wait(self._to_process, select.POLLOUT)
+            missing = missing[os.write(self._to_process, missing) :]
+
+    def read(self, num_bytes: int) -> bytearray:
         data = bytearray(num_bytes)
         missing = memoryview(data)
         while missing:
-            remaining = self._deadline - time.monotonic()
-            if remaining <= 0 or not select.select([self._descriptor], [], [], remaining)[0]:
-                raise TimeoutError
-            received = os.readv(self._descriptor, [missing])
+            self._wait(self._from_process, select.POLLIN)
+            received = os.readv(self._from_process, [missing])
             if received == 0:
                 raise EOFError
             missing = missing[received:]
         return data
+
+    def _wait(self, descriptor: int, event: int) -> None:
+        remaining = self._deadline - time.monotonic()
+        ready = select.poll()  # select.select takes no descriptor from 1024 on
+        ready.register(descriptor, event)
+        if remaining <= 0 or not ready.poll(1000 * remaining):
+            raise TimeoutError
 
 
 def _environment() -> dict[str, str]:

@@ -65,8 +65,10 @@ def read_with_decord(
     """Frames of the sorted unique indices ``wanted``, scaled at decode: uint8 (len(wanted), height, width, 3), RGB.
 
     Raises FramesMissing if decord sees another number of frames than PyAV, stops at damage or cannot take the
-    name (which is not UTF-8).
+    name (which is not UTF-8, or holds a ``%``).
     """
+    if "%" in str(path):  # FFmpeg reads a.jpg to z.jpg, wherever such links lead, for a video named %d.jpg
+        raise FramesMissing
     try:
         reader = decord.VideoReader(str(path), width=width, height=height, num_threads=1)
         if len(reader) != len(packets.pts):

@@ -1,5 +1,6 @@
 """Frames -> H.264 MP4 that every player and browser shows."""
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ Frames = npt.NDArray[np.uint8]
 
 _SMPTE170M = 6  # libavutil's number of BT.601: what swscale makes of RGB, so a player must not guess BT.709
 _LIMITED_RANGE = 1
+_SUFFIX = ".part"
 
 
 def write_video(
@@ -57,7 +59,7 @@ def write_video(
     target = Path(path)
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:32]}.", suffix=".part", dir=target.parent)
+        handle, temporary = tempfile.mkstemp(prefix=_prefix(target), suffix=_SUFFIX, dir=target.parent)
         os.close(handle)
         _encode(temporary, first, chain([first], iterator), Fraction(fps).limit_denominator(1001), crf)
         Path(temporary).chmod(0o644)
@@ -69,6 +71,17 @@ def write_video(
         if temporary is not None:
             with suppress(OSError):
                 Path(temporary).unlink()
+
+
+def remove_left_overs(path: str | os.PathLike[str]) -> None:
+    """Remove what a process that was killed inside ``write_video(path, ...)`` left beside ``path``."""
+    target = Path(path)
+    for left_over in target.parent.glob(f"{glob.escape(_prefix(target))}*{_SUFFIX}"):
+        left_over.unlink(missing_ok=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:32]}."
 
 
 def _encode(path: str, first: Frames, frames: Iterable[Frames], fps: Fraction, crf: int) -> None:

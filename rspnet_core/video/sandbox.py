@@ -7,29 +7,38 @@
 A file edited by four bytes can abort the process that decodes it, another can hang it or ask for all memory.
 """
 
+import math
+import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from rspnet_core.config import ClipGeometry, RandomSampling
-from rspnet_core.errors import InvalidSetting, VideoError
+from rspnet_core.config import ClipGeometry, RandomSampling, SpeedSampling
+from rspnet_core.errors import InvalidSetting, RspnetError, VideoError
+from rspnet_core.text import printable
 from rspnet_core.video import wire
-from rspnet_core.video.child_process import ChildProcess, ChildStopped
+from rspnet_core.video.child_process import NONSENSE, ChildProcess, ChildStopped
 from rspnet_core.video.decode import Clips, RandomClips, VideoInfo
 from rspnet_core.video.pictures import Picture
+from rspnet_core.video.probe import MAX_ASPECT_RATIO
 
 _HISTOGRAM_BINS = 512
-_MAX_POSTER_BYTES = 1 << 28
+_MAX_REASON_CHARACTERS = 300
 _VIDEO_INFO = TypeAdapter(VideoInfo)
+
+Payload: TypeAlias = bytes | bytearray
+Layout: TypeAlias = list[tuple[type[np.generic], tuple[int, ...]]]
+"""Types and shapes of the arrays that follow each other in a payload."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,58 +130,72 @@ class DecodePool:
 
     def poster(self, path: str | Path, height: int = 144) -> Picture:
         """The middle frame as uint8 (height, w, 3), RGB. Raises VideoError."""
-        request = {"kind": "poster", "path": str(Path(path).absolute()), "height": height}
-        header, payload = self._executor.submit(self._ask, request, _MAX_POSTER_BYTES).result()
-        if "error" in header:
-            raise VideoError(header["error"])
-        return np.frombuffer(payload, np.uint8).reshape(header["shape"])
+        return self._executor.submit(self._poster, Path(path), height).result()
+
+    def _poster(self, path: Path, height: int) -> Picture:
+        def read(header: wire.Header, payload: Payload) -> Picture:
+            _raise_error(header)
+            if not payload:
+                raise ValueError
+            return np.frombuffer(payload, np.uint8).reshape(height, -1, 3)
+
+        request = {"kind": "poster", "path": str(path.absolute()), "height": height}
+        return self._ask(request, 3 * height * height * MAX_ASPECT_RATIO, read)
 
     def _decode(self, request: DecodeRequest) -> DecodeResult:
         geometry = request.geometry
-        shape = (geometry.num_clips, geometry.frames_per_clip, geometry.size, geometry.size, 3)
-        layout: list[tuple[type[np.generic], tuple[int, ...]]] = [
-            (np.uint8, shape),
+        layout: Layout = [
+            (np.uint8, (geometry.num_clips, geometry.frames_per_clip, geometry.size, geometry.size, 3)),
             (np.float64, (geometry.num_clips, 2)),
             (np.float32, (_HISTOGRAM_BINS,)),
         ]
-        header, payload = self._ask(
-            {
-                "kind": "clips",
-                "path": str(Path(request.path).absolute()),
-                "geometry": geometry.model_dump(),
-                "start_seconds": request.start_seconds,
-                "end_seconds": request.end_seconds,
-                "hash_content": request.hash_content,
-            },
-            max_payload_bytes=sum(_num_bytes(dtype, shape) for dtype, shape in layout),
-        )
-        content_hash = header.get("content_hash")
-        if "error" in header:
-            return DecodeResult(request, content_hash=content_hash, error=header["error"])
-        frames, spans_seconds, histogram = _split(payload, layout)
-        clips = Clips(frames, spans_seconds, _VIDEO_INFO.validate_python(header["info"]))
-        return DecodeResult(request, clips, histogram, content_hash)
+
+        def read(header: wire.Header, payload: Payload) -> DecodeResult:
+            content_hash = _content_hash(header)
+            if "error" in header:
+                return DecodeResult(request, content_hash=content_hash, error=_reason(header))
+            frames, spans_seconds, histogram = _split(payload, layout)
+            return DecodeResult(request, Clips(frames, spans_seconds, _info(header)), histogram, content_hash)
+
+        asked = {
+            "kind": "clips",
+            "path": str(Path(request.path).absolute()),
+            "geometry": geometry.model_dump(),
+            "start_seconds": request.start_seconds,
+            "end_seconds": request.end_seconds,
+            "hash_content": request.hash_content,
+        }
+        try:
+            return self._ask(asked, _num_bytes(layout), read)
+        except VideoError as error:
+            return DecodeResult(request, error=str(error))
 
     def _random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
         side = sampling.frame_size
-        shape = (sampling.num_clips, sampling.frames_per_clip, side, side, 3)
-        header, payload = self._ask(
-            {
-                "kind": "random_clips",
-                "path": str(path.absolute()),
-                "sampling_kind": type(sampling).__name__,
-                "sampling": sampling.model_dump(),
-                "seed": seed,
-            },
-            max_payload_bytes=_num_bytes(np.uint8, shape),
-        )
-        if "error" in header:
-            raise VideoError(header["error"])
-        (frames,) = _split(payload, [(np.uint8, shape)])
-        return RandomClips(frames, tuple(map(int, header["speeds"])), float(header["aspect"]))
+        layout: Layout = [(np.uint8, (sampling.num_clips, sampling.frames_per_clip, side, side, 3))]
 
-    def _ask(self, request: wire.Header, max_payload_bytes: int) -> tuple[wire.Header, bytes | bytearray]:
-        """Put a request to this thread's child; one that must go is killed, its successor starts when asked."""
+        def read(header: wire.Header, payload: Payload) -> RandomClips:
+            _raise_error(header)
+            (frames,) = _split(payload, layout)
+            speeds, aspect = tuple(map(int, header["speeds"])), float(header["aspect"])
+            if len(speeds) != (2 if isinstance(sampling, SpeedSampling) else 1) or not 0 < aspect < math.inf:
+                raise ValueError
+            return RandomClips(frames, speeds, aspect)
+
+        asked = {
+            "kind": "random_clips",
+            "path": str(path.absolute()),
+            "sampling_kind": type(sampling).__name__,
+            "sampling": sampling.model_dump(),
+            "seed": seed,
+        }
+        return self._ask(asked, _num_bytes(layout), read)
+
+    def _ask(self, request: wire.Header, max_payload_bytes: int, read: Callable[[wire.Header, Payload], T]) -> T:
+        """What ``read`` makes of the answer of this thread's child. Raises VideoError.
+
+        A child that must go is killed, also one whose answer ``read`` stumbles over; its successor starts when asked.
+        """
         try:
             child = self._child()
             header, payload = child.ask(
@@ -180,10 +203,14 @@ class DecodePool:
             )
         except ChildStopped as stopped:
             self._drop_child()
-            return {"error": str(stopped)}, b""
+            raise VideoError(str(stopped)) from None
         if header.get("exhausted") or child.num_requests >= self._requests_per_child:
             self._drop_child()
-        return header, payload
+        try:
+            return read(header, payload)
+        except (LookupError, TypeError, ValueError, OverflowError):
+            self._drop_child()
+            raise VideoError(NONSENSE) from None
 
     def _child(self) -> ChildProcess:
         thread = threading.get_ident()
@@ -191,7 +218,13 @@ class DecodePool:
             if self._closed:
                 raise ChildStopped("decoding was stopped")
             if thread not in self._children:
-                self._children[thread] = ChildProcess(self._memory_bytes)
+                try:
+                    self._children[thread] = ChildProcess(self._memory_bytes)
+                except OSError as error:  # no fault of the video
+                    raise RspnetError(
+                        f"cannot start a decoder process: {error.strerror}; end other programs, "
+                        "or raise the limits of processes and open files (ulimit -u, ulimit -n)"
+                    ) from error
             return self._children[thread]
 
     def _drop_child(self) -> None:
@@ -207,14 +240,42 @@ def _take_completed(waiting: set[Future[DecodeResult]]) -> DecodeResult:
     return future.result()
 
 
-def _num_bytes(dtype: type[np.generic], shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape)) * np.dtype(dtype).itemsize
+def _raise_error(header: wire.Header) -> None:
+    if "error" in header:
+        raise VideoError(_reason(header))
 
 
-def _split(payload: bytes | bytearray, layout: list[tuple[type[np.generic], tuple[int, ...]]]) -> list[NDArray[Any]]:
+def _reason(header: wire.Header) -> str:
+    """The child's words on one line: they may quote a hostile file."""
+    return printable(str(header["error"]))[:_MAX_REASON_CHARACTERS]
+
+
+def _content_hash(header: wire.Header) -> str | None:
+    content_hash = header.get("content_hash")
+    if not (content_hash is None or re.fullmatch("[0-9a-f]{64}", content_hash)):
+        raise ValueError
+    return content_hash
+
+
+def _info(header: wire.Header) -> VideoInfo:
+    info = _VIDEO_INFO.validate_python(header["info"])
+    numbers = (info.width, info.height, info.num_frames, info.duration_seconds, info.fps)
+    if not all(0 < number < 1 << 63 for number in numbers):
+        raise ValueError
+    return info
+
+
+def _num_bytes(layout: Layout) -> int:
+    return sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout)
+
+
+def _split(payload: Payload, layout: Layout) -> list[NDArray[Any]]:
     arrays: list[NDArray[Any]] = []
     offset = 0
     for dtype, shape in layout:
-        arrays.append(np.frombuffer(payload, dtype, int(np.prod(shape)), offset).reshape(shape))
-        offset += _num_bytes(dtype, shape)
+        array: NDArray[Any] = np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
+        if dtype is not np.uint8 and not np.isfinite(array).all():
+            raise ValueError
+        arrays.append(array)
+        offset += array.nbytes
     return arrays

@@ -7,6 +7,8 @@ is then told which demuxer to use instead of guessing again.
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
@@ -56,22 +58,27 @@ def looks_like_video(path: str | Path) -> bool:
         return False
 
 
-def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading; a FIFO, socket, device or folder is refused unopened. Raises VideoError."""
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading; a FIFO, socket, device or folder is refused unopened.
+
+    Raises VideoError, also for what the disk refuses while the file is read.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise VideoError("not a regular file")
         # O_NONBLOCK: should a FIFO take the file's place after the check, opening it still does not wait.
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            yield file
     except FileNotFoundError:
         raise VideoError("no such file") from None
     except (OSError, ValueError) as error:
-        raise VideoError(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+        raise VideoError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _head_of(path: Path) -> bytes:
     with open_regular(path) as file:
-        return file.read(_HEAD_BYTES)
+        return file.read(_HEAD_BYTES) or b""  # None: it would have to wait, as for /proc/kmsg
 
 
 def _match(head: bytes) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from rspnet_core.errors import DatasetError
+from rspnet_core.text import printable
 
 Side = Literal["train", "test", "val"]
 
@@ -72,7 +73,7 @@ def read_ucf101(lists: list[Path]) -> list[Entry]:
                 raise _bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
             label = label.rpartition("/")[2]
             side, fold = SIDE_OF_WORD[match[1]], int(match[2])
-            entries.append(Entry(stem_of(file_name), fold, side, label, path.name))
+            entries.append(Entry(stem_of(file_name), fold, side, label, printable(path.name)))
     return entries
 
 
@@ -89,7 +90,7 @@ def read_hmdb51(lists: list[Path]) -> list[Entry]:
             name, _, side = line.rpartition(" ")
             if not name.strip() or side not in sides:
                 raise _bad_line(path, number, line, "name.avi 1 (1 trains, 2 tests, 0 does neither)")
-            entries.append(Entry(f"{label}/{stem_of(name.strip())}", fold, sides[side], label, path.name))
+            entries.append(Entry(f"{label}/{stem_of(name.strip())}", fold, sides[side], label, printable(path.name)))
     return entries
 
 
@@ -114,7 +115,7 @@ def read_kinetics(lists: list[Path]) -> list[Entry]:
             if side is None:
                 raise _bad_line(path, number, ",".join(row.values()), "label,youtube_id,0,10,train|val|test")
             key = f"{row['youtube_id'].strip()}_{start:06d}_{end:06d}"
-            entries.append(Entry(key, 1, side, (row.get("label") or "").strip() or None, path.name))
+            entries.append(Entry(key, 1, side, (row.get("label") or "").strip() or None, printable(path.name)))
     return entries
 
 
@@ -129,11 +130,13 @@ def read_something_something(lists: list[Path]) -> list[Entry]:
         if records is None:
             if match[1] is None:
                 continue  # a train.json of something else
-            raise DatasetError(f'{path} is no json list of {{"id", "label", "template"}}; take the official file')
+            raise DatasetError(
+                f'{_shown(path)} is no json list of {{"id", "label", "template"}}; take the official file'
+            )
         for record in records:
             template = record.get("template")
             label = template.replace("[", "").replace("]", "").strip() if isinstance(template, str) else None
-            entries.append(Entry(str(record["id"]), 1, SIDE_OF_WORD[match[2]], label or None, path.name))
+            entries.append(Entry(str(record["id"]), 1, SIDE_OF_WORD[match[2]], label or None, printable(path.name)))
     return entries
 
 
@@ -153,7 +156,11 @@ def read_class_numbers(lists: list[Path]) -> set[str]:
 
 def read_paths(path: Path) -> list[str]:
     """Give the videos that a list names: of each line all but a class number at its end (UCF101's lists have one)."""
-    return [re.sub(r"\s+\d+$", "", line) for _, line in _lines(path)]
+    names = []
+    for _, line in _lines(path):
+        name, *number = line.rsplit(maxsplit=1)
+        names.append(name if number and number[0].isdecimal() else line)
+    return names
 
 
 def read_families(path: Path) -> dict[str, str]:
@@ -169,7 +176,7 @@ def read_families(path: Path) -> dict[str, str]:
         if not label or not family:
             raise _bad_line(path, number, ",".join(row.values()), "class,family")
         if families.setdefault(label, family) != family:
-            raise DatasetError(f"{path}: class {label} is in {families[label]} and in {family}; keep one line")
+            raise DatasetError(f"{_shown(path)}: class {label} is in {families[label]} and in {family}; keep one line")
     return families
 
 
@@ -191,9 +198,9 @@ def _rows(path: Path, columns: set[str], *, must_fit: bool = False) -> Iterator[
                 yield reader.line_num, {column: value for column, value in row.items() if isinstance(value, str)}
         except csv.Error as error:
             if fits or must_fit:
-                raise DatasetError(f"{path}, line {reader.line_num}: no csv ({error})") from None
+                raise DatasetError(f"{_shown(path)}, line {reader.line_num}: no csv ({error})") from None
         if must_fit and not fits:
-            raise DatasetError(f"{path} needs a first line with the columns {', '.join(sorted(columns))}")
+            raise DatasetError(f"{_shown(path)} needs a first line with the columns {', '.join(sorted(columns))}")
 
 
 def _records(path: Path) -> list[dict[str, Any]] | None:
@@ -202,7 +209,7 @@ def _records(path: Path) -> list[dict[str, Any]] | None:
             records = json.load(file)
     except (ValueError, RecursionError):
         return None
-    if isinstance(records, list) and all(isinstance(record, dict) and "id" in record for record in records):
+    if isinstance(records, list) and all(isinstance(r, dict) and isinstance(r.get("id"), str | int) for r in records):
         return records
     return None
 
@@ -211,13 +218,17 @@ def _records(path: Path) -> list[dict[str, Any]] | None:
 def _open(path: Path) -> Iterator[TextIO]:
     try:
         if not path.is_file():  # a FIFO would wait for ever
-            raise DatasetError(f"{path} is not a file; name a list or csv")
+            raise DatasetError(f"{_shown(path)} is not a file; name a list or csv")
         # Surrogates keep bytes that are not UTF-8 as they are, so that they still equal the bytes of a file's name.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None) as file:
             yield file
     except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror}") from None
+        raise DatasetError(f"cannot read {_shown(path)}: {error.strerror}") from None
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))
 
 
 def _bad_line(path: Path, number: int, line: str, expected: str) -> DatasetError:
-    return DatasetError(f"{path}, line {number}: got {line[:80]!a}, expected {expected}")
+    return DatasetError(f"{_shown(path)}, line {number}: got {line[:80]!a}, expected {expected}")

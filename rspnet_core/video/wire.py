@@ -33,7 +33,7 @@ def unpack(read_exactly: ReadExactly, max_payload_bytes: int) -> tuple[Header, b
         raise ProtocolError(f"message of {header_bytes} + {payload_bytes} bytes")
     try:
         header = json.loads(read_exactly(header_bytes))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ProtocolError("header is not JSON") from None
     if not isinstance(header, dict):
         raise ProtocolError("header is not an object")

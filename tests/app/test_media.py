@@ -1,6 +1,7 @@
 import os
 import shutil
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app.media_cache import FileCache
 from app.services import Services
 from rspnet_core.errors import LibraryError, QueryNotFound, VideoError
 from rspnet_core.video.decode import probe
+from tests.rspnet_core.video.made_videos import make_video
 
 HASH = "ab" * 32
 ME = "e" * 32
@@ -70,6 +72,53 @@ def test_files_are_made_once(media: Media, new_video: Path, tmp_path: Path) -> N
     first = media.proxy(media_id, ME)
     path.unlink()
     assert media.proxy(media_id, ME) == first
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def long_video(tmp_path: Path) -> Path:
+    """Two frames, 25 minutes apart: quickly written, and long in the making as a proxy of 37,500 frames."""
+    return make_video(tmp_path / "long.mp4", num_frames=2, width=320, height=180, pts=[0, 25 * 1500])
+
+
+@pytest.mark.parametrize("end", ["killed", "closed", "late"])
+def test_a_proxy_that_does_not_come_to_its_end_leaves_nothing(
+    media: Media, long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    media_id = media.add_query(long_video, HASH, ME)
+    folder = tmp_path / "uploads"
+    if end == "late":
+        monkeypatch.setattr("app.media.PROXY_TIMEOUT_SECONDS", 2)
+    errors: list[str] = []
+
+    def ask() -> None:
+        try:
+            media.proxy(media_id, ME)
+        except VideoError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_for(lambda: list(folder.glob(".*.part")))
+    process = media._proxy
+    if end == "killed":
+        process.kill()
+    elif end == "closed":
+        media.close()
+    thread.join(20)
+    assert not thread.is_alive() and process.returncode == -9
+    assert list(folder.iterdir()) == []
+    (error,) = errors
+    assert ("took longer than 2 s" if end == "late" else "stopped the decoder process") in error
+    if end == "closed":
+        with pytest.raises(VideoError, match="the app is ending"):
+            media.proxy(media_id, ME)
 
 
 @pytest.mark.parametrize("media_id", ["", "q", "../../etc/passwd", f"q{'0' * 32}", "Q" + "a" * 32, "0" * 17, "0" * 16])

@@ -35,6 +35,16 @@ def test_videos_below_an_unreadable_folder_are_not_taken_for_gone(tmp_path: Path
         assert plan.unchanged == 1
 
 
+@pytest.mark.timeout(30)
+def test_what_took_a_files_place_after_the_scan_is_refused_with_a_reason(tmp_path: Path) -> None:
+    with library_of(tmp_path, ["a.mp4"]) as catalogue:
+        catalogue.commit_indexed(make_entry("empty.mp4", size_bytes=0), make_vectors(7))
+        os.mkfifo(tmp_path / "pipe.mp4")  # of a known size, so its content would be compared
+        plan = plan_build(dataset_of(["a.mp4", "pipe.mp4"]), tmp_path, 1, catalogue)
+        assert [(entry.path, reason) for entry, reason in plan.refused] == [("pipe.mp4", "not a regular file")]
+        assert (plan.unchanged, plan.embed) == (1, [])
+
+
 def test_a_changed_label_or_split_is_updated_without_embedding(tmp_path: Path) -> None:
     with library_of(tmp_path, ["a.mp4"]) as catalogue:
         for file in (VideoFile("a.mp4", "New", None, {}), VideoFile("a.mp4", None, None, {1: "test"})):

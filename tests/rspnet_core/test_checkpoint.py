@@ -138,6 +138,13 @@ def test_a_file_of_another_kind_is_refused(saved: Path) -> None:
         ({"sha256": "0"}, r"model\.json: sha256: String should match"),
         ({"colour": "red"}, r"model\.json: colour: Extra inputs"),
         ({"geometry": {"size": -1}}, r"model\.json: geometry\.size: Input should be greater"),
+        (
+            {"normalisation": {"std": [0.2, 0, 0.2]}},
+            r"model\.json: normalisation\.std\.1: Input should be greater than 0",
+        ),
+        ({"normalisation": {"mean": [0, float("nan"), 0]}}, r"model\.json: normalisation\.mean\.1: .* finite number"),
+        ({"two\nlines": 1}, r"model\.json: two\\nlines: Extra inputs"),
+        ({"backbone": "torchvision:two\nlines"}, r"model\.json: got torchvision:two\\nlines, have"),
     ],
 )
 def test_a_description_that_does_not_hold_is_refused(saved: Path, change: dict[str, Any], message: str) -> None:

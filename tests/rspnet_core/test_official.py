@@ -147,10 +147,10 @@ def test_code_in_a_checkpoint_is_refused_and_does_not_run(tmp_path: Path, writer
         path.write_bytes(pickle.dumps(content))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=writer == "zip")
-    with pytest.raises(WeightsError, match="weights_only=True") as caught:
+    with pytest.raises(WeightsError, match=r"weights_only=True \(Unsupported (global: GLOBAL|operand)") as caught:
         read_official(path)
     assert not target.exists()
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable() and "can still be loaded" not in str(caught.value)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["zip", "legacy"])

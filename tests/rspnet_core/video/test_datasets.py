@@ -2,12 +2,18 @@
 
 import json
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rspnet_core.errors import DatasetError
+from rspnet_core.errors import DatasetError, RspnetError
+from rspnet_core.kinetics_subset import smallest_classes, write_list
 from rspnet_core.video.datasets import Dataset, scan
+from rspnet_core.video.split_lists import read_paths
 from tests.rspnet_core.video.dataset_trees import UCF_VIDEOS, put, text, ucf_lists
 
 ACTIONS = Path(__file__).resolve().parents[4] / "shared" / "videos" / "actions"
@@ -200,6 +206,81 @@ def test_a_folder_without_videos_is_refused(root):
     text(root / "readme.txt", "nothing")
     with pytest.raises(DatasetError, match="no video files in"):
         scan(root)
+
+
+FOLDERS = ["train", "val", "videos", "Archery", "brush_hair", "7", "-rf", "%d", "a\nb", "\udcff", "\x1b[31m", "e\u0301"]
+FOLDERS += ["\u202egpj", " ", "...", "<b>", "'; --", "x" * 200, "ucfTrainTestlist", "splits"]
+STEMS = ["v_Archery_g01_c01", "v_Archery_g02_c01", "a_brush_hair_u_nm_np2_le_goo_8", "-3B32lodo2M_000059_000069", "7"]
+STEMS += ["a\nb", "\udcff", "v__g1_c1", "_g1_c1", "......"]
+LISTS = [
+    "trainlist01.txt",
+    "testlist01.txt",
+    "brush_hair_test_split1.txt",
+    "a\nb_test_split1.txt",
+    "k.csv",
+    "train.csv",
+]
+LISTS += ["train.json", "something-something-v2-train.json", "classInd.txt", "classFamily.csv"]
+LINES = [
+    "Archery/v_Archery_g01_c01.avi 1",
+    "a_brush_hair_u_nm_np2_le_goo_8.avi 2",
+    "a.avi 0",
+    "1 Archery",
+    "class,family",
+]
+LINES += ["Archery,Sports", "label,youtube_id,time_start,time_end,split", "x,-3B32lodo2M,59,69,train", "\udcff", "\0"]
+LINES += ['[{"id": "7", "template": "Holding [it]"}]', '[{"id": 7}]', "a\nb.avi 1", ""]
+places = st.lists(st.sampled_from(FOLDERS), max_size=3).map(lambda parts: "".join(f"{part}/" for part in parts))
+videos = st.builds("{}{}{}".format, places, st.sampled_from(STEMS), st.sampled_from([".avi", ".mp4", ".MP4", "", ".x"]))
+lists = st.tuples(
+    st.builds("{}{}".format, places, st.sampled_from(LISTS)), st.lists(st.sampled_from(LINES), max_size=4)
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(videos, max_size=6), st.lists(lists, max_size=4))
+def test_any_tree_is_a_data_set_or_one_plain_error(videos, lists):
+    check_tree(videos, lists)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None, derandomize=True)
+@given(st.lists(videos, max_size=6), st.lists(lists, max_size=4))
+def test_very_many_trees_are_data_sets_or_one_plain_error(videos, lists):
+    check_tree(videos, lists)
+
+
+def check_tree(videos, lists) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "beside" / "data"
+        root.mkdir(parents=True)
+        for video in videos:
+            with suppress(FileExistsError, IsADirectoryError, NotADirectoryError):  # the name is taken
+                put(root, video)
+        for name, lines in lists:
+            with suppress(FileExistsError, IsADirectoryError, NotADirectoryError):
+                text(root / name, *lines)
+        try:
+            dataset = scan(root)
+        except DatasetError as error:
+            assert "\n" not in str(error)
+            return
+        paths = [file.path for file in dataset.files]
+        assert paths and paths == sorted(set(paths))
+        assert all(file.label is None or file.label.isprintable() for file in dataset.files)
+        assert set(dataset.classes) == {file.label for file in dataset.files} - {None}
+        assert not any("\n" in note for note in dataset.notes)
+        check_subset(root)
+
+
+def check_subset(data: Path) -> None:
+    try:
+        subset = smallest_classes(data, 1)
+        write_list(subset, data / "chosen.txt")
+    except RspnetError as error:
+        assert "\n" not in str(error)
+    else:
+        assert set(read_paths(data / "chosen.txt")) == set(subset.paths) and subset.classes
 
 
 @pytest.mark.skipif(not ACTIONS.is_dir(), reason="needs ../shared/videos/actions beside the repository")

@@ -3,6 +3,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import VideoError
@@ -205,6 +206,21 @@ def test_odd_names_are_only_names(tmp_path, made, name):
     path = tmp_path / name
     path.write_bytes((made / "b-frames.mp4").read_bytes())
     assert read_clips(path, DENSE).info.num_frames == 60
+
+
+def test_a_name_that_ffmpeg_takes_for_a_pattern_opens_no_other_file(tmp_path):
+    secret = tmp_path / "outside" / "secret.jpg"
+    secret.parent.mkdir()
+    Image.new("RGB", (128, 128), (255, 0, 255)).save(secret)
+    path = tmp_path / "inside" / "clip%d.jpg"
+    path.parent.mkdir()
+    video = make_video(tmp_path / "video.mp4", num_frames=20, width=128, height=128)
+    frames = read_all_in_order(video, 64)
+    video.rename(path)
+    for number in range(20):
+        path.with_name(f"clip{number}.jpg").symlink_to(secret)
+    assert reads_exactly(read_packets(path), 64)  # but for its name
+    np.testing.assert_array_equal(read_clips(path, DENSE).frames, clips_of(frames, DENSE))
 
 
 def test_a_name_that_is_not_utf_8_is_read_too(tmp_path, made):

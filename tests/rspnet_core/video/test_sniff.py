@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -61,8 +62,27 @@ def test_fifos_sockets_folders_and_devices_are_never_opened(tmp_path):
         server.bind(str(tmp_path / "socket.mp4"))
         for path in (tmp_path / "fifo.mp4", tmp_path / "socket.mp4", tmp_path, "/dev/zero"):
             assert not looks_like_video(path)
-            with pytest.raises(VideoError, match="not a regular file"):
-                sniff.open_regular(path if not isinstance(path, str) else type(tmp_path)(path))
+            with pytest.raises(VideoError, match="not a regular file"), sniff.open_regular(Path(path)):
+                pass
+
+
+def test_what_the_disk_refuses_while_it_is_read_is_no_video():
+    path = Path("/proc/self/mem")  # a regular file that opens, and whose first byte cannot be read
+    if not path.exists():
+        pytest.skip("needs Linux's /proc")
+    assert not looks_like_video(path)
+    with pytest.raises(VideoError, match="cannot be read: Input/output error"):
+        container_of(path)
+
+
+def test_a_fifo_that_takes_a_files_place_after_the_check_is_an_empty_file(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "fifo.mp4")
+    writer = os.open(tmp_path / "fifo.mp4", os.O_RDWR)  # with a writer, an empty FIFO has no end
+    monkeypatch.setattr(sniff.stat, "S_ISREG", lambda mode: True)
+    try:
+        assert not looks_like_video(tmp_path / "fifo.mp4")
+    finally:
+        os.close(writer)
 
 
 def test_a_missing_file_is_no_video(tmp_path):

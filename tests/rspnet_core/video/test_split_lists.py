@@ -14,6 +14,7 @@ from rspnet_core.video.split_lists import (
     read_families,
     read_hmdb51,
     read_kinetics,
+    read_paths,
     read_something_something,
     read_ucf101,
     stem_of,
@@ -95,7 +96,7 @@ def test_a_line_that_does_not_fit_is_named(tmp_path, name, text, read):
         read(path if read is read_families else [path])
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1]", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1]", "[" * 100_000, '[{"id": [[]]}]', '[{"id": null}]'])
 def test_a_damaged_official_json_is_refused(tmp_path, text):
     with pytest.raises(DatasetError, match="no json list"):
         read_something_something([write(tmp_path, "something-something-v2-train.json", text)])
@@ -109,6 +110,24 @@ def test_families(tmp_path):
         read_families(write(tmp_path, "c.csv", "class,family\nLotus,Yoga\nLotus,Home\n"))
     with pytest.raises(DatasetError, match="is not a file"):
         read_families(tmp_path / "none.csv")
+
+
+def test_a_lists_name_is_one_line_in_messages(tmp_path):
+    listed = write(tmp_path, "two\nlines_test_split1.txt", "a.avi 1\n")
+    assert read_hmdb51([listed])[0].source == "two\\nlines_test_split1.txt"
+    with pytest.raises(DatasetError, match=r"two\\nlines_test_split1.txt, line 1: got"):
+        read_hmdb51([write(tmp_path, listed.name, "a.avi\n")])
+
+
+def test_the_videos_that_a_list_names(tmp_path):
+    lines = "A/a.avi 3\nA/b c.avi\t12 \nA/d 5.avi\n7\nA/ 1 2\n"
+    assert read_paths(write(tmp_path, "list.txt", lines)) == ["A/a.avi", "A/b c.avi", "A/d 5.avi", "7", "A/ 1"]
+
+
+@pytest.mark.timeout(30)
+def test_a_long_line_of_blanks_is_read_at_once(tmp_path):
+    blanks = " " * 1_000_000
+    assert read_paths(write(tmp_path, "list.txt", f"x{blanks}y\nz{blanks}3\n")) == [f"x{blanks}y", "z"]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +161,29 @@ def test_every_ucf101_name_comes_back(lines):
     assert [(entry.label, entry.key) for entry in entries] == [(label, name) for label, name, _ in lines]
 
 
+WORDS = ["label", "youtube_id", "time_start", "time_end", "split", "class", "family", "id", "template", "train", "val"]
+WORDS += ["1", "-1e9", "nan", *'[]{}":, \n\0\udcff\ufeff\u2028', "A/v_A_g01_c01.avi"]
+contents = (
+    st.binary(max_size=200)
+    | st.text('[]{}",:\n\r0123abe ./_', max_size=200).map(str.encode)
+    | st.lists(st.sampled_from(WORDS), max_size=60).map(lambda words: "".join(words).encode("utf-8", "surrogateescape"))
+)
+
+
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=200) | st.text('[]{}",:\n\r0123abe ./_', max_size=200).map(str.encode))
+@given(contents)
 def test_any_bytes_give_entries_or_a_dataset_error(content):
+    check_content(content)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(contents)
+def test_very_many_contents_give_entries_or_a_dataset_error(content):
+    check_content(content)
+
+
+def check_content(content: bytes) -> None:
     readers: list[tuple[str, Callable[[list[Path]], list[Entry]]]] = [
         ("trainlist01.txt", read_ucf101),
         ("kiss_test_split1.txt", read_hmdb51),
@@ -158,4 +197,10 @@ def test_any_bytes_give_entries_or_a_dataset_error(content):
             try:
                 assert all(isinstance(entry, Entry) for entry in read([path]))
             except DatasetError as error:
-                assert "\n" not in str(error)
+                assert str(error).isprintable()
+        for read_one in (read_families, read_paths, lambda path: read_class_numbers([path])):
+            for name in ("classInd.txt", "k.csv"):
+                try:
+                    read_one(write(Path(folder), name, content))
+                except DatasetError as error:
+                    assert str(error).isprintable()
