@@ -73,8 +73,9 @@ def test_servers_have_health_checks_and_the_app_waits_for_what_it_needs(services
 
 
 def test_only_this_machine_reaches_the_app_and_nothing_else_has_a_port(services: dict[str, Any]) -> None:
-    ports = [port for service in services.values() for port in service.get("ports", [])]
+    ports = [port for name, service in services.items() if name != "caddy" for port in service.get("ports", [])]
     assert ports
+    assert services["caddy"]["profiles"] == ["tls"]
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert "ports" not in services["catalogue"]
 
@@ -82,7 +83,7 @@ def test_only_this_machine_reaches_the_app_and_nothing_else_has_a_port(services:
 def test_the_gpu_is_asked_for_in_its_profile_alone(services: dict[str, Any]) -> None:
     for name, service in services.items():
         is_gpu = name.endswith("-gpu")
-        assert service.get("profiles", []) == (["gpu"] if is_gpu else [])
+        assert ("gpu" in service.get("profiles", [])) == is_gpu
         devices = service.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices", [])
         assert [device["capabilities"] for device in devices] == ([["gpu"]] if is_gpu else [])
 
@@ -109,6 +110,8 @@ def test_the_commands_of_image_and_compose_file_exist(services: dict[str, Any], 
     assert serve[0] == "rspnet-app"
     help_of_serve = CliRunner().invoke(serving, [serve[1], "--help"], env={"COLUMNS": "200"}).output
     assert all(option in help_of_serve for option in serve if option.startswith("--"))
+    line = services["app"]["command"][2]
+    assert all(option in help_of_serve for option in re.findall(r"--[a-z-]+", line))
     line = services["index"]["command"][2]
     help_of_build = CliRunner().invoke(indexing, ["build", "--help"], env={"COLUMNS": "200"}).output
     assert all(option in help_of_build for option in re.findall(r"--[a-z]+", line))
