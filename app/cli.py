@@ -18,6 +18,7 @@ from app.cli_users import users
 from app.serving.listening import listen
 from rspnet_core.command import program, run
 from rspnet_core.errors import InvalidSetting, RspnetError
+from rspnet_core.heap import give_back_freed_memory
 
 if TYPE_CHECKING:
     import uvicorn
@@ -73,6 +74,7 @@ def serve(
     Place.find(index)  # a wrong path or a taken port is told before seconds of loading
     file_of_users = UserFile(auth_file) if auth_file else None
     listening = listen(host, port)
+    give_back_freed_memory()
     gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the start
     import uvicorn
 

@@ -8,6 +8,7 @@ sender did not upload. What goes on is the document as it was understood here, w
 on can understand another one.
 """
 
+import gzip
 import json
 import logging
 import secrets
@@ -217,11 +218,16 @@ class Gate:
         await response(request.scope, request.receive, send)
 
     async def _pass_page(self, request: Request, send: Send) -> None:
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
         _hide(request.scope, b"accept-encoding")
         status, body = await _collect(self.app, request.scope, b"", request.receive)
         policy, nonce = page_policy(self.ancestors)
-        headers = {"Content-Security-Policy": policy}
-        page = Response(with_nonce(body, nonce), status, headers=headers, media_type="text/html")
+        headers = {"Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
+        body = with_nonce(body, nonce)
+        if takes_gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, 5)
+        page = Response(body, status, headers=headers, media_type="text/html")
         await page(request.scope, request.receive, send)
 
     def _health(self, path: str) -> Response:

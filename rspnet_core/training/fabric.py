@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, distributed, nn
 
 from rspnet_core.errors import DeviceUnavailable, InvalidSetting
-from rspnet_core.training.heap import keep_freed_memory
+from rspnet_core.heap import keep_freed_memory
 from rspnet_core.training.sync_batch_norm import synchronise_batch_norms
 
 Precision = Literal["auto", "fp32", "bf16"]
