@@ -31,6 +31,11 @@ class Route:
     is_json: bool = False
     """A JSON document is sent to it, which the gate reads first."""
 
+    def part(self, path: str, name: str) -> str | None:
+        """What stands in a request's path where the route has ``name``; None where it has no such part."""
+        names = self.path.rstrip("/").split("/")
+        return path.split("/")[names.index(name)] if name in names else None
+
 
 def _get(who: Who, *paths: str) -> tuple[Route, ...]:
     return tuple(Route("GET", path, who) for path in paths)

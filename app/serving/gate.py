@@ -9,12 +9,11 @@ on can understand another one.
 """
 
 import gzip
-import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,7 +23,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.serving.access import Route, Who, find_route, needs_no_login
-from app.serving.file_values import NotADocument, names_foreign_file, parse
+from app.serving.answers import RETRY_SECONDS, refused
+from app.serving.asgi import collect, hide
+from app.serving.documents import Documents, Events
 from app.serving.headers import page_policy, set_headers, with_nonce
 from app.serving.logs import request_id
 from app.serving.metrics import Metrics
@@ -36,26 +37,9 @@ from app.serving.visitors import SCOPE_KEY, Visitor
 
 log = logging.getLogger("rspnet.app.requests")
 
-LONGEST_DOCUMENT_BYTES = 2**20
-RETRY_SECONDS = 5
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE = {"GET", "HEAD"}
 _SCRIPTS = {"/assets/{path:path}", "/static/{path:path}"}
-_SAID = {
-    400: "the event does not take what was sent; see /gradio_api/info for what it takes",
-    404: "there is no such event",
-    422: "the event does not take what was sent; see /gradio_api/info for what it takes",
-    500: "internal error; the server's log says more",
-    503: "the app is busy and its queue is full; try again in a few seconds",
-}
-
-
-@dataclass(frozen=True)
-class Events:
-    """What can be called: an event of the page by its number, and by its name."""
-
-    names: Collection[str]
-    numbers: Collection[int]
 
 
 @dataclass
@@ -73,8 +57,10 @@ class Gate:
     was made to point here must not."""
     ancestors: str = "'none'"
     """Sites that may show the page in a frame, as Content-Security-Policy writes them."""
-    owners: Owners = field(default_factory=Owners)
-    streams: Streams = field(default_factory=Streams)
+
+    def __post_init__(self) -> None:
+        self._owners, self._streams = Owners(), Streams()
+        self._documents = Documents(self.app, self.files, self.events, self.metrics, self._owners, self._streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -123,14 +109,14 @@ class Gate:
         if route is not None and path in ("/healthz", "/readyz"):
             return self._health(path)
         if not self._is_asked_here(request):
-            return _refused(421, "this app answers under the names of this machine alone; see --auth-file for others")
+            return refused(421, "this app answers under the names of this machine alone; see --auth-file for others")
         if request.method not in _SAFE and _is_of_another_site(request):
-            return _refused(403, "another site sent this request")
+            return refused(403, "another site sent this request")
         visitor, cookie = self.sessions.visitor(request.cookies)
         if visitor is None and not (route and route.who is Who.ANYONE):
             return _login_first(request, needs_no_login(path))
         if route is None or route.who is Who.NOBODY:
-            return _refused(404, "there is nothing here")
+            return refused(404, "there is nothing here")
         if visitor is not None:
             request.scope[SCOPE_KEY] = visitor
             if cookie and route.who is Who.VISITOR:
@@ -142,85 +128,31 @@ class Gate:
         if visitor is None or route.who is Who.ANYONE:
             await self.app(request.scope, request.receive, send)
             return None
-        session = request.query_params.get("session_hash") or _part(route, request.url.path, "{session_hash}")
+        session = request.query_params.get("session_hash") or route.part(request.url.path, "{session_hash}")
         upload = request.query_params.get("upload_id")
-        event = _part(route, request.url.path, "{event_id}")
+        event = route.part(request.url.path, "{event_id}")
         if not (
-            (session is None or self.owners.claim("session", session, visitor.key))
-            and (upload is None or self.owners.claim("upload", upload, visitor.key))
-            and (event is None or self.owners.has("event", event, visitor.key))
+            (session is None or self._owners.claim("session", session, visitor.key))
+            and (upload is None or self._owners.claim("upload", upload, visitor.key))
+            and (event is None or self._owners.has("event", event, visitor.key))
         ):
-            return _refused(403, "this belongs to another visitor")
+            return refused(403, "this belongs to another visitor")
         if route.is_json:
-            return await self._pass_document(request, route, visitor, send)
+            return await self._documents.pass_on(request, route, visitor, send)
         if route.path == "/gradio_api/queue/data":
-            _hide(request.scope, b"accept-encoding")  # what is compressed cannot be read here
-            await self.streams.relay(self.app, request.scope, request.receive, send, session or "")
+            hide(request.scope, b"accept-encoding")  # what is compressed cannot be read here
+            await self._streams.relay(self.app, request.scope, request.receive, send, session or "")
         elif route.path == "/" and request.method == "GET":
             await self._pass_page(request, send)
         else:
-            _hide(request.scope, b"origin")
+            hide(request.scope, b"origin")
             await self.app(request.scope, request.receive, send)
         return None
 
-    async def _pass_document(self, request: Request, route: Route, visitor: Visitor, send: Send) -> Response | None:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LONGEST_DOCUMENT_BYTES:
-                return _refused(413, f"a document may have {LONGEST_DOCUMENT_BYTES // 1024} KB; upload files first")
-        try:
-            document = parse(bytes(body))
-            if names_foreign_file(document, lambda path: self.files.owns(visitor, path)):
-                return _refused(403, "the request names a file that this visitor did not upload")
-        except NotADocument:
-            return _refused(400, "this is no JSON object that the app takes")
-        if (refusal := self._check_names(document, route, request.url.path, visitor)) is not None:
-            return refusal
-        await self._call(request, route, document, visitor, send)
-        return None
-
-    def _check_names(self, document: dict[str, Any], route: Route, path: str, visitor: Visitor) -> Response | None:
-        """Whether the event exists, and what it is asked for is the visitor's."""
-        session, event = document.get("session_hash"), document.get("event_id")
-        calls_by_name = "{api_name}" in route.path
-        if calls_by_name and _part(route, path, "{api_name}") not in self.events.names:
-            return _refused(404, _SAID[404])
-        if route.path == "/gradio_api/queue/join" and document.get("fn_index") not in self.events.numbers:
-            return _refused(404, _SAID[404])
-        if not (session is None or (isinstance(session, str) and self.owners.claim("session", session, visitor.key))):
-            return _refused(403, "this belongs to another visitor")
-        if not calls_by_name and event is not None and not self._may_end(event, visitor):
-            return _refused(403, "this belongs to another visitor")
-        return None
-
-    def _may_end(self, event: Any, visitor: Visitor) -> bool:
-        return isinstance(event, str) and self.owners.has("event", event, visitor.key)
-
-    async def _call(
-        self, request: Request, route: Route, document: dict[str, Any], visitor: Visitor, send: Send
-    ) -> None:
-        """Pass a document on, and take note of the event that it began."""
-        body = json.dumps(document).encode()
-        _replace(request.scope, b"content-type", b"application/json")
-        _replace(request.scope, b"content-length", str(len(body)).encode())
-        _hide(request.scope, b"accept-encoding")
-        _hide(request.scope, b"origin")
-        status, answer = await _collect(self.app, request.scope, body, request.receive)
-        event = _event_of(answer) if status == 200 else None
-        if event:
-            self.owners.give("event", event, visitor.key)
-            self.metrics.event_taken()
-            await self.streams.asked(str(document.get("session_hash") or event))
-        if status == 503:
-            self.metrics.event_refused()
-        response = Response(answer, status, media_type="application/json") if status < 400 else _said(status)
-        await response(request.scope, request.receive, send)
-
     async def _pass_page(self, request: Request, send: Send) -> None:
         takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
-        _hide(request.scope, b"accept-encoding")
-        status, body = await _collect(self.app, request.scope, b"", request.receive)
+        hide(request.scope, b"accept-encoding")
+        status, body = await collect(self.app, request.scope, b"", request.receive)
         policy, nonce = page_policy(self.ancestors)
         headers = {"Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
         body = with_nonce(body, nonce)
@@ -254,68 +186,4 @@ def _login_first(request: Request, is_open: bool) -> Response:
     if request.method == "GET" and request.url.path == "/" and "text/html" in request.headers.get("accept", ""):
         query = urlencode(request.query_params.multi_items())
         return RedirectResponse("login" + (f"?{query}" if query else ""), 303)
-    return _refused(405 if is_open else 401, "log in first; a program logs in by POST /login")
-
-
-def _refused(status: int, reason: str) -> Response:
-    return JSONResponse({"detail": reason}, status)
-
-
-def _said(status: int) -> Response:
-    """An error of the app in words of ours, which repeat nothing that the client sent."""
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
-    return JSONResponse({"detail": _SAID.get(status, _SAID[500])}, status if status in _SAID else 500, headers=headers)
-
-
-def _part(route: Route, path: str, name: str) -> str | None:
-    """What stands in the path where the route has ``name``."""
-    names = route.path.rstrip("/").split("/")
-    return path.split("/")[names.index(name)] if name in names else None
-
-
-def _event_of(answer: bytes) -> str | None:
-    try:
-        found = json.loads(answer)["event_id"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, str) else None
-
-
-def _hide(scope: Scope, name: bytes) -> None:
-    scope["headers"] = [(key, value) for key, value in scope["headers"] if key != name]
-
-
-def _replace(scope: Scope, name: bytes, value: bytes) -> None:
-    _hide(scope, name)
-    scope["headers"] = [*scope["headers"], (name, value)]
-
-
-async def _collect(app: ASGIApp, scope: Scope, body: bytes, receive: Receive) -> tuple[int, bytes]:
-    """Status and body of an answer that is small."""
-    status, parts, sent = 500, [], False
-
-    async def give() -> Message:
-        nonlocal sent
-        if not sent:
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
-
-    async def take(message: Message) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = message["status"]
-        else:
-            parts.append(message.get("body", b""))
-
-    try:
-        await app(scope, give, take)
-    except ClientDisconnect:
-        raise
-    except (TypeError, ValueError, LookupError) as error:  # Gradio's word for arguments that an event does not have
-        log.warning("an event was not taken: %s", type(error).__name__)
-        return 422, b""
-    except Exception:
-        log.exception("internal error")
-        return 500, b""
-    return status, b"".join(parts)
+    return refused(405 if is_open else 401, "log in first; a program logs in by POST /login")

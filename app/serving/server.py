@@ -15,8 +15,9 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 
 from app.main import create_app
 from app.services import Services
-from app.serving.early_answer import EarlyAnswer
-from app.serving.gate import LOOPBACK_NAMES, Events, Gate
+from app.serving.answers import EarlyAnswer
+from app.serving.documents import Events
+from app.serving.gate import LOOPBACK_NAMES, Gate
 from app.serving.login import add_login
 from app.serving.sessions import Sessions
 from app.serving.throttle import Throttle
