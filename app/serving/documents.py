@@ -1,5 +1,6 @@
 """JSON documents that call events: read, checked, and passed on as they were understood, written anew."""
 
+import asyncio
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Documents:
     metrics: Metrics
     owners: Owners
     streams: Streams
+    turns: asyncio.Semaphore
+    """Of those that the app may be asked at the same time."""
 
     async def pass_on(self, request: Request, route: Route, visitor: Visitor, send: Send) -> Response | None:
         """A refusal; None when the app has answered."""
@@ -85,7 +88,8 @@ class Documents:
         replace(request.scope, b"content-length", str(len(body)).encode())
         hide(request.scope, b"accept-encoding")
         hide(request.scope, b"origin")
-        status, answer = await collect(self.app, request.scope, body, request.receive)
+        async with self.turns:
+            status, answer = await collect(self.app, request.scope, body, request.receive)
         event = _event_of(answer) if status == 200 else None
         if event:
             self.owners.give("event", event, visitor.key)

@@ -8,6 +8,7 @@ sender did not upload. What goes on is the document as it was understood here, w
 on can understand another one.
 """
 
+import asyncio
 import gzip
 import logging
 import secrets
@@ -39,6 +40,9 @@ log = logging.getLogger("rspnet.app.requests")
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE = {"GET", "HEAD"}
+_AT_A_TIME = 4
+"""Of what takes the interpreter and no waiting: more at once would only keep the event loop from its turn."""
+_DESCRIPTIONS = {"/config", "/config/", "/gradio_api/info", "/gradio_api/info/", "/gradio_api/openapi.json"}
 _SCRIPTS = {"/assets/{path:path}", "/static/{path:path}"}
 
 
@@ -59,8 +63,10 @@ class Gate:
     """Sites that may show the page in a frame, as Content-Security-Policy writes them."""
 
     def __post_init__(self) -> None:
-        self._owners, self._streams = Owners(), Streams()
-        self._documents = Documents(self.app, self.files, self.events, self.metrics, self._owners, self._streams)
+        self._owners, self._streams, self._turns = Owners(), Streams(), asyncio.Semaphore(_AT_A_TIME)
+        self._documents = Documents(
+            self.app, self.files, self.events, self.metrics, self._owners, self._streams, self._turns
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -144,6 +150,10 @@ class Gate:
             await self._streams.relay(self.app, request.scope, request.receive, send, session or "")
         elif route.path == "/" and request.method == "GET":
             await self._pass_page(request, send)
+        elif route.path in _DESCRIPTIONS:
+            hide(request.scope, b"origin")
+            async with self._turns:
+                await self.app(request.scope, request.receive, send)
         else:
             hide(request.scope, b"origin")
             await self.app(request.scope, request.receive, send)
@@ -152,7 +162,8 @@ class Gate:
     async def _pass_page(self, request: Request, send: Send) -> None:
         takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
         hide(request.scope, b"accept-encoding")
-        status, body = await collect(self.app, request.scope, b"", request.receive)
+        async with self._turns:
+            status, body = await collect(self.app, request.scope, b"", request.receive)
         policy, nonce = page_policy(self.ancestors)
         headers = {"Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
         body = with_nonce(body, nonce)
