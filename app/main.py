@@ -8,16 +8,16 @@ from typing import Any
 
 import gradio as gr
 
-from app.api import add_endpoints
-from app.messages import notice
-from app.services import Services
+from app.api.endpoints import add_endpoints
+from app.page.messages import notice
+from app.page.state import SharedState, TabHandles
+from app.page.tabs.accuracy import accuracy_tab
+from app.page.tabs.library import library_tab
+from app.page.tabs.map import map_tab
+from app.page.tabs.search import search_tab
+from app.page.tabs.why import why_tab
 from app.serving.visitors import visitor_of
-from app.state import SharedState, TabHandles
-from app.tabs.accuracy import accuracy_tab
-from app.tabs.library import library_tab
-from app.tabs.map import map_tab
-from app.tabs.search import search_tab
-from app.tabs.why import why_tab
+from app.session.services import Services
 
 Tab = Callable[[Services, gr.Blocks, SharedState], TabHandles]
 

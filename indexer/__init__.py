@@ -7,8 +7,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.library import Library
-    from indexer.search import PartWeights
+    from indexer.retrieval.library import Library
+    from indexer.retrieval.search import PartWeights
 
 __all__ = ["Library", "PartWeights"]
 
@@ -16,11 +16,11 @@ __all__ = ["Library", "PartWeights"]
 def __getattr__(name: str) -> Any:
     """Import on first use: the command line answers ``--help`` without loading PyTorch."""
     if name == "Library":
-        from indexer.library import Library
+        from indexer.retrieval.library import Library
 
         return Library
     if name == "PartWeights":
-        from indexer.search import PartWeights
+        from indexer.retrieval.search import PartWeights
 
         return PartWeights
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.build import build_library
-from rspnet_core.checkpoint import describe, save_checkpoint
+from indexer.ingest.build import build_library
 from rspnet_core.config import ClipGeometry
 from rspnet_core.models import create_model
-from rspnet_core.video.synthetic import write_sample_data
+from rspnet_core.video.making.synthetic import write_sample_data
+from rspnet_core.weights.checkpoint import describe, save_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"

@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import app.cli
-import indexer.cli
-import rspnet_core.cli
+import app.cli.main
+import indexer.cli.main
+import rspnet_core.cli.main
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -27,7 +27,11 @@ def commands(program: typer.Typer, *words: str) -> list[str]:
     return found
 
 
-PROGRAMS = {"rspnet-index": indexer.cli.app, "rspnet-train": rspnet_core.cli.app, "rspnet-app": app.cli.app}
+PROGRAMS = {
+    "rspnet-index": indexer.cli.main.app,
+    "rspnet-train": rspnet_core.cli.main.app,
+    "rspnet-app": app.cli.main.app,
+}
 
 
 @pytest.mark.parametrize("command", [line for name, program in PROGRAMS.items() for line in commands(program, name)])

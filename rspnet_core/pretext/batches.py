@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from rspnet_core.config import Normalisation
-from rspnet_core.pretrain_recipe import PretrainRecipe
-from rspnet_core.video import augment
-from rspnet_core.video.clip_loader import Sample
+from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.loader import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rspnet_core.losses import avid_logits, rsp_triplet_loss, speed_gaps
 from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
 from rspnet_core.pretext.batches import SpeedBatch
+from rspnet_core.pretext.losses import avid_logits, rsp_triplet_loss, speed_gaps
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.pretext.queue import KeyQueue
-from rspnet_core.pretrain_recipe import PretrainRecipe
+from rspnet_core.pretext.recipe import PretrainRecipe
 
 Gather = Callable[[Tensor], Tensor]
 """(n, ...) of this process -> (sum of n, ...) of all, in the order of ranks."""

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
-from rspnet_core.finetune_recipe import FinetuneRecipe
 from rspnet_core.models import Encoder, class_logits
-from rspnet_core.video import augment
-from rspnet_core.video.clip_loader import Sample
+from rspnet_core.recognition.recipe import FinetuneRecipe
+from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.loader import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rspnet_core.bootstrap import LEVEL
 from rspnet_core.recognition.calibration import Calibration
 from rspnet_core.recognition.estimates import BOOTSTRAP_SAMPLES, Estimate
 from rspnet_core.recognition.families import FamilyAccuracy, WithinFamilies
 from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.recognition.scores import RecognitionScores
+from rspnet_core.reports.bootstrap import LEVEL
 
 Document = dict[str, Any]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.bootstrap import Interval, group_units, mean_intervals
 from rspnet_core.recognition.predictions import Predictions
+from rspnet_core.reports.bootstrap import Interval, group_units, mean_intervals
 
 BOOTSTRAP_SAMPLES = 1000
 _SEED = 0

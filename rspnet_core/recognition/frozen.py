@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rspnet_core.config import EncoderSpec, Normalisation, Pooling
+from rspnet_core.explain.similarity_maps import clip_features
 from rspnet_core.models import Encoder
 from rspnet_core.models.pooling import pool_features
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predict import predictions_of
 from rspnet_core.recognition.predictions import Predictions
-from rspnet_core.similarity_maps import clip_features
-from rspnet_core.video.sandbox import DecodePool
-from rspnet_core.video_rows import video_rows
+from rspnet_core.video.clips.video_rows import video_rows
+from rspnet_core.video.reading.sandbox import DecodePool
 
 ProbeKind = Literal["knn", "linear"]
 

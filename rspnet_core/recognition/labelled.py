@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
-from rspnet_core.video.datasets import Dataset, VideoFile, scan
-from rspnet_core.video.layouts import HMDB51, UCF101
-from rspnet_core.video.split_lists import Side
+from rspnet_core.video.datasets.dataset import Dataset, VideoFile, scan
+from rspnet_core.video.datasets.layouts import HMDB51, UCF101
+from rspnet_core.video.datasets.split_lists import Side
 
 _OFFICIAL = (UCF101.name, HMDB51.name)
 """Layouts whose figures mean nothing without their lists."""

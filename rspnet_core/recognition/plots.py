@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rspnet_core.svg_plots import (
+from rspnet_core.reports.svg_plots import (
     ACCENT,
     INK,
     LABELLED_CLASSES,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from rspnet_core.html_page import environment, printable_texts, write_page
 from rspnet_core.recognition.document import Document, mean_of_folds
 from rspnet_core.recognition.plots import accuracy_svg, reliability_svg
-from rspnet_core.svg_plots import confusion_svg
+from rspnet_core.reports.html_page import environment, printable_texts, write_page
+from rspnet_core.reports.svg_plots import confusion_svg
 from rspnet_core.text import printable, short
 
 _MISTAKES = 20
@@ -37,7 +37,7 @@ def write_report(
         RspnetError: the folder cannot be written.
     """
     documents = [document for _, document in folds]
-    page = environment("rspnet_core").get_template("recognition.html.j2")
+    page = environment("rspnet_core.recognition").get_template("recognition.html.j2")
     html = page.render(
         folds=[_fold(f"fold-{number}", name, found) for number, (name, found) in enumerate(folds, start=1)],
         mean=mean_of_folds(documents),

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rspnet_core.recipe import TrainRecipe
+from rspnet_core.training.recipe import TrainRecipe
 
 
 def optimiser_of(

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from rspnet_core.checkpoint import save_checkpoint
 from rspnet_core.config import EncoderSpec
-from rspnet_core.listener import Listener
 from rspnet_core.models import Encoder
-from rspnet_core.recipe import TrainRecipe
-from rspnet_core.recipe_file import to_toml
 from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
+from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.training.run_folder import RunFolder
-from rspnet_core.video.clip_loader import ClipLoader
+from rspnet_core.video.clips.loader import ClipLoader
+from rspnet_core.weights.checkpoint import save_checkpoint
 
 
 @dataclass

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from rspnet_core.recipe import TrainRecipe
+from rspnet_core.training.recipe import TrainRecipe
 
 
 class Schedule(Protocol):

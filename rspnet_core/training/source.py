@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rspnet_core.video.clip_loader import ClipLoader, Sample
-from rspnet_core.video.sandbox import DecodePool
+from rspnet_core.video.clips.loader import ClipLoader, Sample
+from rspnet_core.video.reading.sandbox import DecodePool
 
 
 @dataclass

@@ -1,1 +1,4 @@
-"""Reading and writing video: the only package that imports decord and PyAV."""
+"""Video: reading it, clips of it, data sets of it, making it. The only package that imports decord and PyAV.
+
+Its rooms are ``reading``, ``clips``, ``datasets`` and ``making``; ``sampling``, index arithmetic, lies below.
+"""

@@ -14,14 +14,14 @@ pytest.importorskip("gradio")
 
 import uvicorn
 
-from app.services import Services
+from app.server import configure, create_server
 from app.serving.listening import listen
-from app.serving.server import configure, create_server
 from app.serving.users import UserFile, new_user, write_users
 from app.serving.visitors import Role, Visitor
-from indexer.build import build_library
-from rspnet_core.video.encode import write_video
-from rspnet_core.video.scenes import MOTIONS, Look, render
+from app.session.services import Services
+from indexer.ingest.build import build_library
+from rspnet_core.video.making.encode import write_video
+from rspnet_core.video.making.scenes import MOTIONS, Look, render
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from app.cli import app as serving
-from indexer.cli import app as indexing
+from app.cli.main import app as serving
+from indexer.cli.main import app as indexing
+from tests.conftest import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
-COMPOSE = ROOT / "docker-compose.yml"
+COMPOSE = REPOSITORY / "docker-compose.yml"
 OURS = ("app", "app-gpu", "index", "index-gpu")
 
 
@@ -30,7 +30,7 @@ def services() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def steps() -> list[tuple[str, str]]:
     """The Dockerfile's instructions with their arguments, lines joined and comments left out."""
-    text = re.sub(r"^#.*\n", "", (ROOT / "app" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^#.*\n", "", (REPOSITORY / "app" / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line.strip()]
     return [(name, rest.strip()) for name, _, rest in (line.strip().partition(" ") for line in lines)]
 
@@ -49,7 +49,7 @@ def test_all_that_a_service_names_is_there(services: dict[str, Any]) -> None:
         assert set(service.get("depends_on", {})) <= set(services), name
         named = [volume.partition(":")[0] for volume in service["volumes"] if not volume.startswith("$")]
         assert set(named) <= set(document["volumes"]), name
-    assert (ROOT / services["app"]["build"]["dockerfile"]).is_file()
+    assert (REPOSITORY / services["app"]["build"]["dockerfile"]).is_file()
 
 
 def test_nothing_runs_as_root_or_with_more_rights_than_it_needs(services: dict[str, Any]) -> None:
@@ -129,14 +129,16 @@ def test_the_image_has_two_stages_and_ends_without_root(steps: list[tuple[str, s
 
 
 def test_the_image_is_made_from_the_lock_and_the_packages_alone(steps: list[tuple[str, str]]) -> None:
-    ignore = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    ignore = [
+        line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")
+    ]
     assert ignore[0] == "*"
     kept = [line[1:] for line in ignore if line.startswith("!")]
     copied = [
         source for name, rest in steps if name == "COPY" and "--from" not in rest for source in shlex.split(rest)[:-1]
     ]
     for source in copied:
-        assert (ROOT / source).exists(), source
+        assert (REPOSITORY / source).exists(), source
         assert any(fnmatch.fnmatch(source, pattern) for pattern in kept), source
     installs = [rest for name, rest in steps if name == "RUN" and "uv pip install" in rest]
     assert all("requirements.lock" in rest for rest in installs)

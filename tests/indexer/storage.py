@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 
-from indexer import Library, PartWeights, generations
-from indexer.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
-from indexer.place import Place
-from indexer.publish import publish_index
+from indexer import Library, PartWeights
+from indexer.catalogue.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
+from indexer.catalogue.publish import publish_index
+from indexer.index import generations
+from indexer.index.place import Place
 from rspnet_core.errors import LibraryError
 
 PARTS = {"backbone": 8, "motion": 4, "appearance": 4}

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from rspnet_core.config import ClipGeometry, EncoderSpec, Normalisation
 from rspnet_core.models.backbone import Backbone
 from rspnet_core.models.two_head import TwoHeadModel
-from rspnet_core.video.encode import write_video
+from rspnet_core.video.making.encode import write_video
 
 SIDE, FRAMES, PERIOD = 64, 8, 8
 MOVING, STILL = (slice(4, 28), slice(4, 28)), (slice(36, 60), slice(36, 60))

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rspnet_core.cam import similarity_activation_map
+from rspnet_core.explain.cam import similarity_activation_map
 from rspnet_core.models import TwoHeadModel, TwoHeadOutput, create_model
+from tests.conftest import SHARED
 
-REFERENCE = Path(__file__).resolve().parents[4] / "shared" / "reference"
+REFERENCE = SHARED / "reference"
 TOLERANCE = 1e-4
 UNUSED_CLASSIFIER = ("fc.", "linear.")
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from torch import Tensor
 from rspnet_core.models import create_model
 from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.objective import RSPNetObjective
-from rspnet_core.pretrain_recipe import PretrainRecipe
+from rspnet_core.pretext.recipe import PretrainRecipe
 
 VIDEOS = 4
 

@@ -14,7 +14,7 @@ from rspnet_core.models import create_model
 from rspnet_core.models.two_head import TwoHeadModel
 from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.objective import RSPNetObjective
-from rspnet_core.pretrain_recipe import PretrainRecipe
+from rspnet_core.pretext.recipe import PretrainRecipe
 
 VIDEOS = 4
 K = 6

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from rspnet_core.finetune import _new_optimiser, build_classifier
-from rspnet_core.finetune_recipe import FinetuneRecipe
 from rspnet_core.models import class_logits
 from rspnet_core.recognition.classification import Classification, LabelledBatch
+from rspnet_core.recognition.finetune import _new_optimiser, build_classifier
+from rspnet_core.recognition.recipe import FinetuneRecipe
 
 SMALL = {"backbone": "tsm18", "frames_per_clip": 2, "clip_size": 32}
 

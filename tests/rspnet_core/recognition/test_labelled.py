@@ -7,7 +7,7 @@ import pytest
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
-from tests.rspnet_core.video.dataset_trees import UCF_VIDEOS, put, text, ucf_lists
+from tests.rspnet_core.video.datasets.dataset_trees import UCF_VIDEOS, put, text, ucf_lists
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rspnet_core.listener import Listener
-from rspnet_core.pretrain_recipe import PretrainRecipe
+from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.training.listener import Listener
 from rspnet_core.training.state import read_state
 from tests.conftest import REPOSITORY
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rspnet_core.models import create_model
-from rspnet_core.pretrain import pretrain
+from rspnet_core.pretext.pretrain import pretrain
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state, torchrun, weights
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from rspnet_core.errors import InvalidSetting, WeightsError
 from rspnet_core.models import create_model
-from rspnet_core.pretrain import pretrain
+from rspnet_core.pretext.pretrain import pretrain
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, CtrlC, assert_same_bits, state, weights
 
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.video.pictures import Scaler, centre_square, scaled_size
+from rspnet_core.video.reading.pictures import Scaler, centre_square, scaled_size
 
 Frames = NDArray[np.uint8]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rspnet_core.config import ClipGeometry, SingleSampling, SpeedSampling
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.decode import RandomClips, read_clips, read_random_clips
-from rspnet_core.video.pictures import Scaler
+from rspnet_core.video.reading.decode import RandomClips, read_clips, read_random_clips
+from rspnet_core.video.reading.pictures import Scaler
 from rspnet_core.video.sampling import speed_triplet
 from tests.rspnet_core.video.made_videos import Frames, make_video, turned
 

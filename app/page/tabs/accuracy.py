@@ -1,0 +1,85 @@
+"""Accuracy: the library's top-k report, measured now, beside the paper's figures."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.page.components import component
+from app.page.messages import telling
+from app.page.report_page import ReportPage, report_page
+from app.page.state import SharedState, TabHandles
+from app.serving.visitors import Visitor, visitor_of
+from app.session.services import Services
+from indexer.ingest.pooling import PARTS
+from indexer.retrieval.search import PartWeights
+
+_FOLDS = (1, 2, 3)  # of UCF101 and HMDB51
+_PROGRESS = gr.Progress()
+_ABOUT = (
+    "How often is a video of the right class among the first results? As in the paper, each test video searches the "
+    "training videos; a library without a split lets each video search all others."
+)
+
+
+def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
+    """Lay the tab out; called inside its ``gr.Tab``."""
+    gr.Markdown(_ABOUT)
+    with gr.Row():
+        fold = gr.Dropdown(_fold_choices(services), value=1, label="Split", info="which official list", min_width=150)
+        weights = [_weight(part) for part in PARTS]
+    with gr.Row():
+        measure = gr.Button("Measure accuracy", variant="primary")
+        downloads = [gr.DownloadButton(f"Download report.{kind}", visible=False) for kind in ("html", "json")]
+    shown = component("report", elem_id="report")
+
+    def run(
+        fold: int,
+        backbone: float,
+        motion: float,
+        appearance: float,
+        request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
+    ) -> tuple[Any, ...]:
+        progress(0.1, desc="Searching with every test video")
+        report, scores = services.report(fold, PartWeights(backbone=backbone, motion=motion, appearance=appearance))
+        progress(0.6, desc="Drawing the report")
+        names = {video.id: video.path for video in services.library.catalogue.videos(status="indexed")}
+        page = report_page(report, scores, services.media, names)
+        return page.shown, *_files(services, visitor_of(request), page)
+
+    def refresh() -> tuple[Any, ...]:
+        sliders = [gr.Slider(visible=part in services.parts) for part in PARTS]
+        return gr.Dropdown(choices=_fold_choices(services)), *sliders
+
+    def why(event: gr.EventData) -> tuple[Any, ...]:
+        pair = event._data
+        return services.stored(pair["query"]), pair["match"], gr.Tabs(selected="why")
+
+    measure.click(telling(run), [fold, *weights], [shown, *downloads], concurrency_limit=1, api_visibility="private")
+    shown.pick(telling(why), None, [state.query, state.hit_id, state.tabs], api_visibility="private")
+    return TabHandles(refresh, [fold, *weights])
+
+
+def _weight(part: str) -> gr.Slider:
+    of_paper = 1 if part == "backbone" else 0
+    return gr.Slider(
+        0, 1, value=of_paper, step=0.05, label=f"{part.capitalize()} weight", info=f"the paper: {of_paper}"
+    )
+
+
+def _fold_choices(services: Services) -> list[tuple[str, int]]:
+    """The official splits that have videos here, as Gradio's pairs of name and value."""
+    if services.is_empty:
+        return [("none", 1)]
+    catalogue = services.library.catalogue
+    found = [(f"Split {fold}", fold) for fold in _FOLDS if catalogue.select_keys(split="test", fold=fold).size]
+    return found or [("none", 1)]
+
+
+def _files(services: Services, visitor: Visitor, page: ReportPage) -> list[gr.DownloadButton]:
+    """The download buttons with their files, which are the visitor's."""
+    texts = {"report.html": page.html, "report.json": page.json}
+    return [
+        gr.DownloadButton(value=services.files.keep(visitor, name, text.encode()), visible=True)
+        for name, text in texts.items()
+    ]

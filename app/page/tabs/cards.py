@@ -1,0 +1,115 @@
+"""Videos as cards: a poster that becomes a player when pressed, scores, and buttons. Everything is escaped here."""
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import PurePosixPath
+
+from app.session.ranking import RankedPage
+from indexer.catalogue.prediction import Prediction
+from indexer.retrieval.search import Hit
+from rspnet_core.text import printable
+
+
+def poster(media_id: str, name: str, badges: str = "") -> str:
+    """A button with the middle frame; the page's script puts a player in its place."""
+    shown = escape(printable(name))
+    return (
+        f'<button type="button" class="poster" data-action="play" data-media="{escape(media_id)}" '
+        f'aria-label="Play {shown}">'
+        f'<img src="media/poster/{escape(media_id)}.jpg" alt="Middle frame of {shown}" loading="lazy" decoding="async">'
+        f'<span class="play" aria-hidden="true"></span>{badges}</button>'
+    )
+
+
+def results(page: RankedPage, *, can_explain: bool) -> str:
+    """The hits of a page as an ordered list."""
+    if not page.hits:
+        return empty("Nothing passes these filters.", "Choose “All” in one of them to see more.")
+    cards = [_hit(hit, page.first_rank + number, page, can_explain) for number, hit in enumerate(page.hits)]
+    return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>'
+
+
+def examples(videos: Iterable[tuple[str, str, str | None]]) -> str:
+    """Videos to start with, as (id, path, label): one press searches."""
+    buttons = []
+    for video_id, path, label in videos:
+        name = escape(printable(PurePosixPath(path).name))
+        shown = escape(printable(label)) if label else name
+        buttons.append(
+            f'<button type="button" class="example" data-action="like" data-id="{escape(video_id)}" '
+            f'title="{name}" aria-label="Search with the example {name}">'
+            f'<img src="media/poster/{escape(video_id)}.jpg" alt="" loading="lazy"><span>{shown}</span></button>'
+        )
+    return f'<div class="examples" role="group" aria-label="Examples">{"".join(buttons)}</div>' if buttons else ""
+
+
+def empty(title: str, advice: str = "") -> str:
+    """What stands where results would."""
+    return f'<div class="empty" role="status"><strong>{escape(title)}</strong><p>{escape(advice)}</p></div>'
+
+
+def predicted(prediction: Prediction | None) -> str:
+    """The class that the encoder gives a video, as one line; nothing where there is none."""
+    return "" if prediction is None else f'<p class="predicted">predicted {escape(str(prediction))}</p>'
+
+
+def clock(seconds: float) -> str:
+    """3.2 as ``3.2 s``, 75 as ``1:15``."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
+    name = escape(printable(PurePosixPath(hit.path).name))
+    duration = page.durations_seconds.get(hit.id)
+    badges = f'<span class="badge rank" aria-hidden="true">{rank}</span>'
+    if duration is not None:
+        badges += f'<span class="badge duration" aria-hidden="true">{clock(duration)}</span>'
+    chips = "".join(
+        f'<span class="chip {kind}">{escape(printable(value))}</span>'
+        for kind, value in (("label", hit.label), ("split", hit.split))
+        if value
+    )
+    return (
+        f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
+        f'<div class="screen">{poster(hit.id, PurePosixPath(hit.path).name, badges)}</div>'
+        f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
+        f"{predicted(hit.predicted)}{_scores(hit, page)}{_moment(hit, name)}"
+        f"{_buttons(hit, name, can_explain)}</div></li>"
+    )
+
+
+def _scores(hit: Hit, page: RankedPage) -> str:
+    rows = [f'<div class="total"><dt>score</dt><dd>{hit.score:.3f}</dd></div>']
+    for part, share in page.shares.items():
+        value = hit.scores[part]
+        if value is None:
+            continue
+        used = "used" if share > 0 else "unused"
+        width = max(0.0, min(1.0, value)) * 100
+        rows.append(
+            f'<div class="part {part} {used}" title="cosine of the {part} vectors, weight {share:.0%}">'
+            f'<dt>{part}</dt><dd><span class="bar" style="--share:{width:.1f}%"></span>{value:.3f}</dd></div>'
+        )
+    return f'<dl class="scores">{"".join(rows)}</dl>'
+
+
+def _moment(hit: Hit, name: str) -> str:
+    if hit.start_seconds is None or hit.end_seconds is None:
+        return ""
+    span = f"{hit.start_seconds:.1f}–{hit.end_seconds:.1f} s"
+    return (
+        f'<button type="button" class="moment" data-action="moment" data-start="{hit.start_seconds:.2f}" '
+        f'aria-label="Play {name} where it matches, {span}">matches at {span}</button>'
+    )
+
+
+def _buttons(hit: Hit, name: str, can_explain: bool) -> str:
+    why = (
+        f'<button type="button" class="why" data-action="why" data-id="{hit.id}" '
+        f'aria-label="Why does {name} match?">Why?</button>'
+    )
+    return (
+        f'<div class="actions">{why if can_explain else ""}'
+        f'<button type="button" data-action="like" data-id="{hit.id}" '
+        f'aria-label="Search for videos like {name}">More like this</button></div>'
+    )

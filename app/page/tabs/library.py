@@ -1,0 +1,143 @@
+"""Library: what is indexed, and what failed and why."""
+
+from html import escape
+from math import ceil
+from typing import Any
+
+import gradio as gr
+
+from app.page.messages import notice
+from app.page.state import SharedState, TabHandles
+from app.page.tabs import cards
+from app.page.tabs.adding import adding_panel
+from app.session.services import Services
+from indexer.catalogue.catalogue import VideoRow
+from indexer.retrieval.library import SHOWN_FOLD
+from rspnet_core.text import printable
+
+ROWS_PER_PAGE = 25
+_FAILURES_SHOWN = 200
+
+
+def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
+    """Lay the tab out and connect it."""
+    facts = gr.HTML(elem_id="library-facts")
+    with gr.Row(elem_classes="library-page"):
+        with gr.Column(scale=5, min_width=320):
+            failed = gr.HTML(elem_id="library-failed")
+            text = gr.Textbox(
+                placeholder="Part of a name or class", label="Find in the list", elem_id="library-find", max_lines=1
+            )
+            table = gr.HTML(elem_id="library-table")
+            with gr.Row(elem_classes="pager"):
+                previous = gr.Button("‹ Previous", size="sm", elem_id="library-previous", min_width=90)
+                position = gr.HTML(elem_id="library-position")
+                following = gr.Button("Next ›", size="sm", elem_id="library-next", min_width=90)
+        with gr.Column(scale=2, min_width=300):
+            panel = adding_panel(services, app)
+    page = gr.State(1)
+    listing = [table, position, previous, following, page]
+
+    def show(wanted: str, number: int) -> tuple[Any, ...]:
+        return _listing(services, wanted, number)
+
+    def refresh() -> tuple[Any, ...]:
+        services.reload()
+        return _facts(services), _failed(services), "", *show("", 1), panel.folders()
+
+    text.change(
+        lambda wanted: show(wanted, 1),
+        text,
+        listing,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    for button, step in ((previous, -1), (following, 1)):
+        button.click(
+            lambda wanted, number, step=step: show(wanted, number + step),
+            [text, page],
+            listing,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    outputs = [facts, failed, text, *listing, panel.folder]
+    panel.ended.change(refresh, None, outputs, show_progress="hidden", api_visibility="private")
+    return TabHandles(refresh=refresh, outputs=outputs)
+
+
+def _facts(services: Services) -> str:
+    """Numbers and the encoder, as a list of terms."""
+    if services.is_empty and not services.encoder:
+        return cards.empty("There are no videos here yet.", "Add some: upload them, or name a folder on the server.")
+    info, encoder = services.info(), services.encoder
+    geometry = encoder["geometry"]
+    facts = {
+        "Videos": f"{info['videos']['indexed']:,}",
+        "Failed": f"{info['videos']['failed']:,}",
+        "Clips": f"{info['clips']:,}",
+        "Generation": str(info["generation"]) + ("" if info["up_to_date"] else ", a newer one is being made"),
+        "Encoder": f"{encoder['backbone']}, {encoder['weights']}",
+        "Fingerprint": encoder["fingerprint"],
+        "Looks at": f"{geometry['num_clips']} clips of {geometry['frames_per_clip']} frames, {geometry['size']} pixels",
+        "Vectors": ", ".join(services.parts),
+    }
+    rows = "".join(f"<div><dt>{name}</dt><dd>{escape(printable(value))}</dd></div>" for name, value in facts.items())
+    return f'<dl class="facts-list" aria-label="About this library">{rows}</dl>'
+
+
+def _listing(services: Services, wanted: str, number: int) -> tuple[Any, ...]:
+    """A page of the table, where it stands, and which way one can turn."""
+    if services.is_empty:
+        return "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
+    count = len(services.opened.ids_with(wanted))
+    pages = max(1, ceil(count / ROWS_PER_PAGE))
+    number = min(max(number, 1), pages)
+    rows = services.videos(offset=(number - 1) * ROWS_PER_PAGE, limit=ROWS_PER_PAGE, text=wanted)
+    return (
+        _table(rows) if rows else notice("No name or class holds this text.", kind="info"),
+        f"Page {number} of {pages}, {count:,} videos",
+        gr.Button(interactive=number > 1),
+        gr.Button(interactive=number < pages),
+        number,
+    )
+
+
+def _table(rows: list[VideoRow]) -> str:
+    body = "".join(
+        f'<tr><th scope="row"><a href="?video={row.id}" title="Search for videos like this one">'
+        f"{escape(printable(row.path))}</a></th><td>{escape(printable(row.label or ''))}</td>"
+        f'<td>{_split(row)}</td><td class="number">{_duration(row)}</td></tr>'
+        for row in rows
+    )
+    return (
+        '<div class="table-scroll"><table class="videos"><caption class="visually-hidden">Indexed videos</caption>'
+        '<thead><tr><th scope="col">Video</th><th scope="col">Class</th><th scope="col">Split</th>'
+        f'<th scope="col" class="number">Duration</th></tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _split(row: VideoRow) -> str:
+    return escape(row.splits.get(SHOWN_FOLD, ""))
+
+
+def _duration(row: VideoRow) -> str:
+    return "" if row.duration_seconds is None else cards.clock(row.duration_seconds)
+
+
+def _failed(services: Services) -> str:
+    """Files that could not be indexed; folded away, because most are of no interest."""
+    failed = [] if not services.encoder else services.library.catalogue.failed()
+    if not failed:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(printable(row.path))}</th><td>{escape(printable(row.reason or ""))}</td></tr>'
+        for row in failed[:_FAILURES_SHOWN]
+    )
+    more = f"<p>and {len(failed) - _FAILURES_SHOWN:,} more</p>" if len(failed) > _FAILURES_SHOWN else ""
+    noun = "file" if len(failed) == 1 else "files"
+    return (
+        f'<details class="failed"><summary>{len(failed):,} {noun} could not be indexed</summary>'
+        '<div class="table-scroll"><table class="videos"><thead><tr><th scope="col">File</th>'
+        f'<th scope="col">Reason</th></tr></thead><tbody>{rows}</tbody></table></div>{more}</details>'
+    )

@@ -1,0 +1,108 @@
+"""Map: the whole library on a plane, coloured by class; a point opens its video."""
+
+from html import escape
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gradio as gr
+
+from app.page.components import component, content
+from app.page.messages import telling
+from app.page.state import SharedState, TabHandles
+from app.session.opened import OpenedLibrary
+from app.session.projection import Method, Projection, umap_is_installed
+from app.session.services import Services
+from indexer.catalogue.catalogue import LabelledVideo, VideoRow, id_of_key
+from rspnet_core.text import printable
+
+_PROGRESS = gr.Progress()
+_SPACES = {"backbone": "Everything (backbone)", "motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
+_METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute for 10,000 videos": "umap"}
+_SHOW_VIDEO = "() => document.querySelector('#map-video').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
+_NOTHING_OPEN = (
+    '<div class="empty"><strong>No video open</strong><p>Press a point of the map to see its video.</p></div>'
+)
+
+
+def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
+    """Lay the tab out; called inside its ``gr.Tab``."""
+    pictures: WeakKeyDictionary[OpenedLibrary, dict[tuple[str, Method], str]] = WeakKeyDictionary()
+    gr.Markdown("Each point is a video; videos that the network finds alike lie close together. Press one to see it.")
+    with gr.Row():
+        space = gr.Radio(_spaces(services), value="backbone", label="Near means alike in", elem_id="map-space")
+        methods = [*_METHODS.items()][: 1 + umap_is_installed()]
+        method = gr.Radio(methods, value="pca", label="Flattened by", elem_id="map-method", visible=len(methods) > 1)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            scatter = component("scatter", elem_id="map")
+        with gr.Column(scale=1, min_width=280):
+            drawn = gr.State(0)
+            opened_video = gr.HTML(_NOTHING_OPEN, elem_id="map-video")
+
+    def picture(space: str, method: Method, progress: gr.Progress = _PROGRESS) -> str | None:
+        if services.is_empty:
+            return None
+        known = pictures.setdefault(services.opened, {})
+        if (space, method) not in known:
+            progress(0.2, desc="Flattening the library")
+            known[space, method] = _scatter(*services.projection(space, method))
+        return known[space, method]
+
+    def arrive(space: str, method: Method, drawn: int) -> tuple[Any, int]:
+        """Send what is not on the page already: the points of a large library are a megabyte."""
+        services.reload()
+        points = picture(space, method)
+        return (gr.skip(), drawn) if hash(points) == drawn else (points, hash(points))
+
+    def opened(event: gr.EventData) -> str:
+        return _card(services.video(str(event.id)))
+
+    scatter.seen(telling(arrive), [space, method, drawn], [scatter, drawn], api_visibility="private")
+    for control in (space, method):
+        control.input(telling(picture), [space, method], scatter, api_visibility="private")
+    scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private").success(
+        None, js=_SHOW_VIDEO, api_visibility="private"
+    )
+    return TabHandles(lambda: gr.Radio(choices=_spaces(services)), [space])
+
+
+def _spaces(services: Services) -> list[tuple[str, str]]:
+    """The parts that the library's vectors have, as Gradio's pairs of name and value."""
+    return [(_SPACES[part], part) for part in services.parts]
+
+
+def _scatter(videos: list[LabelledVideo], projection: Projection) -> str:
+    """The value of the component ``scatter``."""
+    classes = sorted({video.label for video in videos if video.label is not None})
+    place = {label: number for number, label in enumerate(classes)}
+    x, y = projection.points.round(4).T.tolist()
+    return content(
+        x=x,
+        y=y,
+        ids=[id_of_key(video.key) for video in videos],
+        names=[printable(video.path) for video in videos],
+        classes=[printable(label) for label in classes],
+        of=[-1 if video.label is None else place[video.label] for video in videos],
+        axes=_axes(projection),
+    )
+
+
+def _axes(projection: Projection) -> str:
+    if projection.explained is None:
+        return "UMAP keeps neighbours together; distances between groups and directions mean little."
+    across, up = projection.explained
+    return f"PCA: {across:.0%} of the differences run across, {up:.0%} run up; the rest cannot be seen here."
+
+
+def _card(video: VideoRow) -> str:
+    """The player of a video with what is known of it."""
+    name, label = escape(printable(video.path)), escape(printable(video.label or "no label"))
+    seconds = f"{video.duration_seconds:.1f} s" if video.duration_seconds is not None else "length unknown"
+    size = f"{video.width} x {video.height} pixels" if video.width and video.height else "size unknown"
+    return (
+        f'<section class="card" aria-label="Opened video"><div class="screen">'
+        f'<video controls muted loop playsinline preload="metadata" aria-label="{name}" '
+        f'poster="media/poster/{video.id}.jpg" src="media/video/{video.id}.mp4"></video></div>'
+        f'<div class="facts"><h3>{label}</h3><p>{name}</p><p class="muted">{seconds}, {size}</p>'
+        f'<p><a href="?video={video.id}">Search with this video</a></p></div></section>'
+    )

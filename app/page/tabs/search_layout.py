@@ -1,0 +1,159 @@
+"""The Search tab's components: what is laid out where, and what they offer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.components import Component
+
+from app.page import permalink
+from app.page.tabs import cards
+from app.session.services import Services
+from indexer.ingest.pooling import PARTS
+
+ALL = "All"
+_EXAMPLES = 6
+_CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
+_HINTS = {
+    "backbone": "everything the network sees",
+    "motion": "how things move (RSP head)",
+    "appearance": "what things look like (A-VID head)",
+}
+_PLAYER_TIME = (
+    "() => { const player = document.querySelector('#query-video video, #query video');"
+    " return Math.round((player?.currentTime ?? 0) * 100) / 100; }"
+)
+
+
+@dataclass(frozen=True)
+class SearchParts:
+    """The tab's components, by what they are for."""
+
+    video: gr.Video
+    start: gr.Number
+    end: gr.Number
+    search: gr.Button
+    examples: gr.HTML
+    query: gr.HTML
+    sliders: dict[str, gr.Slider]
+    filters: dict[str, gr.Dropdown]
+    summary: gr.HTML
+    results: gr.HTML
+    previous: gr.Button
+    position: gr.HTML
+    following: gr.Button
+    page: gr.State
+
+    @property
+    def weighing(self) -> list[Component]:
+        """Inputs that decide the ranking of a query."""
+        return [*(self.sliders[part] for part in PARTS), *self.filters.values()]
+
+    @property
+    def ranked(self) -> list[Component]:
+        """Outputs of a ranking."""
+        return [self.results, self.summary, self.position, self.previous, self.following, self.page]
+
+
+def lay_out(services: Services) -> SearchParts:
+    """Make the components; called inside the tab."""
+    with gr.Row(elem_classes="search-page"):
+        with gr.Column(scale=2, min_width=300, elem_classes="search-side"):
+            video = gr.Video(
+                label="Find videos like this one",
+                sources=["upload", "webcam"],
+                include_audio=True,  # without it the server would run FFmpeg on what was uploaded
+                webcam_options=gr.WebcamOptions(mirror=False),
+                elem_id="query-video",
+                buttons=[],
+            )
+            start, end, search = _segment()
+            examples = gr.HTML(example_cards(services), js_on_load=_CARDS_JS, elem_id="examples")
+            sliders = _sliders(services)
+            with gr.Accordion("Filters", open=False):
+                filters = _filters(services)
+        with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
+            query = gr.HTML(welcome(services), js_on_load=_CARDS_JS, elem_id="query")
+            summary = gr.HTML(elem_id="summary")
+            results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
+            with gr.Row(elem_classes="pager"):
+                previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
+                position = gr.HTML(elem_id="page-position")
+                following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
+    return SearchParts(
+        video, start, end, search, examples, query, sliders, filters, summary, results, previous, position, following,
+        gr.State(1),
+    )  # fmt: skip
+
+
+def _segment() -> tuple[gr.Number, gr.Number, gr.Button]:
+    """A part of the query: typed, or taken from where the player stands."""
+    with gr.Accordion("Search with a part of it", open=False, elem_id="segment"):
+        with gr.Row():
+            start = gr.Number(None, label="From (seconds)", minimum=0, step=0.1, elem_id="segment-start", min_width=100)
+            end = gr.Number(None, label="To (seconds)", minimum=0, step=0.1, elem_id="segment-end", min_width=100)
+        with gr.Row():
+            for name, number in (("Start here", start), ("End here", end)):
+                button = gr.Button(name, size="sm", min_width=100)
+                button.click(None, outputs=number, js=_PLAYER_TIME, api_visibility="private")
+        search = gr.Button("Search", variant="primary", size="sm", elem_id="search-segment")
+    return start, end, search
+
+
+def _sliders(services: Services) -> dict[str, gr.Slider]:
+    sliders = {}
+    with gr.Group(elem_id="weights"):
+        for part in ("motion", "appearance", "backbone"):
+            there = part in services.parts
+            hint = _HINTS[part] if there else f"this library's encoder has no {part} head"
+            sliders[part] = gr.Slider(
+                0,
+                1,
+                getattr(permalink.DEFAULT_WEIGHTS, part),
+                step=0.05,
+                label=part.capitalize(),
+                info=hint,
+                interactive=there,
+                elem_id=f"weight-{part}",
+                buttons=[],
+            )
+    return sliders
+
+
+def _filters(services: Services) -> dict[str, gr.Dropdown]:
+    labels = {"label": "Class", "split": "Split", "folder": "Folder"}
+    choices = filter_choices(services)
+    return {
+        name: gr.Dropdown(choices[name], value=ALL, label=label, elem_id=f"filter-{name}", interactive=True)
+        for name, label in labels.items()
+    }
+
+
+def filter_choices(services: Services) -> dict[str, list[str]]:
+    """What each filter offers."""
+    if services.is_empty:
+        return {name: [ALL] for name in ("label", "split", "folder")}
+    opened = services.opened
+    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
+    return {name: [ALL, *values] for name, values in found.items()}
+
+
+def example_cards(services: Services) -> str:
+    """One video of each of some classes, spread evenly."""
+    if services.is_empty:
+        return ""
+    videos = services.opened.examples(_EXAMPLES)
+    return '<p class="examples-title">Or try one of these</p>' + cards.examples(
+        (id_, path, label) for id_, path, label in videos
+    )
+
+
+def welcome(services: Services) -> str:
+    """What stands where the query will."""
+    if services.is_empty:
+        return cards.empty("There are no videos here yet.", "Add some in the Library tab, then search them here.")
+    count = len(services.opened.index)
+    return cards.empty(
+        f"{count:,} videos are ready to be searched.",
+        "Upload a video, record a clip, or press an example: the most similar videos appear here.",
+    )

@@ -1,0 +1,73 @@
+"""Explain pairs of videos for the page; feature maps are kept, so another pair of clips comes at once."""
+
+from collections import OrderedDict
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from app.session.queries import QueryHandle
+from indexer.heatmap.explanation import EmbeddedVideo, PairExplanation, embed, explain
+from indexer.retrieval.library import Library
+from rspnet_core.config import EncoderSpec
+from rspnet_core.errors import VideoError
+from rspnet_core.explain.faithfulness import Faithfulness, faithfulness
+from rspnet_core.models.two_head import Encoder
+from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
+from rspnet_core.weights.checkpoint import load_checkpoint
+
+_MOST_KEPT = 8
+"""Ten clips with their feature maps take about 10 MB at 112 pixels, 80 MB at 224."""
+
+
+class Explainer:
+    """One call at a time: the caller holds the encoder's lock."""
+
+    def __init__(self, decoding: DecodePool) -> None:
+        self._decoding = decoding
+        self._kept: OrderedDict[str, EmbeddedVideo] = OrderedDict()
+
+    def explain(
+        self, library: Library, query: QueryHandle, match: QueryHandle, positions: tuple[int, int] | None
+    ) -> PairExplanation:
+        """Maps of both heads in one pair of clips, the best one without ``positions``."""
+        model, _ = self._model(library)
+        videos = [self._embedded(library, handle) for handle in (query, match)]
+        return explain(model, videos[0], videos[1], positions=positions)
+
+    def faithfulness(
+        self, library: Library, query: QueryHandle, match: QueryHandle, head: str, positions: tuple[int, int]
+    ) -> Faithfulness:
+        """What hiding the query clip's important area does, for one pair of clips."""
+        model, spec = self._model(library)
+        first, second = (
+            self._embedded(library, handle).clips.frames[position]
+            for handle, position in zip((query, match), positions, strict=True)
+        )
+        return faithfulness(model, spec.normalisation, first, second, head)
+
+    def _model(self, library: Library) -> tuple[Encoder, EncoderSpec]:
+        path = library.place.encoder_path(library.record.fingerprint)
+        return _load(path, str(library.encoder.device))
+
+    def _embedded(self, library: Library, handle: QueryHandle) -> EmbeddedVideo:
+        key = f"{library.record.fingerprint} {handle.key}"
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        model, spec = self._model(library)
+        request = DecodeRequest(handle.path, spec.geometry, handle.start_seconds, handle.end_seconds)
+        decoded = next(self._decoding.map([request]))
+        if decoded.clips is None:
+            raise VideoError(f"{handle.name}: {decoded.error}")
+        self._kept[key] = embed(model, spec, handle.name, decoded.clips)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, device: str) -> tuple[Encoder, EncoderSpec]:
+    """The library's encoder in float32 with its feature maps, which the searching one does not give out."""
+    model, spec = load_checkpoint(path)
+    return model.to(torch.device(device)), spec

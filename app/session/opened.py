@@ -1,0 +1,121 @@
+"""One generation of a library, opened for the app, with what its filters offer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue.catalogue import LabelledVideo, id_of_key
+from indexer.index.generations import CURRENT
+from indexer.index.vector_index import VectorIndex
+from indexer.retrieval.library import SHOWN_FOLD, Library
+from rspnet_core.errors import LibraryError
+
+SPLITS = ("train", "test", "val")
+_MOST_FOLDERS = 500
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Restricts a search to videos of a class, a side of the split, a folder; None does not restrict."""
+
+    label: str | None = None
+    split: str | None = None
+    folder: str | None = None
+
+
+class OpenedLibrary:
+    """A library as it was when it was opened; :attr:`is_outdated` says when to open it again."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        """Open the catalogue and the index. Raises LibraryNotFound, LibraryDamaged, DeviceUnavailable."""
+        self.generation = _stamp(folder)
+        self._folder = folder
+        self.library = Library.open(folder, device=device)
+        try:
+            self.index: VectorIndex = self.library.index
+        except LibraryError:
+            self.library.close()
+            raise
+        self._allowed = lru_cache(maxsize=64)(self._select)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another generation was published since."""
+        return _stamp(self._folder) != self.generation
+
+    @cached_property
+    def videos(self) -> list[LabelledVideo]:
+        """Labels and paths of all indexed videos, in the order of the index's keys."""
+        return self.library.catalogue.labels_and_splits(SHOWN_FOLD)
+
+    @cached_property
+    def videos_and_vectors(self) -> tuple[list[LabelledVideo], NDArray[np.float32]]:
+        """Videos and their vectors float32 (N, D), in the same order."""
+        batches = list(self.library.catalogue.all_vectors())
+        row_of = {key: row for row, key in enumerate(key for keys, _ in batches for key in keys.tolist())}
+        videos = [video for video in self.videos if video.key in row_of]
+        vectors = np.concatenate([rows for _, rows in batches] or [np.empty((0, 0), np.float32)])
+        return videos, vectors[[row_of[video.key] for video in videos]]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """All classes, sorted."""
+        return sorted({video.label for video in self.videos if video.label is not None})
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Sides of the official split that have videos."""
+        found = {video.split for video in self.videos}
+        return [name for name in SPLITS if name in found]
+
+    @cached_property
+    def folders(self) -> list[str]:
+        """Folders that hold videos, relative to their data folders, the outermost first."""
+        found = {folder for video in self.videos for folder in _parents(video.path)}
+        return sorted(found, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]
+
+    def examples(self, count: int) -> list[tuple[str, str, str | None]]:
+        """Id, path and label of up to ``count`` videos, of as many classes as there are."""
+        first = {video.label or video.path: video for video in sorted(self.videos, key=lambda video: video.path)[::-1]}
+        videos = [first[name] for name in sorted(first)]
+        chosen = videos[:: max(1, len(videos) // count)][:count]
+        return [(id_of_key(video.key), video.path, video.label) for video in chosen]
+
+    @cached_property
+    def _by_path(self) -> list[tuple[str, str]]:
+        """Lower-case path and label, and the id, of every video by path."""
+        return [
+            (f"{video.path}\n{video.label or ''}".lower(), id_of_key(video.key))
+            for video in sorted(self.videos, key=lambda video: video.path)
+        ]
+
+    def ids_with(self, text: str) -> list[str]:
+        """Ids, in order of their paths, of the videos whose path or label holds ``text`` in any case."""
+        wanted = text.strip().lower()
+        return [video_id for searched, video_id in self._by_path if wanted in searched]
+
+    def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
+        """Keys of the videos that pass; None when every video does."""
+        return None if filters == Filters() else self._allowed(filters)
+
+    def _select(self, filters: Filters) -> NDArray[np.int64]:
+        fold = None if filters.split is None else SHOWN_FOLD
+        return self.library.catalogue.select_keys(
+            label=filters.label, split=filters.split, fold=fold, folder=filters.folder
+        )
+
+
+def _parents(path: str) -> Iterator[str]:
+    return (str(folder) for folder in PurePosixPath(path).parents if str(folder) != ".")
+
+
+def _stamp(folder: Path) -> str:
+    """What names the current generation; empty when nothing is published."""
+    try:
+        return (folder / CURRENT).read_bytes().hex()
+    except OSError:
+        return ""

@@ -1,0 +1,100 @@
+"""Queries that were embedded, kept so that sliders, pages and filters need no encoder."""
+
+import hashlib
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.ingest.plan import content_hash
+from indexer.retrieval.library import Query
+from rspnet_core.errors import InvalidSetting, VideoError
+from rspnet_core.text import printable
+
+MAX_QUERY_BYTES = 512 * 2**20
+_MOST_KEPT = 256
+"""Ten clips of 768 numbers are 30 KB; a 2048-wide encoder's 90 KB."""
+
+
+@dataclass(frozen=True)
+class QueryHandle:
+    """A query as the page remembers it; its vectors stay in :class:`QueryCache`."""
+
+    name: str
+    """For people; not escaped."""
+    media_id: str
+    """For its poster and player."""
+    path: str
+    """On the server; never shown. Not there any more, the query has to be given again."""
+    video_id: str | None = None
+    """Where the query is a video of the library: what a link to this search names."""
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Names content and segment."""
+        return f"{self.media_id} {self.start_seconds} {self.end_seconds}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no segment was asked for."""
+        return self.start_seconds is self.end_seconds is None
+
+
+class QueryCache:
+    """The latest queries' vectors by handle; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Query] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, handle: QueryHandle, fingerprint: str, embed: Callable[[], Query]) -> Query:
+        """Vectors by this encoder, embedded when they are not there. Two threads may embed the same; no harm."""
+        key = f"{fingerprint} {handle.key}"
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        query = embed()
+        with self._lock:
+            self._kept[key] = query
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return query
+
+
+def check_segment(start_seconds: float | None, end_seconds: float | None) -> tuple[float | None, float | None]:
+    """The segment, an end of 0 and a start of 0 meaning none. Raises InvalidSetting for one that cannot be."""
+    for name, value in (("start", start_seconds), ("end", end_seconds)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise InvalidSetting(f"{name}: got {value:g}, allowed are seconds from 0")
+    start, end = start_seconds or None, end_seconds or None
+    if start is not None and end is not None and start >= end:
+        raise InvalidSetting(f"the segment ends at {end:g} s, before its start at {start:g} s; give an end after it")
+    return start, end
+
+
+def hash_upload(path: Path) -> str:
+    """SHA-256 of an uploaded file. Raises VideoError when it is not a regular file or too large."""
+    if path.is_symlink() or not path.is_file():
+        raise VideoError("the file is not here any more; choose it again")
+    size_bytes = path.stat().st_size
+    if size_bytes > MAX_QUERY_BYTES:
+        limit = MAX_QUERY_BYTES // 2**20
+        raise VideoError(
+            f"the file has {size_bytes / 2**20:.0f} MB, the limit is {limit} MB; cut out the part you mean"
+        )
+    return content_hash(path)
+
+
+def name_of_upload(path: Path) -> str:
+    """The file's name for people."""
+    return printable(path.name)[:120]
+
+
+def hash_of_name(name: str) -> str:
+    """Stands in for a content hash where a catalogue has none."""
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,90 @@
+"""Rank the library against vectors that are already there: what a slider does, without decoding or embedding."""
+
+import time
+from dataclasses import dataclass, replace
+from math import ceil
+
+from app.session.opened import Filters, OpenedLibrary
+from indexer.catalogue.catalogue import VideoRow, id_of_key
+from indexer.retrieval.library import SHOWN_FOLD, Query
+from indexer.retrieval.search import Hit, PartWeights, best_moment, part_scores, weigh
+
+HITS_PER_PAGE = 12
+
+
+@dataclass(frozen=True)
+class RankedPage:
+    """Some hits of a ranking, best first."""
+
+    hits: list[Hit]
+    """``path`` is relative to the data folder: a page says nothing of the server's folders."""
+    durations_seconds: dict[str, float | None]
+    """By video id."""
+    page: int
+    """Counts from 1."""
+    num_pages: int
+    num_videos: int
+    """Videos that pass the filters."""
+    shares: dict[str, float]
+    """Weights of the parts, sum 1."""
+    seconds: float
+
+    @property
+    def first_rank(self) -> int:
+        """Rank of the first hit, from 1."""
+        return (self.page - 1) * HITS_PER_PAGE + 1
+
+
+def rank(
+    opened: OpenedLibrary,
+    query: Query,
+    weights: PartWeights,
+    filters: Filters | None = None,
+    *,
+    page: int = 1,
+    per_page: int = HITS_PER_PAGE,
+) -> RankedPage:
+    """The hits of one page, each with the moment that is most like any clip of the query.
+
+    ``page`` counts from 1 and is brought into the range there is. Raises MissingHead for a head that is not there.
+    """
+    started = time.perf_counter()
+    layout = opened.library.layout
+    shares = weights.shares(layout)
+    allowed = opened.allowed_keys(filters or Filters())
+    num_videos = len(opened.index) if allowed is None else len(allowed)
+    num_pages = max(1, ceil(num_videos / per_page))
+    page = min(max(page, 1), num_pages)
+    weighted = weigh(query.vector, shares, layout)
+    scores, keys = opened.index.search(weighted[None], page * per_page, allowed_keys=allowed)
+    shown = slice((page - 1) * per_page, page * per_page)
+    by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys[0][shown], scores[0][shown], strict=True)}
+    rows = list(opened.library.catalogue.videos(ids=by_id, status="indexed"))
+    clips = replace(query, clips=weigh(query.clips, shares, layout))
+    return RankedPage(
+        hits=[_hit(opened, clips, row, by_id[row.id]) for row in rows],
+        durations_seconds={row.id: row.duration_seconds for row in rows},
+        page=page,
+        num_pages=num_pages,
+        num_videos=num_videos,
+        shares=shares,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _hit(opened: OpenedLibrary, query: Query, video: VideoRow, score: float) -> Hit:
+    """Describe one video; ``query`` has its clips weighted."""
+    catalogue, layout = opened.library.catalogue, opened.library.layout
+    clips = catalogue.clip_vectors(video.id)
+    start, end = clips.spans_seconds[best_moment(query.clips, clips.vectors)]
+    return Hit(
+        id=video.id,
+        path=video.path,
+        label=video.label,
+        split=video.splits.get(SHOWN_FOLD),
+        score=score,
+        scores=part_scores(query.vector, catalogue.video_vector(video.id), layout),
+        start_seconds=float(start),
+        end_seconds=float(end),
+        predicted=video.predicted,
+    )

@@ -1,0 +1,176 @@
+"""The paper's retrieval protocol on a library: test videos query the training gallery (section 4.3)."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.benchmark.baselines import histogram_vectors, random_baseline
+from indexer.benchmark.document import to_json
+from indexer.benchmark.protocol import score
+from indexer.benchmark.ranking import LabelledVectors
+from indexer.benchmark.report import write_html
+from indexer.benchmark.scores import RetrievalScores
+from indexer.catalogue.catalogue import LabelledVideo, id_of_key
+from indexer.catalogue.queries import KeyedVectors
+from indexer.retrieval.library import Library
+from indexer.retrieval.search import PartWeights, weigh
+from rspnet_core.atomic import replace_text
+from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.video.reading.sandbox import DecodePool
+
+POSTER_HEIGHT = 120
+"""Pixels; a report shows up to 72 posters."""
+
+
+KeyedRows = Mapping[int, NDArray[np.float32]]
+"""A video's key to its vector."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Videos that query and videos that are searched; the same ones where there is no split."""
+
+    queries: list[LabelledVideo]
+    gallery: list[LabelledVideo]
+    protocol: dict[str, Any]
+
+    @property
+    def leave_one_out(self) -> bool:
+        """Without a split, each video queries all the others."""
+        return self.queries is self.gallery
+
+
+def evaluate(
+    library: Library,
+    *,
+    fold: int = 1,
+    weights: PartWeights | None = None,
+    families: Mapping[str, str] | None = None,
+    command: str | None = None,
+) -> tuple[dict[str, Any], RetrievalScores]:
+    """Score the library's labelled videos.
+
+    Args:
+        library: an open library.
+        fold: official split, 1 to 3; a library without splits is scored by leaving one out.
+        weights: of backbone, motion and appearance; the default is the backbone, as in the paper.
+        families: class to family, for scores within families.
+        command: the line that makes this report again, printed in it.
+
+    Returns:
+        The report as JSON types, and the scores with every query's hits.
+
+    Raises:
+        DatasetError: no labelled videos, or none in this fold.
+    """
+    shares = (weights or PartWeights()).shares(library.layout)
+    vectors = dict(_rows(library.catalogue.all_vectors()))
+    histograms = dict(_rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms()))
+    listed = library.catalogue.labels_and_splits(fold)
+    videos = [video for video in listed if video.key in vectors and video.key in histograms]
+    has_splits = library.catalogue.select_keys(split="train").size > 0
+    sides = choose_sides(videos, fold if has_splits else None)
+    weighted = {video.key: weigh(vectors[video.key], shares, library.layout) for video in sides.queries}
+    scores = _score(sides, weighted, vectors, families)
+    colours = _score(sides, histograms, histograms, families)
+    chance = random_baseline(
+        [video.label or "" for video in sides.queries],
+        [video.label or "" for video in sides.gallery],
+        families=families,
+        exclude_self=sides.leave_one_out,
+    )
+    facts = {
+        "layout": next((build.layout for build in library.catalogue.builds()), "unknown"),
+        "pooling": library.record.description["pooling"],
+        "similarity": "cosine",
+    }
+    report = to_json(
+        scores,
+        random=chance,
+        colour_histogram=colours,
+        protocol=sides.protocol | facts,
+        weights=shares,
+        encoder=library.record.description,
+        command=command,
+    )
+    return report, scores
+
+
+def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:
+    return score(
+        _labelled(sides.queries, queries),
+        _labelled(sides.gallery, gallery),
+        families=families,
+        exclude_self=sides.leave_one_out,
+    )
+
+
+def choose_sides(videos: list[LabelledVideo], fold: int | None) -> Sides:
+    """Queries and gallery: ``test`` and ``val`` query ``train``; with no ``fold``, every video queries all others."""
+    labelled = [video for video in videos if video.label is not None]
+    if len(labelled) < 2:
+        raise DatasetError(
+            f"a report needs labelled videos, this library has {len(labelled)}; put each class in a folder of its own"
+        )
+    if fold is None:
+        protocol = {"fold": None, "queries": "every video", "gallery": "all others"}
+        return Sides(labelled, labelled, protocol | {"not_listed": 0, "leaked_groups": []})
+    queries = [video for video in labelled if video.split in {"test", "val"}]
+    gallery = [video for video in labelled if video.split == "train"]
+    if not (queries and gallery):
+        raise DatasetError(
+            f"fold {fold} has {len(queries)} test and {len(gallery)} training videos in this library and needs both; "
+            "choose another --fold, or build with the lists of this fold beside the videos"
+        )
+    groups, in_gallery = ({video.group for video in side if video.group} for side in (queries, gallery))
+    return Sides(
+        queries,
+        gallery,
+        {
+            "fold": fold,
+            "queries": "test",
+            "gallery": "train",
+            "not_listed": len(videos) - len(queries) - len(gallery),
+            "leaked_groups": sorted(groups & in_gallery),
+        },
+    )
+
+
+def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for keys, rows in batches:
+        yield from zip(keys.tolist(), rows, strict=True)
+
+
+def _labelled(videos: list[LabelledVideo], vectors: KeyedRows) -> LabelledVectors:
+    return LabelledVectors(
+        ids=[id_of_key(video.key) for video in videos],
+        labels=[video.label or "" for video in videos],
+        groups=[video.group for video in videos],
+        vectors=np.stack([vectors[video.key] for video in videos]),
+    )
+
+
+def write_report(library: Library, report: dict[str, Any], scores: RetrievalScores, folder: Path) -> Path:
+    """Write ``report.html``, one file with everything in it, and ``report.json`` into ``folder``; returns the page."""
+    shown = {row.id: row for row in library.catalogue.videos(status="indexed")}
+    with DecodePool(1) as pool:
+
+        def poster(video_id: str) -> bytes | None:
+            try:
+                picture = pool.poster(str(library.path_of(shown[video_id])), POSTER_HEIGHT)
+            except VideoError:  # the file went away since it was indexed
+                return None
+            jpeg = BytesIO()
+            Image.fromarray(picture).save(jpeg, "JPEG", quality=82)
+            return jpeg.getvalue()
+
+        page = write_html(report, scores, poster, folder, names={key: row.path for key, row in shown.items()})
+    replace_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
+    return page

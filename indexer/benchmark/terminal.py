@@ -1,0 +1,94 @@
+"""The retrieval report for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from indexer.benchmark.document import ComparisonRow, comparison_rows
+from rspnet_core.text import printable
+
+_WORST_CLASSES = 10
+_STYLES = {"library": "bold", "published": "dim italic", "published-ours": "italic"}
+
+
+def render_table(report: Mapping[str, Any]) -> Group:
+    """The report dict of ``to_json`` as rich renderables; names are shown as plain text, never as markup."""
+    ks = list(report["top_k"])
+    parts: list[RenderableType] = []
+    if not report["encoder"]["trained"]:
+        parts.append(Text("The encoder is untrained: random weights. Give --weights to measure the method.", "yellow"))
+    parts += [_overall(report, ks), _footnote(report)]
+    if report["within_family"]:
+        parts.append(_families(report, ks))
+    parts.append(_worst_classes(report, ks))
+    return Group(*parts)
+
+
+def _table(title: str, first: str, columns: Sequence[str]) -> Table:
+    table = Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(Text(first), overflow="ellipsis", max_width=34)
+    for column in columns:
+        table.add_column(Text(column), justify="right", no_wrap=True)
+    return table
+
+
+def _overall(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
+    title = f"\nRetrieval, % ({report['queries']:,} queries, gallery of {report['gallery']:,})"
+    table = _table(title, "", [*(f"top-{k}" for k in ks), "mAP"])
+    for row in comparison_rows(report):
+        mark = "†" if row.kind.startswith("published") else ""
+        precision = "" if row.mean_average_precision is None else _percent(row.mean_average_precision)
+        figures = [_percent(row.top_k[k]) if k in row.top_k else "" for k in ks]
+        table.add_row(Text(row.name + mark), *figures, precision, style=_STYLES.get(row.kind, ""))
+        if row.kind == "library" and row.intervals:
+            table.add_row(*_interval_row(row, ks), style="dim")
+    return table
+
+
+def _interval_row(row: ComparisonRow, ks: Sequence[str]) -> list[str]:
+    pairs = [*(row.intervals[k] for k in ks), row.mean_average_precision_interval]
+    return ["  95 % interval", *(f"{_percent(low)}–{_percent(high)}" for low, high in filter(None, pairs))]
+
+
+def _footnote(report: Mapping[str, Any]) -> Text:
+    lines = ["† published figures (UCF101 split 1), not measured here"]
+    if not report["published"]["same_data"]:
+        lines[0] += ": another data set"
+    if omitted := report["protocol"]["omitted_k"]:
+        lines.append(f"k = {', '.join(map(str, omitted))} left out: the gallery is smaller")
+    if missing := report["protocol"]["classes_without_gallery"]:
+        lines.append(f"counted as misses, no gallery video of: {', '.join(map(printable, missing))}")
+    return Text("\n".join(lines), "dim")
+
+
+def _families(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
+    """Each family searching itself alone, with chance and the colour histogram at the first k."""
+    histogram, random = report["baselines"]["colour_histogram"], report["baselines"]["random"]
+    first = ks[0]
+    columns = ["queries", *(f"top-{k}" for k in ks), "mAP", f"random {first}"]
+    table = _table("\nWithin families, %", "family", [*columns, f"histogram {first}"] if histogram else columns)
+    for name, family in report["within_family"]["families"].items():
+        figures = [_percent(family["top_k"][k]) if k in family["top_k"] else "" for k in ks]
+        cells = [str(family["queries"]), *figures, _percent(family["mean_average_precision"])]
+        cells.append(_percent(random["within_family"]["families"][name]["top_k"][first]))
+        if histogram:
+            cells.append(_percent(histogram["within_family"]["families"][name]["top_k"][first]))
+        table.add_row(Text(printable(name)), *cells)
+    return table
+
+
+def _worst_classes(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
+    table = _table("\nWorst classes, %", "class", ["queries", "gallery", *(f"top-{k}" for k in ks), "mAP"])
+    worst = sorted(report["per_class"].items(), key=lambda item: (item[1]["mean_average_precision"], item[0]))
+    for label, found in worst[:_WORST_CLASSES]:
+        figures = [_percent(found["top_k"][k]) for k in ks]
+        counts = [str(found["queries"]), str(found["gallery"])]
+        table.add_row(Text(printable(label)), *counts, *figures, _percent(found["mean_average_precision"]))
+    return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

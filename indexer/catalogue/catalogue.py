@@ -1,0 +1,319 @@
+"""The catalogue: the truth about a library. Which videos it holds, their vectors and clips, encoder, roots and builds.
+
+One SQLite file (write-ahead log, fsync at each commit) or a PostgreSQL database. A video's row, clips and vectors are
+one transaction: a kill at any moment leaves all of it or nothing. The caller of a SQLite catalogue holds the folder's
+``WriterLock`` while writing; on PostgreSQL the catalogue holds a lock of the server besides.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import astuple
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+
+from indexer.catalogue.check import damaged_videos, database_problems
+from indexer.catalogue.database import Database
+from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, State, Vector, Video
+from indexer.catalogue.prediction import Prediction
+from indexer.catalogue.queries import CatalogueQueries, chunks, encoder_record
+from indexer.catalogue.records import (
+    BuildRecord,
+    Counts,
+    EncoderRecord,
+    KnownVideo,
+    LabelledVideo,
+    Status,
+    VideoEntry,
+    VideoRow,
+    id_of_key,
+    video_key,
+)
+from indexer.catalogue.seals import (
+    broken_seals,
+    check_settings,
+    seal_of_encoder,
+    seal_of_root,
+    seal_of_state,
+    seal_of_video,
+    seal_videos,
+)
+from indexer.catalogue.stored import age_retired, retire
+from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors, pack, vector_problem
+from rspnet_core.errors import EncoderMismatch, LibraryError
+
+__all__ = [
+    "FILE_NAME",
+    "HISTOGRAM_BINS",
+    "BuildRecord",
+    "Catalogue",
+    "ClipVectors",
+    "Counts",
+    "EncoderRecord",
+    "KnownVideo",
+    "LabelledVideo",
+    "Status",
+    "VideoEntry",
+    "VideoRow",
+    "VideoVectors",
+    "id_of_key",
+    "video_key",
+]
+
+FILE_NAME = "catalogue.sqlite"
+"""The catalogue's file in an index folder."""
+
+_LARGEST = 2**63 - 1
+_UPDATED = ("size_bytes", "modified_ns", "label", "group")
+_PREDICTED = ("predicted_class", "predicted_probability")
+_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", *_PREDICTED)
+
+
+class Catalogue(CatalogueQueries):
+    """An open catalogue; a context manager. Any number of readers, one writer."""
+
+    @classmethod
+    def open(cls, target: str | Path, *, write: bool) -> Self:
+        """Open a SQLite file or a ``postgresql://`` URL; ``write`` makes it or brings it up to date.
+
+        Raises LibraryNotFound (nothing there to read), LibraryBusy (PostgreSQL: another writer), LibraryDamaged, or
+        LibraryError, for one that a newer version of rspnet has written.
+        """
+        database = Database(target, write=write)
+        if write:
+            try:
+                with database.reading() as connection:
+                    check_settings(connection)
+            except BaseException:
+                database.close()
+                raise
+        return cls(database)
+
+    @property
+    def keeps_retired(self) -> bool:
+        """Whether the tables keep vectors of videos that left; those of older versions do not."""
+        return self._database.has_seals
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state of the catalogue, for those that read tables themselves."""
+        return self._database.reading()
+
+    def close(self) -> None:
+        """Give back all connections and locks."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def set_encoder(self, record: EncoderRecord) -> None:
+        """Make this the encoder of all vectors; EncoderMismatch when there are vectors of another one."""
+        with self._database.writing() as connection:
+            before = encoder_record(connection)
+            if before == record:
+                return
+            changes = before is not None and before.fingerprint != record.fingerprint
+            if before and changes and connection.scalar(select(Vector.video_key).limit(1)) is not None:
+                raise EncoderMismatch(
+                    f"the library holds vectors of encoder {before.fingerprint}, got encoder {record.fingerprint}; "
+                    "vectors of two encoders never mix: use another --index, or empty this library with "
+                    "`rspnet-index remove --all`"
+                )
+            connection.execute(delete(Encoder))
+            values: dict[str, Any] = {
+                "fingerprint": record.fingerprint,
+                "description": dict(record.description),
+                "parts": [[name, length] for name, length in record.parts.items()],
+            }
+            connection.execute(insert(Encoder).values(id=1, seal=seal_of_encoder(**values), **values))
+            _new_content(connection)
+
+    def root_id(self, path: str) -> int:
+        """The id of a data folder, made when it is new; ``path`` absolute, or relative to the index folder."""
+        with self._database.writing() as connection:
+            known = connection.scalar(select(Root.id).where(Root.path == path))
+            if known is not None:
+                return known
+            number = connection.execute(select(func.coalesce(func.max(Root.id), 0) + 1)).scalar_one()
+            connection.execute(insert(Root).values(id=number, path=path, seal=seal_of_root(number, path)))
+            return number
+
+    def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors, predicted: Prediction | None = None) -> None:
+        """Store a video with its vectors and class, in place of an earlier row of the same path, in one transaction.
+
+        Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
+        """
+        with self._database.writing() as connection:
+            encoder = encoder_record(connection)
+            if encoder is None:
+                raise LibraryError("the catalogue has no encoder yet; call set_encoder before committing vectors")
+            problem = vector_problem(vectors, encoder.parts)
+            if problem is not None:
+                raise LibraryError(f"{entry.path!r} got {problem}; it was not stored: check the weights and the video")
+            said = {} if predicted is None else dict(zip(_PREDICTED, astuple(predicted), strict=True))
+            _replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips), **said)
+            connection.execute(
+                insert(Vector).values(
+                    video_key=entry.key,
+                    vector=pack(vectors.video),
+                    colour_histogram=pack(vectors.colour_histogram),
+                    digest=vectors.digest(),
+                )
+            )
+            connection.execute(insert(Clip), _clip_rows(entry.key, vectors))
+            _new_content(connection)
+
+    def copy_vectors(self, from_id: str, entry: VideoEntry) -> bool:
+        """Store ``entry`` with the vectors, class and media facts of a video of the same content.
+
+        False, and nothing is written, when the video of ``from_id`` does not hold that content any more.
+        """
+        source = video_key(from_id)
+        facts = select(*(getattr(Video, name) for name in _SOURCE_FACTS)).where(
+            Video.key == source,
+            Video.key != entry.key,
+            Video.status == "indexed",
+            Video.content_hash.is_not(None),
+            Video.content_hash == entry.content_hash,
+        )
+        with self._database.writing() as connection:
+            found = connection.execute(facts).mappings().first()
+            if found is None:
+                return False
+            _replace_video(connection, entry, status="indexed", **found)
+            for table in (Vector, Clip):
+                _copy_rows(connection, table, source, entry.key)
+            _new_content(connection)
+        return True
+
+    def commit_failed(self, entry: VideoEntry, reason: str) -> None:
+        """Record why a file cannot be indexed; vectors that it had are dropped."""
+        with self._database.writing() as connection:
+            before = connection.scalar(select(Video.seal).where(Video.key == entry.key))
+            if _replace_video(connection, entry, status="failed", reason=reason, num_clips=0) != before:
+                _new_content(connection)
+
+    def update_entries(self, entries: Iterable[VideoEntry]) -> None:
+        """Store size, time, label, group and splits of known videos whose content has not changed."""
+        changes: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _UPDATED}
+        statement = update(Video).where(Video.key == bindparam("of_key")).values(changes)
+        for chunk in chunks(entries):
+            rows = [
+                {f"new_{name}": _columns(entry)[name] for name in _UPDATED} | {"of_key": entry.key} for entry in chunk
+            ]
+            keys = [entry.key for entry in chunk]
+            with self._database.writing() as connection:
+                broken = set(broken_seals(connection, keys))  # stay so: what else stands in them is not known
+                connection.execute(statement, rows)
+                connection.execute(delete(Split).where(Split.video_key.in_(keys)))
+                _insert_splits(connection, chunk)
+                seal_videos(connection, set(keys) - broken)
+                _new_content(connection)
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Remove videos and all that belongs to them; unknown ids are nothing to remove."""
+        for chunk in chunks(video_key(video_id) for video_id in ids):
+            with self._database.writing() as connection:
+                _retire(connection, chunk)
+                connection.execute(delete(Video).where(Video.key.in_(chunk)))
+                _new_content(connection)
+
+    def let_go(self) -> None:
+        """Say that a generation was published: of videos that left, what no kept generation shows is removed."""
+        with self._database.writing() as connection:
+            age_retired(connection)
+
+    def begin_build(self, layout: str) -> int:
+        """Record that a build of a data folder of this layout starts; returns its id."""
+        with self._database.writing() as connection:
+            number = connection.execute(select(func.coalesce(func.max(Build.id), 0) + 1)).scalar_one()
+            connection.execute(insert(Build).values(id=number, started=datetime.now(UTC), layout=layout, counts={}))
+            return number
+
+    def finish_build(self, build_id: int, counts: Mapping[str, int]) -> None:
+        """Record that a build ended, and what it did."""
+        with self._database.writing() as connection:
+            done = {"finished": datetime.now(UTC), "counts": dict(counts)}
+            connection.execute(update(Build).where(Build.id == build_id).values(done))
+
+    def damaged(self, *, deep: bool = False) -> dict[str, str]:
+        """Id -> what is wrong with its row or vectors; ``deep`` reads all vectors, else sizes of all and a sample."""
+        with self._database.reading() as connection:
+            return damaged_videos(connection, deep=deep, sealed=self._database.has_seals)
+
+    def check(self, *, deep: bool = False) -> list[str]:
+        """All problems in words, an empty list when the catalogue is sound; never raises for damage."""
+        return database_problems(self._database, deep=deep)
+
+
+def _columns(entry: VideoEntry) -> dict[str, Any]:
+    """The columns that a file brings with it."""
+    names = ("path", "root_id", "size_bytes", "content_hash", "label", "group")
+    media = ("width", "height", "fps", "num_frames", "duration_seconds")
+    # A file system can hold times after the year 2262, which 63 bits of nanoseconds cannot.
+    time = {"modified_ns": max(-_LARGEST, min(entry.modified_ns, _LARGEST))}
+    return {name: getattr(entry, name) for name in (*names, *media)} | time
+
+
+def _replace_video(connection: Connection, entry: VideoEntry, **more: Any) -> bytes:
+    """Delete the row of the same path with all that hangs on it, and insert the new one; returns its seal."""
+    other = connection.execute(select(Video.root_id, Video.path).where(Video.key == entry.key)).first()
+    if other is not None and (other.root_id, other.path) != (entry.root_id, entry.path):
+        raise LibraryError(f"{entry.path!r} and {other.path!r} have the same id {entry.id}; rename one of them")
+    if other is not None:
+        _retire(connection, [entry.key])
+    connection.execute(delete(Video).where(Video.key == entry.key))
+    row = _columns(entry) | {"key": entry.key} | more
+    seal = seal_of_video(row, entry.splits)
+    connection.execute(insert(Video).values(row | {"seal": seal}))
+    _insert_splits(connection, [entry])
+    return seal
+
+
+def _retire(connection: Connection, keys: list[int]) -> None:
+    encoder = encoder_record(connection)
+    if encoder is not None:
+        retire(connection, keys, encoder.dims)
+
+
+def _insert_splits(connection: Connection, entries: Iterable[VideoEntry]) -> None:
+    rows = [
+        {"video_key": entry.key, "fold": fold, "split": split}
+        for entry in entries
+        for fold, split in entry.splits.items()
+    ]
+    if rows:
+        connection.execute(insert(Split), rows)
+
+
+def _clip_rows(key: int, vectors: VideoVectors) -> list[dict[str, Any]]:
+    return [
+        {
+            "video_key": key,
+            "position": position,
+            "start_seconds": float(span[0]),
+            "end_seconds": float(span[1]),
+            "vector": pack(vector),
+        }
+        for position, (span, vector) in enumerate(zip(vectors.spans_seconds, vectors.clips, strict=True))
+    ]
+
+
+def _copy_rows(connection: Connection, table: type[Vector] | type[Clip], source: int, target: int) -> None:
+    rest = [column for column in table.__table__.columns if column.name != "video_key"]
+    rows = select(literal(target), *rest).where(table.video_key == source)
+    connection.execute(insert(table).from_select(["video_key", *(column.name for column in rest)], rows))
+
+
+def _new_content(connection: Connection) -> None:
+    """Say that there is something new to publish."""
+    version = secrets.token_hex(8)
+    connection.execute(update(State).values(content_version=version, seal=seal_of_state(version)))

@@ -1,0 +1,279 @@
+"""All that is read from the catalogue. Vectors come out in order of their keys, in batches, in constant memory."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, and_, func, null, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from indexer.catalogue.database import Database
+from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, State, Vector, Video
+from indexer.catalogue.prediction import Prediction
+from indexer.catalogue.records import (
+    BuildRecord,
+    Counts,
+    EncoderRecord,
+    KnownVideo,
+    LabelledVideo,
+    Status,
+    VideoRow,
+    id_of_key,
+    video_key,
+)
+from indexer.catalogue.seals import check_state
+from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, unpack
+from rspnet_core.errors import QueryNotFound
+
+KEYS_PER_STATEMENT = 500
+VECTORS_PER_BATCH = 4096
+
+KeyedVectors = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Keys int64 (n,) and their vectors float32 (n, D)."""
+
+Item = TypeVar("Item")
+
+
+def chunks(items: Iterable[Item], size: int = KEYS_PER_STATEMENT) -> Iterator[list[Item]]:
+    """Lists of at most ``size`` items, lazily."""
+    chunk: list[Item] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def encoder_record(connection: Connection) -> EncoderRecord | None:
+    """The library's encoder, None before the first build."""
+    row = connection.execute(select(Encoder.fingerprint, Encoder.description, Encoder.parts)).first()
+    if row is None:
+        return None
+    return EncoderRecord(fingerprint=row.fingerprint, description=row.description, parts=dict(row.parts))
+
+
+class CatalogueQueries:
+    """The reading half of a catalogue; every method sees one state of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def encoder(self) -> EncoderRecord | None:
+        """The library's encoder, None before the first build."""
+        with self._database.reading() as connection:
+            return encoder_record(connection)
+
+    def content_version(self) -> str:
+        """16 hex digits that change with all that readers are shown; LibraryDamaged when they were altered."""
+        with self._database.reading() as connection:
+            version = connection.execute(select(State.content_version)).scalar_one()
+            if self._database.has_seals:
+                check_state(version, connection.execute(select(State.seal)).scalar_one())
+        return version
+
+    def roots(self) -> dict[int, str]:
+        """Data folders by id, as they were given: absolute, or relative to the index folder."""
+        with self._database.reading() as connection:
+            return {row.id: row.path for row in connection.execute(select(Root.id, Root.path).order_by(Root.id))}
+
+    def counts(self) -> Counts:
+        """Videos by status, and clips."""
+        statement = select(Video.status, func.count(), func.sum(Video.num_clips)).group_by(Video.status)
+        with self._database.reading() as connection:
+            found = {status: (videos, int(clips)) for status, videos, clips in connection.execute(statement)}
+        indexed, clips = found.get("indexed", (0, 0))
+        return Counts(indexed=indexed, failed=found.get("failed", (0, 0))[0], clips=clips)
+
+    def known(self, root_id: int) -> dict[str, KnownVideo]:
+        """All videos of a root by path; 100,000 take a second."""
+        names = ("size_bytes", "modified_ns", "content_hash", "status", "reason", "label", "group")
+        columns = [getattr(Video, name) for name in names]
+        with self._database.reading() as connection:
+            splits = _splits(connection, Video.root_id == root_id)
+            rows = connection.execute(select(Video.key, Video.path, *columns).where(Video.root_id == root_id))
+            return {
+                row[1]: KnownVideo(
+                    id=id_of_key(row[0]), splits=splits.get(row[0], {}), **dict(zip(names, row[2:], strict=True))
+                )
+                for row in rows
+            }
+
+    def find_content(self, content_hash: str | None) -> str | None:
+        """The id of an indexed video with this content, None when there is none or the content is not known."""
+        if content_hash is None:
+            return None
+        statement = select(func.min(Video.key)).where(Video.content_hash == content_hash, Video.status == "indexed")
+        with self._database.reading() as connection:
+            key = connection.scalar(statement)
+        return None if key is None else id_of_key(key)
+
+    def videos(self, *, ids: Iterable[str] | None = None, status: Status | None = None) -> Iterator[VideoRow]:
+        """Videos in order of root and path, or those of ``ids`` in the order given, unknown ids left out."""
+        wanted: list[ColumnElement[bool]] = [] if status is None else [Video.status == status]
+        if ids is None:
+            with self._database.reading() as connection:
+                yield from _video_rows(connection, self._predicted, *wanted)
+            return
+        for chunk in chunks(ids):
+            of_chunk = Video.key.in_([video_key(video_id) for video_id in chunk])
+            with self._database.reading() as connection:
+                found = {row.id: row for row in _video_rows(connection, self._predicted, of_chunk, *wanted)}
+            yield from (found[video_id] for video_id in chunk if video_id in found)
+
+    @property
+    def _predicted(self) -> Sequence[ColumnElement[Any]]:
+        """Class and probability of a video; NULL where the tables do not have them yet."""
+        known = (Video.predicted_class.expression, Video.predicted_probability.expression)
+        return known if self._database.has_predictions else (null(), null())
+
+    def failed(self) -> list[VideoRow]:
+        """Videos that could not be indexed, with their reasons."""
+        return list(self.videos(status="failed"))
+
+    def labels_and_splits(self, fold: int) -> list[LabelledVideo]:
+        """Indexed videos in order of their keys; ``split`` is None for those that the fold does not list."""
+        side = and_(Split.video_key == Video.key, Split.fold == fold)
+        statement = (
+            select(Video.key, Video.path, Video.label, Video.group, Split.split)
+            .outerjoin(Split, side)
+            .where(Video.status == "indexed")
+            .order_by(Video.key)
+        )
+        with self._database.reading() as connection:
+            return [
+                LabelledVideo(key=key, path=path, label=label, group=group, split=split)
+                for key, path, label, group, split in connection.execute(statement)
+            ]
+
+    def select_keys(
+        self,
+        *,
+        label: str | None = None,
+        split: str | None = None,
+        fold: int | None = None,
+        folder: str | None = None,
+    ) -> NDArray[np.int64]:
+        """Keys, ascending, of the indexed videos that pass every filter given.
+
+        ``split`` holds in ``fold``, or in any fold without one; ``folder`` is relative to the videos' root.
+        """
+        statement = select(Video.key).where(Video.status == "indexed").order_by(Video.key)
+        if label is not None:
+            statement = statement.where(Video.label == label)
+        if split is not None or fold is not None:
+            sides = select(Split.video_key)
+            sides = sides if split is None else sides.where(Split.split == split)
+            sides = sides if fold is None else sides.where(Split.fold == fold)
+            statement = statement.where(Video.key.in_(sides))
+        prefix = (folder or "").strip("/")
+        if prefix not in ("", "."):
+            # Paths compare as bytes, and "0" is the byte after "/".
+            statement = statement.where(Video.path >= f"{prefix}/", Video.path < f"{prefix}0")
+        with self._database.reading() as connection:
+            return np.fromiter(connection.scalars(statement), dtype=np.int64)
+
+    def video_vector(self, video_id: str) -> NDArray[np.float32]:
+        """Float32 (D,); QueryNotFound when no video of this id is indexed."""
+        statement = select(Vector.vector).where(Vector.video_key == video_key(video_id))
+        with self._database.reading() as connection:
+            blob = connection.scalar(statement)
+            if blob is None:
+                raise not_indexed(video_id)
+            return unpack([blob], _dims(connection)).reshape(-1)
+
+    def clip_vectors(self, video_id: str) -> ClipVectors:
+        """The clips of a video in their order; QueryNotFound when no video of this id is indexed."""
+        statement = (
+            select(Clip.start_seconds, Clip.end_seconds, Clip.vector)
+            .where(Clip.video_key == video_key(video_id))
+            .order_by(Clip.position)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).all()
+            if not rows:
+                raise not_indexed(video_id)
+            vectors = unpack([row.vector for row in rows], _dims(connection))
+        return ClipVectors(vectors=vectors, spans_seconds=np.array([row[:2] for row in rows], dtype=np.float64))
+
+    def all_vectors(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
+        """Video vectors of all indexed videos by ascending key, at most ``batch`` at a time."""
+        with self._database.reading() as connection:
+            yield from _stream(connection, Vector.vector, _dims(connection), batch)
+
+    def colour_histograms(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
+        """Colour histograms float32 (n, 512) of all indexed videos by ascending key."""
+        with self._database.reading() as connection:
+            yield from _stream(connection, Vector.colour_histogram, HISTOGRAM_BINS, batch)
+
+    def builds(self) -> list[BuildRecord]:
+        """All builds, the latest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(Build.id, Build.started, Build.finished, Build.layout, Build.counts).order_by(Build.id.desc())
+            ).all()
+        return [BuildRecord(**row._mapping) for row in rows]
+
+
+def not_indexed(video_id: str) -> QueryNotFound:
+    """The error that no video of this id has vectors."""
+    return QueryNotFound(f"no indexed video has the id {video_id}; `rspnet-index export` lists all of them")
+
+
+def _dims(connection: Connection) -> int:
+    encoder = encoder_record(connection)
+    return 0 if encoder is None else encoder.dims
+
+
+def _splits(connection: Connection, *wanted: ColumnElement[bool]) -> dict[int, dict[int, str]]:
+    """Key -> fold -> split of the videos that fit."""
+    splits: dict[int, dict[int, str]] = defaultdict(dict)
+    statement = select(Split.video_key, Split.fold, Split.split).join(Video, Video.key == Split.video_key)
+    for key, fold, split in connection.execute(statement.where(*wanted).order_by(Split.video_key, Split.fold)):
+        splits[key][fold] = split
+    return splits
+
+
+_ROW_NAMES = (
+    "path",
+    "root_id",
+    "size_bytes",
+    "content_hash",
+    "status",
+    "reason",
+    "label",
+    "group",
+    "width",
+    "height",
+    "fps",
+    "num_frames",
+    "duration_seconds",
+    "num_clips",
+)
+
+
+def _video_rows(
+    connection: Connection, predicted: Sequence[ColumnElement[Any]], *wanted: ColumnElement[bool]
+) -> Iterator[VideoRow]:
+    splits = _splits(connection, *wanted)
+    columns = [getattr(Video, name) for name in _ROW_NAMES]
+    statement = select(Video.key, *predicted, *columns).where(*wanted).order_by(Video.root_id, Video.path)
+    for key, class_name, probability, *values in connection.execution_options(yield_per=VECTORS_PER_BATCH).execute(
+        statement
+    ):
+        fields: dict[str, Any] = dict(zip(_ROW_NAMES, values, strict=True))
+        prediction = None if None in (class_name, probability) else Prediction(class_name, probability)
+        yield VideoRow(id=id_of_key(key), splits=splits.get(key, {}), predicted=prediction, **fields)
+
+
+def _stream(
+    connection: Connection, column: InstrumentedAttribute[bytes], dims: int, batch: int
+) -> Iterator[KeyedVectors]:
+    statement = select(Vector.video_key, column).order_by(Vector.video_key)
+    rows = connection.execute(statement, execution_options={"yield_per": batch})
+    for partition in rows.partitions():
+        keys = np.array([row[0] for row in partition], dtype=np.int64)
+        yield keys, unpack([row[1] for row in partition], dims)

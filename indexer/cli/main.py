@@ -1,0 +1,192 @@
+"""``rspnet-index``: build a library of videos, search it, score it, look after it."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from indexer.cli.heatmap import heatmap
+from indexer.cli.output import DeviceOption, IndexOption, JsonOption, log, out, print_json, say, warn_untrained
+from indexer.cli.upkeep import export, info, remove, repair, verify
+from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, program, run
+
+app = program("Find videos by what moves and by what is seen.")
+
+
+@app.command("sample-data")
+def sample_data(
+    folder: Annotated[Path, typer.Argument(help="An empty folder, or one that this command made before.")],
+    groups: Annotated[int, typer.Option(help="Looks, 2 to 99; there are 16 videos of each.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of colours, backgrounds and starting positions.")] = 0,
+) -> None:
+    """Write labelled synthetic videos: motions x textures x playback speeds, with their ground truth.
+
+    Example: [bold]rspnet-index sample-data demo[/bold]
+
+    Example: [bold]rspnet-index sample-data heldout --groups 6 --seed 77[/bold]
+    """
+    from rspnet_core.video.making.synthetic import write_sample_data
+
+    manifest = write_sample_data(folder, groups=groups, seed=seed)
+    say(f"{len(manifest.videos)} videos in {folder}; next: rspnet-index build {folder}")
+
+
+@app.command()
+def build(
+    data: Annotated[Path, typer.Argument(help="Folder of videos; its layout is recognised.")],
+    index: Annotated[Path | None, typer.Option("--index", help="Where the library goes; default DATA/.rspnet.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A .safetensors or official .pth.tar file, official:resnet18 or torchvision:r3d_18."),
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="c3d, resnet18, r2plus1d, s3dg or tsm18, untrained, where no weights are given.")
+    ] = None,
+    pooling: Annotated[
+        Literal["max-mean", "mean"] | None, typer.Option(help="max-mean is the paper's, mean the authors' release's.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Resample to this rate by timestamps (the paper: 25); default as recorded.")
+    ] = None,
+    split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Official split that the lists must have.", min=1)] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
+    ] = "local",
+    workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Index all videos of a folder; run again, it embeds only what is new or changed.
+
+    Examples: [bold]rspnet-index build demo[/bold]
+    [bold]rspnet-index build ucf101 --weights official:resnet18 --index /fast/ucf101[/bold]
+    """
+    from indexer.cli.console import BuildProgress, build_document, build_lines
+    from indexer.index.place import FOLDER_NAME
+    from indexer.ingest.build import build_library
+
+    with BuildProgress(log) as progress:
+        report = build_library(
+            data,
+            index=index,
+            weights=weights,
+            backbone=backbone,
+            pooling=pooling,
+            fps=fps,
+            split_lists=split_lists,
+            fold=fold,
+            catalogue_url=catalogue,
+            engine_name=engine,
+            workers=workers,
+            device=device,
+            started=progress.started,
+            progress=progress.advance,
+        )
+    for line in build_lines(report, index or data / FOLDER_NAME):
+        say(line)
+    if as_json:
+        print_json(build_document(report))
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A video file, or the id of an indexed video.")],
+    index: IndexOption,
+    top: Annotated[int, typer.Option(help="How many hits.", min=1)] = 5,
+    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
+    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
+    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    start: Annotated[float | None, typer.Option(help="Query by a segment: its start in seconds.")] = None,
+    end: Annotated[float | None, typer.Option(help="Its end in seconds.")] = None,
+    moments: Annotated[bool, typer.Option("--moments", help="Show the best matching moment of each hit.")] = False,
+    label: Annotated[str | None, typer.Option(help="Only videos of this class.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only train, test or val of official split 1.")] = None,
+    folder: Annotated[str | None, typer.Option(help="Only videos below this folder of the data folder.")] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find the videos most like a video, a segment of it, or an indexed video.
+
+    Scores are the weighted mean of the parts' cosines: 1 is the same video. By motion alone:
+    [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]
+    """
+    from indexer.cli.console import hits_table
+    from indexer.retrieval.library import Library
+    from indexer.retrieval.search import PartWeights
+
+    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
+    with Library.open(index, device=device) as library:
+        result = library.search(
+            query,
+            top=top,
+            weights=weights,
+            start_seconds=start,
+            end_seconds=end,
+            moments=moments,
+            label=label,
+            split=split,
+            folder=folder,
+        )
+        warn_untrained(library.record.description)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        out.print(hits_table(result))
+
+
+@app.command()
+def benchmark(
+    index: IndexOption,
+    fold: Annotated[int, typer.Option(help="Official split.", min=1)] = 1,
+    families: Annotated[Path | None, typer.Option(help="CSV of class,family: scores within families too.")] = None,
+    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
+    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
+    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    report: Annotated[Path | None, typer.Option(help="Write report.html and report.json into this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score retrieval as the paper does: test videos query the training gallery, top-k accuracy.
+
+    Example: [bold]rspnet-index benchmark --index demo --report demo/report[/bold]
+    """
+    from indexer.benchmark.evaluation import evaluate, write_report
+    from indexer.benchmark.terminal import render_table
+    from indexer.retrieval.library import Library
+    from indexer.retrieval.search import PartWeights
+    from rspnet_core.video.datasets.dataset import read_families
+
+    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
+    with Library.open(index, device="cpu") as library:
+        document, scores = evaluate(
+            library,
+            fold=fold,
+            weights=weights,
+            families=None if families is None else read_families(families),
+            command=shlex.join(["rspnet-index", *sys.argv[1:]]),
+        )
+        if report is not None:
+            page = write_report(library, document, scores, report)
+            say(f"report: {page}")
+    if as_json:
+        print_json(document)
+    else:
+        out.print(render_table(document))
+
+
+for command in (heatmap, info, verify, repair, remove, export):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: one line and the right exit code for a user's mistake, no traceback."""
+    run(app, "rspnet-index")

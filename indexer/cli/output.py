@@ -1,0 +1,40 @@
+"""What all commands of ``rspnet-index`` share: shared options, plain lines on stderr, documents on stdout."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from rspnet_core.text import printable
+
+PIPED_WIDTH = 120
+"""Columns of a table that is written to a file or a pipe."""
+
+log = Console(stderr=True, highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+
+
+def say(line: str) -> None:
+    """One plain line on stderr, whatever characters it holds."""
+    log.print(printable(line), markup=False, soft_wrap=True)
+
+
+def warn_untrained(encoder: Mapping[str, Any]) -> None:
+    """Remind that an untrained encoder's answers mean little."""
+    from indexer.cli.console import UNTRAINED
+
+    if not encoder["trained"]:
+        say(f"note: {UNTRAINED}")
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")

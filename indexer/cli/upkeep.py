@@ -1,0 +1,83 @@
+"""Commands of ``rspnet-index`` that look after a library: info, verify, repair, remove, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.output import IndexOption, JsonOption, out, print_json, say
+
+
+def info(index: IndexOption, as_json: JsonOption = False) -> None:
+    """Say what a library holds: videos, failures, encoder, generation."""
+    from indexer.cli.console import info_table
+    from indexer.retrieval.library import Library
+
+    with Library.open(index, device="cpu") as library:
+        document = library.info()
+        failed = [] if as_json else library.catalogue.failed()
+    if as_json:
+        print_json(document)
+    else:
+        out.print(info_table(document, failed))
+
+
+def verify(
+    index: IndexOption,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every vector, not a sample.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the catalogue and the published files against their hashes; exit code 1 when something is wrong."""
+    from indexer.retrieval.maintenance import verify_library
+
+    verdict = verify_library(index, deep=deep)
+    if as_json:
+        print_json(verdict.to_json())
+    for note in verdict.notes:
+        say(f"note: {note}")
+    for problem in verdict.problems:
+        say(f"problem: {problem}")
+    if verdict.problems:
+        raise typer.Exit(1)
+    say(f"sound: {verdict.videos} videos")
+
+
+def repair(index: IndexOption, as_json: JsonOption = False) -> None:
+    """Publish the index anew from the catalogue; drops videos with damaged vectors for the next build to embed."""
+    from indexer.retrieval.maintenance import repair_library
+
+    dropped = repair_library(index)
+    say(f"published anew; {len(dropped)} damaged videos dropped")
+    if as_json:
+        print_json({"dropped": dropped})
+
+
+def remove(
+    index: IndexOption,
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids, or paths of videos or folders.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Empty the library.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take videos out of the library; no file is touched, and a later build adds those still in the folder."""
+    from indexer.retrieval.maintenance import remove_videos
+
+    removed = remove_videos(index, videos or [], everything=everything)
+    say(f"{removed} videos removed")
+    if as_json:
+        print_json({"removed": removed})
+
+
+def export(
+    out_folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for vectors.npy, clips.npy, *.parquet.")],
+    index: IndexOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order."""
+    from indexer.retrieval.export import export_library
+    from indexer.retrieval.library import Library
+
+    with Library.open(index, device="cpu") as library:
+        document = export_library(library, out_folder)
+    say(f"{document['videos']} videos in {out_folder}")
+    if as_json:
+        print_json(document)

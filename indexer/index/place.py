@@ -1,0 +1,81 @@
+"""Where a library lies: its folder, its catalogue's address and its own copy of the encoder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rspnet_core.atomic import replace_text
+from rspnet_core.errors import InvalidSetting, LibraryDamaged, LibraryError, LibraryNotFound
+
+FOLDER_NAME = ".rspnet"
+SETTINGS_NAME = "library.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A library's folder; everything in it but the catalogue and the encoder can be made again."""
+
+    folder: Path
+    catalogue: str | None = None
+    """Address of a PostgreSQL catalogue; None is the SQLite file in the folder."""
+
+    @property
+    def catalogue_target(self) -> str | Path:
+        """What :meth:`indexer.catalogue.catalogue.Catalogue.open` takes."""
+        return self.catalogue or self.folder / "catalogue.sqlite"
+
+    def encoder_path(self, fingerprint: str) -> Path:
+        """The library's own copy of the weights, so that it can be searched wherever the original went."""
+        return self.folder / "encoder" / f"{fingerprint}.safetensors"
+
+    @classmethod
+    def find(cls, path: str | Path) -> "Place":
+        """The library at ``path``, or in the data folder ``path``; LibraryNotFound if there is none."""
+        given = Path(path)
+        for folder in (given, given / FOLDER_NAME):
+            if (folder / SETTINGS_NAME).is_file():
+                return cls(folder.resolve(), _read_settings(folder / SETTINGS_NAME).get("catalogue"))
+        raise LibraryNotFound(
+            f"no library at {given}: it has no {SETTINGS_NAME}; make one with `rspnet-index build DATA`"
+        )
+
+    @classmethod
+    def prepare(cls, folder: Path, catalogue: str | None) -> "Place":
+        """Open ``folder`` for writing, made if it is not there; a catalogue's address is kept for later commands."""
+        if catalogue is not None and (urlsplit(catalogue).password or "password=" in catalogue):
+            raise InvalidSetting(
+                "--catalogue holds a password, and the address is stored in the library; leave the password out and "
+                "give it as PGPASSWORD or in ~/.pgpass"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            known = _read_settings(folder / SETTINGS_NAME) if (folder / SETTINGS_NAME).exists() else None
+            if known is None:
+                if any(path.name != "writer.lock" for path in folder.iterdir()):
+                    raise InvalidSetting(
+                        f"{folder} holds other files and no library; give an empty or new folder with --index"
+                    )
+                known = {"format": 1, "catalogue": catalogue}
+                replace_text(folder / SETTINGS_NAME, json.dumps(known) + "\n")
+        except OSError as error:
+            raise LibraryError(
+                f"cannot write the library to {folder} ({error.strerror}); choose a writable folder with --index"
+            ) from error
+        if catalogue is not None and known.get("catalogue") != catalogue:
+            raise InvalidSetting(
+                f"this library's catalogue is {known.get('catalogue') or 'its SQLite file'}, got {catalogue}; "
+                "leave --catalogue out, or choose another --index"
+            )
+        return cls(folder.resolve(), known.get("catalogue"))
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise LibraryDamaged(f"{path} cannot be read ({error}); restore it, or build into another --index") from error
+    if not isinstance(settings, dict) or settings.get("format") != 1:
+        raise LibraryDamaged(f"{path} is not of format 1; use the version of rspnet that wrote it")
+    return settings

@@ -1,0 +1,93 @@
+"""One call from a folder of videos to a published library."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from indexer.catalogue.catalogue import Catalogue, EncoderRecord
+from indexer.index.lock import WriterLock
+from indexer.index.place import FOLDER_NAME, Place
+from indexer.ingest.encoder import ClipEncoder, choose_device
+from indexer.ingest.engines import EngineName, open_engine
+from indexer.ingest.ingest import BuildReport, Progress, ingest
+from rspnet_core.config import EncoderSpec, Pooling
+from rspnet_core.errors import DatasetError
+from rspnet_core.models.two_head import Encoder
+from rspnet_core.video.datasets.dataset import Dataset, scan
+from rspnet_core.weights.checkpoint import load_encoder, save_checkpoint
+
+Started = Callable[[Dataset, ClipEncoder], None]
+"""Called once when the folder is scanned and the encoder loaded."""
+
+
+def build_library(
+    data: Path,
+    *,
+    index: Path | None = None,
+    weights: str | None = None,
+    backbone: str | None = None,
+    pooling: Pooling | None = None,
+    fps: float | None = None,
+    split_lists: Path | None = None,
+    fold: int | None = None,
+    catalogue_url: str | None = None,
+    engine_name: EngineName = "local",
+    workers: int | None = None,
+    device: str = "auto",
+    started: Started = lambda dataset, encoder: None,
+    progress: Progress = lambda report: None,
+) -> BuildReport:
+    """Index the videos below ``data``, or bring their library up to date.
+
+    With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets an untrained
+    3D ResNet-18. Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
+    """
+    placed_on = choose_device(device)
+    dataset = scan(data, split_lists)
+    _check_fold(dataset, fold)
+    place = Place.prepare(index or data / FOLDER_NAME, catalogue_url)
+    with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
+        record = catalogue.encoder()
+        if record is not None and weights is None and backbone is None:
+            weights = str(place.encoder_path(record.fingerprint))
+            pooling = pooling or record.description["pooling"]
+        model, spec = load_encoder(weights, backbone, fps=fps)
+        encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on)
+        # Before the record: a build killed here must not leave a library that names weights which it does not have.
+        _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
+        catalogue.set_encoder(
+            EncoderRecord(
+                fingerprint=encoder.fingerprint, description=encoder.description, parts=dict(encoder.layout.dims)
+            )
+        )
+        started(dataset, encoder)
+        with open_engine(engine_name, workers or default_workers(encoder)) as engine:
+            return ingest(
+                dataset,
+                data.resolve(),
+                catalogue=catalogue,
+                folder=place.folder,
+                encoder=encoder,
+                engine=engine,
+                progress=progress,
+            )
+
+
+def _check_fold(dataset: Dataset, fold: int | None) -> None:
+    """A data set with lists must have those of the ``fold`` that was asked for; one without lists has no folds."""
+    folds = sorted({number for file in dataset.files for number in file.splits})
+    if fold is not None and folds and fold not in folds:
+        raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
+
+
+def default_workers(encoder: ClipEncoder) -> int:
+    """Decoding processes: every core beside a GPU; half of them where the encoder needs the cores as well."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if encoder.device.type == "cuda" else max(1, cores // 2)
+
+
+def _keep_weights(model: Encoder, spec: EncoderSpec, path: Path) -> None:
+    """Copy the weights into the library once: it stays searchable wherever the original goes."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        save_checkpoint(model, spec, path)

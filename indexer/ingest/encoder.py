@@ -1,0 +1,148 @@
+"""The encoder as the index uses it: uint8 clips in, unit vectors and classes out, on a CPU or a GPU."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from indexer.catalogue.prediction import Prediction
+from indexer.ingest.pooling import PARTS, Layout, clip_vectors
+from rspnet_core.config import EncoderSpec, Pooling
+from rspnet_core.errors import DeviceUnavailable
+from rspnet_core.models.two_head import PROJECTION_SIZE, Encoder, class_logits
+
+HEADS = PARTS[1:]
+DECODER = "exact frames, scaled then cut, 1"
+"""How frames become clips; changed when the pixels of a clip change."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``; an absent device raises DeviceUnavailable."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in {"cpu", "cuda"}:
+        raise DeviceUnavailable(f"unknown device {name!r}; allowed are auto, cpu, cuda and cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceUnavailable(
+            f"device {name!r} is not here: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        )
+    return device
+
+
+def choose_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it (GPUs, CPUs with AVX-512 BF16 or AMX), else float32.
+
+    Only the backbone's forward pass runs in it; pooling, heads, classifier and vectors are float32.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What the encoder says about one video."""
+
+    vectors: NDArray[np.float32]
+    """float32 (num_clips, layout.size), each part of unit length."""
+    probabilities: NDArray[np.float32] | None
+    """float32 (num_classes,), sum 1: the mean over the clips; None where the encoder has no classifier."""
+
+
+class ClipEncoder:
+    """A model with its specification, copied to a device, ready to turn clips into vectors."""
+
+    def __init__(
+        self,
+        model: Encoder,
+        spec: EncoderSpec,
+        *,
+        pooling: Pooling = "max-mean",
+        device: torch.device | None = None,
+    ) -> None:
+        self.spec = spec
+        self.pooling: Pooling = pooling
+        self.device = device or choose_device()
+        self.precision = choose_precision(self.device)
+        self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
+        self.classifier = copy.deepcopy(model.classifier)
+        if self.classifier is not None:
+            self.classifier.to(self.device)
+        self.layout = Layout(
+            {"backbone": model.channels} | {name: PROJECTION_SIZE for name in HEADS if name in self.heads}
+        )
+        self._backbone = copy.deepcopy(model.backbone).eval().to(self.device, self.precision)
+        if spec.backbone != "tsm18":  # its convolutions are 2D
+            self._backbone = self._backbone.to(memory_format=torch.channels_last_3d)
+        mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
+        self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over all that decides vectors and predictions; those of two fingerprints never mix."""
+        deciding = {
+            "backbone": self.spec.backbone,
+            "weights_sha256": self.spec.sha256,
+            "pooling": self.pooling,
+            "geometry": self.spec.geometry.model_dump(mode="json"),
+            "normalisation": self.spec.normalisation.model_dump(mode="json"),
+            "decoder": DECODER,
+        }
+        if self.spec.classes:  # only then: fingerprints stay what they were before there were classes
+            deciding["classes"] = self.spec.classes
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What people read of an encoder in reports and search results, as JSON values.
+
+        ``classes``, how many it tells apart, is there only where it has a classifier.
+        """
+        classes = {"classes": len(self.spec.classes)} if self.spec.classes else {}
+        return {
+            "fingerprint": self.fingerprint,
+            "backbone": self.spec.backbone,
+            "weights": self.spec.source,
+            "trained": self.spec.trained,
+            "pooling": self.pooling,
+            "geometry": self.spec.geometry.model_dump(mode="json"),
+        } | classes
+
+    @torch.inference_mode()
+    def encode(self, videos: Sequence[NDArray[np.uint8]]) -> list[Encoded]:
+        """Embed and classify the clips of several videos in one pass.
+
+        Args:
+            videos: one uint8 (num_clips, T, size, size, 3) RGB array a video.
+
+        Returns:
+            One a video, in the same order.
+        """
+        clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
+        pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
+        prepared = ((pixels - self._mean) / self._std).to(self.precision)
+        features = self._backbone(prepared)
+        ends = np.cumsum([len(video) for video in videos])[:-1]
+        vectors = np.split(clip_vectors(features, self.heads, self.pooling).cpu().numpy(), ends)
+        if self.classifier is None:
+            return [Encoded(own, None) for own in vectors]
+        probabilities = class_logits(features, self.classifier).softmax(dim=1).cpu().numpy()
+        of_videos = zip(vectors, np.split(probabilities, ends), strict=True)
+        return [Encoded(own, of_clips.mean(axis=0)) for own, of_clips in of_videos]
+
+    def prediction(self, encoded: Encoded) -> Prediction | None:
+        """The most probable class of a video that this encoder encoded; None where it has no classifier."""
+        if encoded.probabilities is None:
+            return None
+        return Prediction.most_likely(encoded.probabilities, self.spec.classes)

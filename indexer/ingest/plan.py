@@ -1,0 +1,117 @@
+"""What a build has to do, decided by comparing a folder with the catalogue before any video is decoded.
+
+A file whose size and time are known is skipped unread; one whose content hash is known is not embedded again,
+whatever its name is now; one that failed is tried again; what left the folder leaves the library.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.catalogue.catalogue import Catalogue, KnownVideo, VideoEntry
+from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.video.datasets.dataset import Dataset, VideoFile
+from rspnet_core.video.reading.sniff import open_regular
+
+
+@dataclass
+class Plan:
+    """The files of one data folder, sorted by what is to be done with them."""
+
+    embed: list[VideoEntry] = field(default_factory=list)
+    """New or changed files."""
+    copy: list[tuple[str, VideoEntry]] = field(default_factory=list)
+    """Ids whose vectors serve another path with the same content."""
+    update: list[VideoEntry] = field(default_factory=list)
+    """Unchanged content, changed label, split or time."""
+    unchanged: int = 0
+    refused: list[tuple[VideoEntry, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Ids of videos whose files are not there any more."""
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a regular file, streamed. Raises VideoError when it is none or cannot be read."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(file: VideoFile, root: Path, root_id: int) -> tuple[VideoEntry, str | None]:
+    """Describe a scanned file; the second value says why it cannot be read, if so."""
+    problem, size_bytes, modified_ns = file.problem, 0, 0
+    try:
+        status = (root / file.path).stat(follow_symlinks=problem is None)
+        size_bytes, modified_ns = status.st_size, status.st_mtime_ns
+    except OSError as error:
+        problem = problem or f"cannot be read: {error.strerror}"
+    entry = VideoEntry(
+        path=file.path,
+        root_id=root_id,
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+        label=file.label,
+        group=file.group,
+        splits=file.splits,
+    )
+    return entry, problem
+
+
+def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue) -> Plan:
+    """Compare the folder with the catalogue; reads a file's content only where its size is already known.
+
+    Raises DatasetError when the catalogue has official splits of these videos and the lists are not found any more.
+    """
+    known = catalogue.known(root_id)
+    _keep_splits(dataset, known)
+    known_sizes = {video.size_bytes for video in known.values() if video.status == "indexed"}
+    plan = Plan()
+    for file in dataset.files:
+        before = known.pop(file.path, None)
+        entry, problem = _entry(file, root, root_id)
+        if problem is not None:
+            plan.refused.append((entry, problem))
+        elif before is not None and before.status == "indexed" and _same_file(before, entry):
+            if (before.label, before.group, before.splits) == (entry.label, entry.group, entry.splits):
+                plan.unchanged += 1
+            else:
+                plan.update.append(entry.with_content(before.content_hash))
+        else:
+            _plan_content(plan, entry, before, known_sizes, root, catalogue)
+    hidden = tuple(dataset.unreadable)
+    plan.gone = [video.id for path, video in known.items() if not path.startswith(hidden)]
+    return plan
+
+
+def _keep_splits(dataset: Dataset, known: Mapping[str, KnownVideo]) -> None:
+    """A build without the lists that an earlier one had would forget all splits."""
+    has_splits = any(file.splits for file in dataset.files)
+    if not has_splits and any(known[file.path].splits for file in dataset.files if file.path in known):
+        raise DatasetError(
+            "this library has official splits, and their lists are not found now; name the lists' folder with "
+            "--split-lists, as before, or choose another --index"
+        )
+
+
+def _same_file(before: KnownVideo, entry: VideoEntry) -> bool:
+    return (before.size_bytes, before.modified_ns) == (entry.size_bytes, entry.modified_ns)
+
+
+def _plan_content(
+    plan: Plan, entry: VideoEntry, before: KnownVideo | None, known_sizes: set[int], root: Path, catalogue: Catalogue
+) -> None:
+    """Place a new or touched file: the same content needs no second embedding."""
+    if entry.size_bytes in known_sizes:
+        try:
+            entry = entry.with_content(content_hash(root / entry.path))
+        except VideoError as error:
+            plan.refused.append((entry, str(error)))
+            return
+        if before is not None and before.status == "indexed" and before.content_hash == entry.content_hash:
+            plan.update.append(entry)
+            return
+        twin = catalogue.find_content(entry.content_hash)
+        if twin is not None and twin != entry.id:
+            plan.copy.append((twin, entry))
+            return
+    plan.embed.append(entry)

@@ -1,0 +1,335 @@
+"""A published library as a reader sees it: open one generation, search it, ask what it holds."""
+
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from indexer.catalogue.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
+from indexer.catalogue.prediction import Prediction
+from indexer.catalogue.publish import open_index
+from indexer.catalogue.published import ROWS_NAME, PublishedCatalogue
+from indexer.index import generations
+from indexer.index.place import Place
+from indexer.index.vector_index import VectorIndex
+from indexer.ingest.encoder import ClipEncoder, choose_device
+from indexer.ingest.pooling import Layout, video_vector
+from indexer.retrieval.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
+from rspnet_core.errors import (
+    InvalidSetting,
+    LibraryDamaged,
+    LibraryNotFound,
+    LibraryOutdated,
+    QueryNotFound,
+    VideoError,
+)
+from rspnet_core.video.reading.decode import Clips
+from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
+from rspnet_core.weights.checkpoint import load_checkpoint
+
+AnyCatalogue = PublishedCatalogue | Catalogue
+
+SHOWN_FOLD = 1
+"""The official split whose sides hits show and filters mean."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query's vectors and where they come from."""
+
+    source: dict[str, Any]
+    """``path`` or ``id``, and the segment where one was given; printed with the hits."""
+    vector: NDArray[np.float32]
+    """float32 (D,), parts of unit length."""
+    clips: NDArray[np.float32]
+    """float32 (num_clips, D), parts of unit length."""
+    predicted: Prediction | None
+    """Its class, where the encoder has a classifier."""
+
+
+class Library:
+    """Reads one generation of a library; a newer one is seen by opening it again.
+
+    Every answer is that of one generation, whatever is built meanwhile: of this one, or of a newer one where this one's
+    videos were dropped and two newer generations published.
+
+    >>> with Library.open("demo") as library:
+    ...     for hit in library.search("demo/Bounce/v_Bounce_g01_c01.mp4", top=5):
+    ...         print(hit.score, hit.path)
+    """
+
+    def __init__(self, place: Place, catalogue: AnyCatalogue, record: EncoderRecord, device: torch.device) -> None:
+        self.place = place
+        self.catalogue = catalogue
+        """What the generation shows; of a library that nothing was published of yet, or by an older version only, the
+        catalogue itself."""
+        self.record = record
+        self.layout = Layout(dict(record.parts))
+        self._device = device
+
+    @classmethod
+    def open(cls, path: str | Path, *, device: str = "auto") -> Self:
+        """Open the library at ``path``, or the one in the data folder ``path``.
+
+        Raises:
+            LibraryNotFound: there is none, or nothing has been built yet.
+            DeviceUnavailable: ``device`` is not on this machine.
+        """
+        place, placed_on = Place.find(path), choose_device(device)
+        catalogue = _open_catalogue(place)
+        record = catalogue.encoder()
+        if record is None:
+            catalogue.close()
+            raise LibraryNotFound(f"the library at {place.folder} is empty: run its build again")
+        return cls(place, catalogue, record, placed_on)
+
+    def close(self) -> None:
+        """Release the catalogue, and end the decoder process if a query started one."""
+        self.catalogue.close()
+        if "_decoder" in self.__dict__:
+            self._decoder.close()
+
+    @cached_property
+    def _decoder(self) -> DecodePool:
+        return DecodePool(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def encoder(self) -> ClipEncoder:
+        """The library's own copy of the encoder that made its vectors; loaded when first needed.
+
+        Raises:
+            LibraryDamaged: the copy is not the encoder that the vectors were made with.
+        """
+        model, spec = load_checkpoint(self.place.encoder_path(self.record.fingerprint))
+        encoder = ClipEncoder(model, spec, pooling=self.record.description["pooling"], device=self._device)
+        if encoder.fingerprint != self.record.fingerprint:
+            raise LibraryDamaged(
+                f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "
+                f"{encoder.fingerprint} in this version of rspnet; build into a new --index"
+            )
+        return encoder
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """The published FAISS index, on the GPU where there is one."""
+        if isinstance(self.catalogue, PublishedCatalogue):
+            return self.catalogue.index.to(str(self._device))
+        return open_index(self.place.folder, self.record.fingerprint).to(str(self._device))
+
+    def search(
+        self,
+        query: str | Path,
+        *,
+        top: int = 5,
+        weights: PartWeights | None = None,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        moments: bool = False,
+        label: str | None = None,
+        split: str | None = None,
+        folder: str | None = None,
+    ) -> SearchResult:
+        """Find the videos most like ``query``: a video file, or the id of an indexed video.
+
+        Args:
+            query: a file, embedded now, or an id, whose stored vectors are used.
+            top: how many hits, at least 1.
+            weights: how much backbone, motion and appearance count; the default is the backbone alone.
+            start_seconds: beginning of the segment of the query that counts; its file is then read again.
+            end_seconds: end of that segment.
+            moments: find the clip of each hit that is most like any clip of the query.
+            label: only videos of this class.
+            split: only videos of this side (``train``, ``test``, ``val``) of official split 1.
+            folder: only videos below this folder, relative to the data folder.
+
+        Raises:
+            QueryNotFound: neither a file nor an id.
+            VideoError: the query cannot be decoded.
+            MissingHead: a weight for a head that the library does not have.
+            InvalidSetting: a number out of range.
+        """
+        asked: dict[str, Any] = {
+            "top": top,
+            "weights": weights or PartWeights(),
+            "start_seconds": start_seconds,
+            "end_seconds": end_seconds,
+            "moments": moments,
+            "label": label,
+            "split": split,
+            "folder": folder,
+        }
+        try:
+            return self._answer(query, **asked)
+        except LibraryOutdated:
+            with type(self).open(self.place.folder, device=str(self._device)) as newer:
+                return newer.search(query, **asked)
+
+    def _answer(
+        self,
+        query: str | Path,
+        *,
+        top: int,
+        weights: PartWeights,
+        start_seconds: float | None,
+        end_seconds: float | None,
+        moments: bool,
+        label: str | None,
+        split: str | None,
+        folder: str | None,
+    ) -> SearchResult:
+        """What this generation answers; LibraryOutdated when something of it is kept no more."""
+        if top < 1:
+            raise InvalidSetting(f"top must be at least 1, got {top}")
+        shares = weights.shares(self.layout)
+        question = self.embed(query, start_seconds=start_seconds, end_seconds=end_seconds)
+        allowed = None
+        if not (label is split is folder is None):
+            allowed = self.catalogue.select_keys(
+                label=label, split=split, fold=None if split is None else SHOWN_FOLD, folder=folder
+            )
+        weighted = weigh(question.vector, shares, self.layout)
+        scores, keys = self.index.search(weighted[None], top, allowed_keys=allowed)
+        hits = self._hits(question, scores[0], keys[0])
+        if moments:
+            clips = weigh(question.clips, shares, self.layout)
+            hits = [self._with_moment(hit, clips) for hit in hits]
+        return SearchResult(
+            query=question.source | {"weights": shares},
+            predicted=question.predicted,
+            encoder=dict(self.record.description),
+            hits=hits,
+        )
+
+    def embed(
+        self, query: str | Path, *, start_seconds: float | None = None, end_seconds: float | None = None
+    ) -> Query:
+        """Vectors of a video file or of an indexed video; see :meth:`search` for arguments and errors."""
+        segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+        whole = start_seconds is end_seconds is None
+        path, row = self.locate(query)
+        if row is not None and whole:
+            return self.stored_query({"id": row.id, "path": str(path)} | segment, row)
+        return self.clips_query({"path": str(path)} | segment, self._decode(path, start_seconds, end_seconds))
+
+    def stored_query(self, source: dict[str, Any], video: VideoRow) -> Query:
+        """An indexed video as a query, by what is stored of it. Raises QueryNotFound when it has gone meanwhile."""
+        clips = self.catalogue.clip_vectors(video.id).vectors
+        return Query(source, self.catalogue.video_vector(video.id), clips, video.predicted)
+
+    def clips_query(self, source: dict[str, Any], clips: Clips) -> Query:
+        """Decoded clips as a query, embedded now."""
+        encoded = self.encoder.encode([clips.frames])[0]
+        vector = video_vector(encoded.vectors, self.layout)
+        return Query(source, vector, encoded.vectors, self.encoder.prediction(encoded))
+
+    def locate(self, query: str | Path) -> tuple[Path, VideoRow | None]:
+        """The file that ``query`` names, or the file and row of the indexed video with that id.
+
+        Raises QueryNotFound when it is neither.
+        """
+        if Path(query).exists():
+            return Path(query), None
+        try:
+            found = list(self.catalogue.videos(ids=[str(query)], status="indexed"))
+        except QueryNotFound:  # not even of an id's form
+            found = []
+        if not found:
+            raise QueryNotFound(
+                f"{str(query)!r} is neither a file nor the id of an indexed video; give a path or an id"
+            )
+        return self.path_of(found[0]), found[0]
+
+    def path_of(self, video: VideoRow) -> Path:
+        """Where the file of an indexed video was when it was indexed."""
+        return self.root_of(video) / video.path
+
+    def root_of(self, video: VideoRow) -> Path:
+        """The data folder of an indexed video, wherever the library and it were moved together."""
+        return Path(os.path.normpath(self.place.folder / self._roots[video.root_id]))
+
+    @cached_property
+    def _roots(self) -> dict[int, str]:
+        return self.catalogue.roots()
+
+    def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> Clips:
+        request = DecodeRequest(
+            path=str(path.resolve()),
+            geometry=self.encoder.spec.geometry,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+        )
+        result = next(self._decoder.map([request]))
+        if result.clips is None:
+            raise VideoError(f"{path}: {result.error}")
+        return result.clips
+
+    def _hits(self, question: Query, scores: NDArray[np.float32], keys: NDArray[np.int64]) -> list[Hit]:
+        """Describe the videos found; those of a generation without rows that left the catalogue since are left out."""
+        by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
+        return [
+            Hit(
+                id=video.id,
+                path=str(self.path_of(video)),
+                label=video.label,
+                split=video.splits.get(SHOWN_FOLD),
+                score=by_id[video.id],
+                scores=part_scores(question.vector, self.catalogue.video_vector(video.id), self.layout),
+                predicted=video.predicted,
+            )
+            for video in self.catalogue.videos(ids=by_id, status="indexed")
+        ]
+
+    def _with_moment(self, hit: Hit, query_clips: NDArray[np.float32]) -> Hit:
+        clips = self.catalogue.clip_vectors(hit.id)
+        start, end = clips.spans_seconds[best_moment(query_clips, clips.vectors)]
+        return replace(hit, start_seconds=float(start), end_seconds=float(end))
+
+    def info(self) -> dict[str, Any]:
+        """What the library holds, as ``rspnet-index info --json`` prints it."""
+        counts = self.catalogue.counts()
+        if isinstance(self.catalogue, PublishedCatalogue):
+            manifest, live = self.catalogue.generation.manifest, self.catalogue.live
+        else:
+            live = self.catalogue
+            with generations.open_current(self.place.folder) as generation:
+                manifest = generation.manifest
+        return {
+            "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
+            "clips": counts.clips,
+            "encoder": dict(self.record.description),
+            "generation": manifest.generation,
+            "index_type": "flat",
+            "up_to_date": manifest.content.content_version == live.content_version(),
+            "data": sorted(os.path.normpath(self.place.folder / root) for root in self._roots.values()),
+            "folder": str(self.place.folder),
+        }
+
+
+def _open_catalogue(place: Place) -> AnyCatalogue:
+    """What the current generation shows; where it has no rows, or there is none, the catalogue as it is now."""
+    try:
+        generation = generations.open_current(place.folder)
+    except LibraryNotFound:
+        return Catalogue.open(place.catalogue_target, write=False)
+    try:
+        if ROWS_NAME in generation.manifest.files:
+            return PublishedCatalogue(generation, place.catalogue_target)
+        generation.close()
+        return Catalogue.open(place.catalogue_target, write=False)
+    except BaseException:
+        generation.close()
+        raise

@@ -1,0 +1,116 @@
+"""Looking after a library: verify, repair, remove. The catalogue is the truth, the FAISS files follow from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.catalogue.catalogue import Catalogue
+from indexer.catalogue.publish import is_current, open_index, publish_index
+from indexer.index import generations
+from indexer.index.lock import WriterLock
+from indexer.index.place import Place
+from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
+from rspnet_core.weights.checkpoint import load_checkpoint
+
+
+@dataclass
+class Verdict:
+    """What ``verify`` found; sound when there are no problems. Notes are states that the next build settles."""
+
+    videos: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``rspnet-index verify --json`` prints."""
+        return {"sound": not self.problems} | asdict(self)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[tuple[Place, Catalogue]]:
+    """Hold the writer's lock of the library at ``path`` and its catalogue, open for writing."""
+    place = Place.find(path)
+    with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
+        yield place, catalogue
+
+
+def verify_library(path: Path, *, deep: bool = False) -> Verdict:
+    """Check catalogue, published files and encoder; ``deep`` reads every vector instead of a sample."""
+    place = Place.find(path)
+    verdict = Verdict()
+    try:
+        with Catalogue.open(place.catalogue_target, write=False) as catalogue:
+            verdict.problems += catalogue.check(deep=deep)
+            if not verdict.problems:
+                _verify_against_catalogue(place, catalogue, verdict, deep=deep)
+    except LibraryNotFound:
+        verdict.notes.append("nothing was indexed yet: run the build again")
+    except LibraryError as error:
+        verdict.problems.append(str(error))
+    return verdict
+
+
+def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdict, *, deep: bool) -> None:
+    verdict.videos = catalogue.counts().indexed
+    record = catalogue.encoder()
+    if record is None:
+        verdict.notes.append("no encoder yet: run the build again")
+        return
+    try:
+        load_checkpoint(place.encoder_path(record.fingerprint))
+    except WeightsError as error:
+        verdict.problems.append(f"the library's encoder: {error}")
+    if not (place.folder / generations.CURRENT).exists():
+        verdict.notes.append(f"{verdict.videos} videos are stored, none published yet: run the build again, or repair")
+        return
+    problems = generations.verify(place.folder)
+    verdict.problems += problems
+    if problems:
+        return
+    if not is_current(place.folder, catalogue.content_version(), record.fingerprint):
+        verdict.notes.append("the published index is older than the catalogue: run the build again, or repair")
+    elif deep:
+        stored = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in catalogue.all_vectors())])
+        if not np.array_equal(np.sort(open_index(place.folder, record.fingerprint).keys), stored):
+            verdict.problems.append(
+                "the published index holds other videos than the catalogue; run `rspnet-index repair`"
+            )
+
+
+def repair_library(path: Path) -> list[str]:
+    """Drop videos whose vectors are damaged and publish the index anew; returns their ids.
+
+    Raises LibraryDamaged when the catalogue itself cannot be read.
+    """
+    with writing(path) as (place, catalogue):
+        damaged = sorted(catalogue.damaged(deep=True))
+        catalogue.drop(damaged)
+        publish_index(catalogue, place.folder, always=True)
+    return damaged
+
+
+def remove_videos(path: Path, names: list[str], *, everything: bool = False) -> int:
+    """Take videos out by id, by path or by the folder they lie in, and publish; returns how many.
+
+    Raises QueryNotFound when a name fits no video; nothing is removed then.
+    """
+    if bool(names) == everything:
+        raise InvalidSetting("give ids or paths to remove, or --all for every video; not both")
+    with writing(path) as (place, catalogue):
+        rows = list(catalogue.videos())
+        chosen: set[str] = set()
+        for name in names:
+            below = name.rstrip("/") + "/"
+            found = {row.id for row in rows if name in {row.id, row.path} or row.path.startswith(below)}
+            if not found:
+                raise QueryNotFound(
+                    f"no video of the library has the id or path {name!r}; paths are relative to the data folder"
+                )
+            chosen |= found
+        catalogue.drop([row.id for row in rows if everything or row.id in chosen])
+        publish_index(catalogue, place.folder)
+    return len(rows) if everything else len(chosen)

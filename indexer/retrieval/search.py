@@ -1,0 +1,144 @@
+"""From vectors to ranked hits: weights of the three parts at query time, and the best moment of each hit.
+
+A stored vector is [backbone | motion | appearance], each of unit length. With weights w that sum to 1 the query is
+[w_b q_b | w_m q_m | w_a q_a], so that one inner product is the weighted mean of three cosines: changing the weights
+needs no new index, and a video's score with itself is 1 for any weights.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue.prediction import Prediction
+from indexer.ingest.pooling import PARTS, Layout
+from rspnet_core.errors import InvalidSetting, MissingHead
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartWeights:
+    """How much each part counts; any non-negative numbers, of which at least one is positive.
+
+    The default is the paper's protocol: the backbone's features alone (section 4.3).
+    """
+
+    backbone: float = 1.0
+    motion: float = 0.0
+    appearance: float = 0.0
+
+    def __post_init__(self) -> None:
+        got = ", ".join(f"{name} {value:g}" for name, value in asdict(self).items())
+        if not all(math.isfinite(value) and value >= 0 for value in asdict(self).values()):
+            raise InvalidSetting(f"weights must be finite and not negative; got {got}")
+        if not any(asdict(self).values()):
+            raise InvalidSetting(f"at least one weight must be positive; got {got}")
+
+    def shares(self, layout: Layout) -> dict[str, float]:
+        """Weights scaled to sum 1, for the parts that the library has.
+
+        Raises:
+            MissingHead: a part with a positive weight is not in the library.
+        """
+        values = asdict(self)
+        missing = [name for name in PARTS if values[name] > 0 and name not in layout.dims]
+        if missing:
+            raise MissingHead(
+                f"this library's encoder has no {' and no '.join(missing)} head (it has {', '.join(layout.dims)}); "
+                "search by the backbone alone, or build with an encoder that has both heads"
+            )
+        total = sum(values.values())
+        return {name: values[name] / total for name in layout.dims}
+
+
+def weigh(vectors: NDArray[np.float32], shares: dict[str, float], layout: Layout) -> NDArray[np.float32]:
+    """Scale the parts of query vectors float32 (..., D) by their shares."""
+    weighted = vectors.copy()
+    for name, place in layout.slices().items():
+        weighted[..., place] *= shares[name]
+    return weighted
+
+
+def part_scores(query: NDArray[np.float32], stored: NDArray[np.float32], layout: Layout) -> dict[str, float | None]:
+    """Cosine of each part of two vectors float32 (D,); None for a head that the encoder does not have."""
+    places = layout.slices()
+    return {name: float(query[places[name]] @ stored[places[name]]) if name in places else None for name in PARTS}
+
+
+def best_moment(query_clips: NDArray[np.float32], hit_clips: NDArray[np.float32]) -> int:
+    """Position of the hit's clip that is most like any clip of the query.
+
+    Args:
+        query_clips: float32 (N, D), weighted.
+        hit_clips: float32 (M, D).
+    """
+    return int((query_clips @ hit_clips.T).max(axis=0).argmax())
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result of a search."""
+
+    id: str
+    path: str
+    """Absolute path of the file."""
+    label: str | None
+    split: str | None
+    """Side of official split 1."""
+    score: float
+    """Weighted mean of the cosines in ``scores``; 1 for the same video."""
+    scores: dict[str, float | None]
+    """Cosine of the backbone's, motion's and appearance's vectors; None for a head that the encoder does not have."""
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    """The best matching moment, where one was asked for."""
+    predicted: Prediction | None = None
+    """The class that the library's encoder gives it, where it has a classifier."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Hits, best first, with what was asked; iterates and indexes like a list of hits."""
+
+    query: dict[str, Any]
+    predicted: Prediction | None
+    """The query's own class, where the encoder has a classifier."""
+    encoder: dict[str, Any]
+    hits: list[Hit]
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the library's encoder has a classifier."""
+        return "classes" in self.encoder
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts that the library's vectors have."""
+        return list(self.query["weights"])
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, position: int) -> Hit:
+        return self.hits[position]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``rspnet-index search --json`` prints; ``predicted`` only where there are classes."""
+        return {
+            "query": self.query | self._predicted(self.predicted),
+            "encoder": self.encoder,
+            "hits": [self._hit(hit) for hit in self.hits],
+        }
+
+    def _hit(self, hit: Hit) -> dict[str, Any]:
+        described = asdict(hit)
+        del described["predicted"]
+        return described | self._predicted(hit.predicted)
+
+    def _predicted(self, predicted: Prediction | None) -> dict[str, Any]:
+        return {"predicted": predicted and predicted.to_json()} if self.has_classes else {}

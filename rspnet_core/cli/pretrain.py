@@ -1,0 +1,98 @@
+"""``rspnet-train pretrain`` and ``curve``."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rspnet_core.cli.training import (
+    BackboneOption,
+    Bar,
+    DeviceOption,
+    FromOption,
+    JsonOption,
+    OutOption,
+    RecipeOption,
+    ResumeOption,
+    SettingsOption,
+    UnreadableOption,
+    WorkersOption,
+    chosen_recipe,
+    finish,
+)
+
+
+def pretrain_command(
+    data: Annotated[Path, typer.Argument(help="A folder of videos; labels are not used.", show_default=False)],
+    out: OutOption,
+    recipe: RecipeOption = None,
+    backbone: BackboneOption = None,
+    settings: SettingsOption = None,
+    from_weights: FromOption = None,
+    resume: ResumeOption = False,
+    list_files: Annotated[
+        list[Path] | None,
+        typer.Option("--list", help="A text file that names the videos to use, one a line; repeatable."),
+    ] = None,
+    probe: Annotated[
+        Path | None,
+        typer.Option(help="A labelled folder with official splits: measure retrieval on it while training."),
+    ] = None,
+    probe_every: Annotated[int, typer.Option(min=1, help="Epochs between two probes.")] = 10,
+    max_unreadable: UnreadableOption = 0.01,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pre-train an encoder on unlabelled videos by relative speed perception and instance discrimination.
+
+    The run's model.safetensors goes straight into `rspnet-index build --weights`. Ctrl-C saves the state at the next
+    step; the same command with --resume goes on, and ends with the same weights as if it had never stopped.
+
+    Example: rspnet-train pretrain kinetics400 --recipe k400-resnet18 --out runs/x
+
+    Example: rspnet-train pretrain archive --recipe small-resnet18 --out runs/small --set epochs=20 --probe archive
+
+    Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
+    """
+    from rspnet_core.pretext.pretrain import pretrain
+    from rspnet_core.pretext.recipe import PretrainRecipe
+    from rspnet_core.recognition.retrieval import ProbePlan
+
+    chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
+    with Bar() as bar:
+        run = pretrain(
+            data,
+            out,
+            chosen,
+            list_files=list_files,
+            resume=resume,
+            device=device,
+            workers=workers,
+            max_unreadable=max_unreadable,
+            probe=None if probe is None else ProbePlan(probe, probe_every),
+            listener=bar,
+        )
+    finish(run, as_json=as_json)
+
+
+def curve_command(
+    run: Annotated[Path, typer.Argument(help="A run's folder.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The PNG to write; by default RUN/curves.png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON document instead.")] = False,
+) -> None:
+    """Draw a run's losses, pretext accuracies and probe over its epochs, as Figure 3 of the paper; also while it runs.
+
+    Example: rspnet-train curve runs/x
+    """
+    from rspnet_core.training.curves import draw_curves
+    from rspnet_core.training.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    if as_json:
+        typer.echo(json.dumps(folder.lines()))
+        return
+    target = out or folder.curves
+    draw_curves(folder, target)
+    typer.echo(target)

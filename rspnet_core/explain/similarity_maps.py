@@ -1,0 +1,121 @@
+"""Similarity activation maps of a pair of clips (paper, Eq. 4), in units of their cosine and at the clips' resolution.
+
+    clip i --backbone--> F_i --Eq. 4 with x_j--> cells (T', H', W') --trilinear--> map (T, H, W)
+
+For a linear head p = W x + b, with x the mean of F, the cosine of two clips is p_i . p_j / (|p_i| |p_j|). Eq. 4 divided
+by the same norms is therefore the share of every place in that cosine: its mean over the clip is the cosine, less what
+the bias adds. Only a linear head splits like that, so any other is refused.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rspnet_core.config import Normalisation
+from rspnet_core.errors import InvalidSetting, MissingHead
+from rspnet_core.explain.cam import similarity_activation_map
+from rspnet_core.models.two_head import Encoder
+
+HEADS = ("motion", "appearance")
+"""Relative speed perception (RSP) and appearance-focused video instance discrimination (A-VID)."""
+
+_CLIPS_AT_ONCE = 4  # bounds memory: one S3D-G clip of 16x224x224 takes about 0.3 GB on its way through
+
+
+@dataclass(frozen=True)
+class PairMaps:
+    """Where the cosine of two clips comes from, by one head."""
+
+    first: Tensor
+    """float32 (T', H', W'): every cell's contribution in the first clip, of any sign."""
+    second: Tensor
+    """float32 (T', H', W'): the same for the second clip."""
+    cosine: float
+    """Of the two clips' projections, bias included."""
+
+
+def linear_head(model: Encoder, name: str) -> nn.Linear:
+    """The head ``motion`` or ``appearance`` of an encoder.
+
+    Raises:
+        MissingHead: the encoder has no such head.
+        InvalidSetting: an unknown name, or a head that is not one linear layer, which Eq. 4 cannot explain.
+    """
+    if name not in HEADS:
+        raise InvalidSetting(f"got head {name!r}, allowed are {' and '.join(HEADS)}")
+    if name not in model.heads:
+        raise MissingHead(
+            f"this encoder has no {name} head, so there is no {name} map; use weights of an RSPNet model, it has both"
+        )
+    head = model.heads[name]
+    if type(head) is not nn.Linear:  # a subclass may compute something else
+        raise InvalidSetting(
+            f"the {name} head is {type(head).__name__}, heat maps exist for one linear layer (torch.nn.Linear) only: "
+            "use weights with linear heads"
+        )
+    return head
+
+
+@torch.inference_mode()
+def clip_features(model: Encoder, clips: NDArray[np.uint8], normalisation: Normalisation) -> Tensor:
+    """Feature maps of clips.
+
+    Args:
+        model: in eval mode; its own device and dtype are used.
+        clips: uint8 (N, T, H, W, 3), RGB.
+        normalisation: of the pixels, as in the model's ``EncoderSpec``.
+
+    Returns:
+        float32 (N, C, T', H', W') on the model's device.
+
+    Raises:
+        InvalidSetting: the model is in training mode (its batch norms would mix the clips), or clips do not fit it.
+    """
+    if model.training:
+        raise InvalidSetting("the model is in training mode, maps need it in eval mode: call model.eval() first")
+    weight = next(model.parameters())
+    mean, std = (
+        torch.tensor(values, device=weight.device).view(1, 3, 1, 1, 1)
+        for values in (normalisation.mean, normalisation.std)
+    )
+    features = []
+    for batch in torch.split(torch.from_numpy(clips), _CLIPS_AT_ONCE):
+        pixels = batch.to(weight.device).permute(0, 4, 1, 2, 3).float() / 255
+        features.append(model.features(((pixels - mean) / std).to(weight.dtype)).float())
+    return torch.cat(features)
+
+
+@torch.inference_mode()
+def projections(features: Tensor, head: nn.Linear) -> Tensor:
+    """Feature maps (N, C, T', H', W') -> float32 (N, 128): mean over time and space, through the head, not scaled."""
+    return F.linear(features.mean(dim=(2, 3, 4), dtype=torch.float32), head.weight.float(), head.bias.float())
+
+
+@torch.inference_mode()
+def pair_maps(features_i: Tensor, features_j: Tensor, head: nn.Linear) -> PairMaps:
+    """Eq. 4 for both clips of a pair, each given the other.
+
+    Args:
+        features_i: (C, T', H', W'), feature map of the first clip.
+        features_j: the same of the second; time and space may have another size.
+        head: from :func:`linear_head`.
+    """
+    first, second = features_i[None], features_j[None]
+    projected = [projections(features, head)[0] for features in (first, second)]
+    norms = max(float(projected[0].norm() * projected[1].norm()), 1e-12)
+    cosine = float(projected[0] @ projected[1]) / norms
+    return PairMaps(
+        first=similarity_activation_map(first, second, head.weight)[0] / norms,
+        second=similarity_activation_map(second, first, head.weight)[0] / norms,
+        cosine=min(max(cosine, -1.0), 1.0),  # rounding may leave the range
+    )
+
+
+def upsampled(cells: Tensor, frames: int, height: int, width: int) -> NDArray[np.float32]:
+    """Cells (T', H', W') -> float32 (frames, height, width), trilinear over time and space."""
+    maps = F.interpolate(cells[None, None].float(), size=(frames, height, width), mode="trilinear", align_corners=False)
+    return np.asarray(maps[0, 0].cpu().numpy(), dtype=np.float32)

@@ -1,0 +1,167 @@
+"""Pre-training on a folder of unlabelled videos, as ``rspnet-train pretrain`` does it.
+
+    scan -> files --ClipLoader--> uint8 clips --augment, on the device--> SpeedBatch --RSPNetObjective--> loss
+    run folder: recipe.toml, metrics.jsonl, checkpoints, model.safetensors
+
+Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the videos):
+
+    rspnet-train pretrain demo --out runs/try --recipe small-tsm18 --set epochs=2
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from rspnet_core.config import ClipGeometry, EncoderSpec
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.models import TwoHeadModel, create_model
+from rspnet_core.pretext.batches import make_batch
+from rspnet_core.pretext.objective import RSPNetObjective
+from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.recognition.retrieval import ProbePlan, make_probe
+from rspnet_core.training.batch_norm import shorten_statistics
+from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
+from rspnet_core.training.listener import Listener
+from rspnet_core.training.loop import Loop
+from rspnet_core.training.optimiser import optimiser_of
+from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
+from rspnet_core.training.run_folder import Figures, RunFolder
+from rspnet_core.training.schedule import cosine_schedule
+from rspnet_core.training.source import BatchSource
+from rspnet_core.video.clips.loader import ClipLoader, Shard
+from rspnet_core.video.datasets.dataset import listed_videos
+from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.weights.checkpoint import describe, load_encoder
+
+
+def build_objective(recipe: PretrainRecipe, num_steps: int) -> RSPNetObjective:
+    """The objective of a recipe with new weights of its seed, or with those that it starts from.
+
+    Raises UnknownBackbone, WeightsError, InvalidSetting (weights of another backbone, or without heads).
+    """
+    model = _loaded(recipe) if recipe.from_weights else _new(recipe)
+    shorten_statistics(model, num_steps)
+    torch.manual_seed(recipe.seed)  # of what is new here, and recorded by checkpoints
+    return RSPNetObjective(model.train(), recipe)
+
+
+def _new(recipe: PretrainRecipe) -> TwoHeadModel:
+    return create_model(recipe.backbone, seed=recipe.seed, head=recipe.head)
+
+
+def _loaded(recipe: PretrainRecipe) -> TwoHeadModel:
+    model, spec = load_encoder(recipe.from_weights, None)
+    if not isinstance(model, TwoHeadModel) or spec.backbone != recipe.backbone or spec.head != recipe.head:
+        raise InvalidSetting(
+            f"{recipe.from_weights} is {spec.backbone} with {spec.head if model.heads else 'no'} heads, the recipe "
+            f"wants {recipe.backbone} with {recipe.head} heads; give other weights, or --backbone and --set head=..."
+        )
+    model.classifier = None  # of a fine-tuned encoder
+    return model.requires_grad_(True)
+
+
+def pretrain(
+    data: Path,
+    out: Path,
+    recipe: PretrainRecipe,
+    *,
+    list_files: list[Path] | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    max_unreadable: float = 0.01,
+    probe: ProbePlan | None = None,
+    keep_every: int | None = None,
+    listener: Listener | None = None,
+) -> TrainingRun:
+    """Train, or go on with, a run.
+
+    Args:
+        data: folder of videos; labels are not looked at.
+        out: the run's folder; with ``resume`` its own recipe.toml is what counts.
+        recipe: all settings.
+        list_files: text files that name videos of ``data``, a path first on each line; None takes all videos.
+        resume: go on from ``out``'s last checkpoint.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
+        max_unreadable: part of the videos that may be unreadable.
+        probe: labelled videos on which retrieval is measured while training.
+        keep_every: keep the encoder of each epoch that this divides, for Figure 3.
+        listener: told how it goes; None tells nobody.
+
+    Raises:
+        UsageError: settings, lists or devices that do not fit.
+        TrainingDiverged: the loss became NaN.
+        WeightsError: a checkpoint cannot be read or written.
+    """
+    listener = listener or Listener()
+    fabric = make_fabric(device, recipe.precision)
+    fabric.launch()
+    shard = Shard(fabric.global_rank, fabric.world_size)
+    paths = listed_videos(data, list_files or [])
+    loader = ClipLoader(
+        data, paths, recipe.sampling, recipe.batch_size, recipe.seed, shard, max_unreadable, listener.unreadable
+    )
+    schedule = cosine_schedule(recipe, loader.steps_per_epoch)
+    objective = on_device(build_objective(recipe, schedule.num_steps), fabric)
+    folder = RunFolder(out)
+    described = partial(_described, objective, recipe, data.resolve().name)
+    watcher = RunWatcher(folder, listener, described, recipe.epochs)
+    model = objective.query.model
+    begin(fabric, folder, recipe, model, resume=resume)
+    with DecodePool(workers or default_workers(fabric)) as pool:
+        source = BatchSource(loader, pool, partial(make_batch, recipe=recipe, device=fabric.device))
+        measure = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
+        after_epoch = partial(_after_epoch, keep_every if fabric.is_global_zero else None, watcher, measure)
+        steps = loader.steps_per_epoch
+        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, after_epoch)
+        aim = f"by {'+'.join(recipe.objectives)}"
+        carry_out(loop, opening_lines(recipe, fabric, len(paths), schedule.num_steps, aim), listener, resume=resume)
+    return TrainingRun(
+        loop, recipe, loader, watcher.latest, next_command=f"rspnet-index build VIDEOS --weights {folder.model}"
+    )
+
+
+def _after_epoch(
+    keep_every: int | None, watcher: RunWatcher, measure: Callable[[int], Figures] | None, epoch: int
+) -> Figures:
+    if keep_every and epoch % keep_every == 0:
+        watcher.keep(epoch)
+    return measure(epoch) if measure else {}
+
+
+def _described(
+    objective: RSPNetObjective, recipe: PretrainRecipe, data_name: str, progress: str
+) -> tuple[TwoHeadModel, EncoderSpec]:
+    model = objective.query.model
+    source = f"pre-trained on {data_name} by {'+'.join(recipe.objectives)}, {progress}"
+    geometry = clip_geometry(recipe)
+    return model, describe(model, recipe.backbone, source=source, trained=True, geometry=geometry)
+
+
+def clip_geometry(recipe: PretrainRecipe) -> ClipGeometry:
+    """The clips that the encoder of a recipe sees when it embeds: ten, at the first playback speed."""
+    return ClipGeometry(
+        frames_per_clip=recipe.frames_per_clip,
+        frame_step=recipe.frame_step * recipe.speeds[0],
+        size=recipe.clip_size,
+        fps=recipe.fps,
+    )
+
+
+def on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
+    """The objective, moved to the device of ``fabric`` and spanning its processes."""
+    for module in objective.modules.values():
+        prepare(fabric, module)
+    if fabric.world_size > 1:
+        objective.gather = gather_in_order
+    return objective
+
+
+def new_optimiser(recipe: PretrainRecipe) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    """Makes the recipe's optimiser of a module's parameters."""
+    return lambda module: optimiser_of(recipe, module.parameters())

@@ -1,0 +1,196 @@
+"""Fine-tuning on a labelled folder, as ``rspnet-train finetune`` does it.
+
+    scan -> train side of a fold --ClipLoader--> uint8 clips --augment--> LabelledBatch --Classification--> loss
+    run folder: recipe.toml, metrics.jsonl, checkpoints, model.safetensors with its classes
+
+Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the videos):
+
+    rspnet-train finetune demo --out runs/tuned --recipe small-tsm18 --set epochs=3
+"""
+
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rspnet_core.config import EncoderSpec, Normalisation
+from rspnet_core.errors import DatasetError, InvalidSetting
+from rspnet_core.models import BackboneModel, Encoder, create_backbone_model
+from rspnet_core.recognition.classification import Classification, Classifier, make_batch
+from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
+from rspnet_core.recognition.recipe import FinetuneRecipe
+from rspnet_core.training.batch_norm import shorten_statistics
+from rspnet_core.training.fabric import default_workers, make_fabric, prepare
+from rspnet_core.training.listener import Listener
+from rspnet_core.training.loop import Loop
+from rspnet_core.training.optimiser import optimiser_of
+from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
+from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedule
+from rspnet_core.training.source import BatchSource
+from rspnet_core.video.clips.loader import ClipLoader, Shard
+from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.weights.checkpoint import describe, load_encoder
+
+
+def finetune(
+    data: Path,
+    out: Path,
+    recipe: FinetuneRecipe,
+    *,
+    split_lists: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    max_unreadable: float = 0.01,
+    listener: Listener | None = None,
+) -> TrainingRun:
+    """Train, or go on with, a run on the train side of the recipe's fold.
+
+    Args:
+        data: folder of labelled videos.
+        out: the run's folder; with ``resume`` its own recipe.toml is what counts.
+        recipe: all settings, the weights to start from among them.
+        split_lists: folder of the official lists; None looks in and beside ``data``.
+        resume: go on from ``out``'s last checkpoint.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
+        max_unreadable: part of the videos that may be unreadable, or listed without being there.
+        listener: told how it goes; None tells nobody.
+
+    Raises:
+        UsageError: settings, lists, classes or devices that do not fit.
+        TrainingDiverged: the loss became NaN.
+        WeightsError: weights or a checkpoint cannot be read or written.
+    """
+    listener = listener or Listener()
+    fabric = make_fabric(device, recipe.precision)
+    fabric.launch()
+    videos = labelled_videos(data, recipe.fold, split_lists)
+    loader = _loader(videos, recipe, Shard(fabric.global_rank, fabric.world_size), max_unreadable, listener)
+    schedule = _schedule(recipe, loader.steps_per_epoch)
+    classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
+    prepare(fabric, classifier)
+    folder = RunFolder(out)
+    if resume:
+        _check_classes(folder, videos.classes)
+    begin(fabric, folder, recipe, classifier.encoder, resume=resume)
+    described = partial(_described, classifier.encoder, recipe, videos, normalisation)
+    labels = videos.places(videos.train)
+    batch = partial(make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=fabric.device)
+    opening = opening_lines(recipe, fabric, len(labels), schedule.num_steps, _aim(recipe, videos))
+    with DecodePool(workers or default_workers(fabric)) as pool:
+        loop = Loop(
+            fabric,
+            Classification(classifier),
+            BatchSource(loader, pool, batch),
+            folder,
+            schedule,
+            loader.steps_per_epoch,
+            partial(_new_optimiser, recipe),
+            watcher := RunWatcher(folder, listener, described, recipe.epochs),
+        )
+        carry_out(loop, [f"note: {note}" for note in videos.notes] + opening, listener, resume=resume)
+    next_command = f"rspnet-train evaluate {shlex.quote(str(data))} --weights {shlex.quote(str(folder.model))}"
+    return TrainingRun(loop, recipe, loader, watcher.latest, next_command)
+
+
+def _loader(
+    videos: LabelledVideos, recipe: FinetuneRecipe, shard: Shard, max_unreadable: float, listener: Listener
+) -> ClipLoader:
+    _check_missing(videos, max_unreadable)
+    return ClipLoader(
+        videos.folder,
+        [file.path for file in videos.train],
+        recipe.sampling,
+        recipe.batch_size,
+        recipe.seed,
+        shard,
+        max_unreadable,
+        listener.unreadable,
+    )
+
+
+def build_classifier(recipe: FinetuneRecipe, num_classes: int, num_steps: int) -> tuple[Classifier, Normalisation]:
+    """The recipe's encoder with a new layer of classes, in training mode, and the pixel statistics that it wants.
+
+    All weights trained leave the projection heads behind, as these no longer belong to them; a frozen encoder keeps
+    them. Raises UnknownBackbone, WeightsError.
+    """
+    encoder: Encoder
+    if recipe.from_weights:
+        encoder, spec = load_encoder(recipe.from_weights, recipe.backbone)
+        normalisation = spec.normalisation
+    else:
+        encoder, normalisation = create_backbone_model(recipe.backbone, seed=recipe.seed), Normalisation()
+    if not recipe.freeze:
+        encoder = BackboneModel(encoder.backbone)
+        shorten_statistics(encoder, num_steps)
+    torch.manual_seed(recipe.seed)  # of the new layer and of dropout, recorded by checkpoints
+    encoder.add_classifier(num_classes)
+    return Classifier(encoder, dropout=recipe.dropout, freeze=recipe.freeze).train(), normalisation
+
+
+def _new_optimiser(recipe: FinetuneRecipe, module: nn.Module) -> torch.optim.Optimizer:
+    assert isinstance(module, Classifier)
+    new = list(module.new_layer.parameters())
+    rest = [parameter for name, parameter in module.named_parameters() if ".classifier." not in name]
+    groups: list[dict[str, Any]] = [{"params": new, "rate_factor": recipe.classifier_rate_factor}]
+    return optimiser_of(recipe, groups if recipe.freeze else [*groups, {"params": rest}])
+
+
+def _schedule(recipe: FinetuneRecipe, steps_per_epoch: int) -> Schedule:
+    if recipe.schedule == "cosine":
+        return cosine_schedule(recipe, steps_per_epoch)
+    milestones = tuple(round(epoch * steps_per_epoch) for epoch in recipe.milestones)
+    warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+    num_steps = recipe.epochs * steps_per_epoch
+    return StepSchedule(recipe.learning_rate, recipe.step_factor, milestones, num_steps, warmup_steps)
+
+
+def _aim(recipe: FinetuneRecipe, videos: LabelledVideos) -> str:
+    start = recipe.from_weights or "random weights"
+    layers = "the new layer alone" if recipe.freeze else "all layers"
+    return f"from {start}, {layers}, {len(videos.classes)} classes of fold {recipe.fold}"
+
+
+def _described(
+    encoder: Encoder, recipe: FinetuneRecipe, videos: LabelledVideos, normalisation: Normalisation, progress: str
+) -> tuple[Encoder, EncoderSpec]:
+    start = f", from {Path(recipe.from_weights).name}" if recipe.from_weights else " from scratch"
+    kind = "linear layer trained" if recipe.freeze else "fine-tuned"
+    spec = describe(
+        encoder,
+        recipe.backbone,
+        source=f"{kind} on {videos.folder.resolve().name}, fold {videos.fold}{start}, {progress}",
+        trained=True,
+        geometry=recipe.geometry,
+        normalisation=normalisation,
+        classes=videos.classes,
+        fold=videos.fold,
+    )
+    return encoder, spec
+
+
+def _check_missing(videos: LabelledVideos, allowed: float) -> None:
+    missing, listed = videos.missing_train, videos.missing_train + len(videos.train)
+    if missing > allowed * listed:
+        raise DatasetError(
+            f"{missing} of the {listed} train videos of fold {videos.fold} are not in {videos.folder}, "
+            f"{allowed:.1%} may be; complete the folder, or raise --max-unreadable"
+        )
+
+
+def _check_classes(folder: RunFolder, classes: tuple[str, ...]) -> None:
+    """A resumed run must see the classes that it began with, in their order."""
+    if not folder.model.exists():
+        return
+    _, spec = load_encoder(str(folder.model), None)
+    if spec.classes != classes:
+        raise InvalidSetting(
+            f"{folder.path} was begun with {len(spec.classes)} classes, this data has {len(classes)} or others; "
+            "give the same DATA and lists, or begin a new run"
+        )

@@ -1,0 +1,125 @@
+"""Batches of random clips, decoded ahead by child processes, the same whatever the number of processes or restarts.
+
+All randomness of a sample comes from (seed, epoch, video), and the order of an epoch from (seed, epoch): step n of a
+run has the same clips when it is reached without a break, after a restart, or by several processes together.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rspnet_core.config import RandomSampling
+from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
+from rspnet_core.video.reading.decode import RandomClips
+from rspnet_core.video.reading.sandbox import DecodePool
+
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Clips of one video, and the generator seed of what is still to be drawn for them."""
+
+    clips: RandomClips
+    video_id: int
+    """Place of the video in the list of files."""
+    draw_seed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of each batch this process makes: the ``rank``-th of ``world_size`` equal parts, in order."""
+
+    rank: int = 0
+    world_size: int = 1
+
+
+@dataclass
+class ClipLoader:
+    """Makes the batches of steps 0, 1, 2, ... of a run. Use ``batches`` within the pool's context."""
+
+    folder: Path
+    paths: list[str]
+    """Of the videos, relative to the folder."""
+    sampling: RandomSampling
+    batch_size: int
+    """Videos a step, of all processes together; an epoch's last, incomplete batch is left out."""
+    seed: int
+    shard: Shard = Shard()
+    max_unreadable: float = 0.01
+    """Part of the videos that may turn out unreadable before the run stops."""
+    on_unreadable: Callable[[str, str], None] = lambda path, reason: None
+    """Told the path and the reason, once a video."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Path -> reason. Such a video is missing from its batch; nothing takes its place."""
+    waited_seconds: float = 0.0
+    """How long ``batches`` had to wait for decoding so far."""
+
+    def __post_init__(self) -> None:
+        """Raise DatasetError when there is not one whole batch, InvalidSetting when it has no equal parts."""
+        if self.batch_size % self.shard.world_size:
+            raise InvalidSetting(f"batch_size {self.batch_size} does not divide by {self.shard.world_size} processes")
+        if len(self.paths) < self.batch_size:
+            raise DatasetError(
+                f"{len(self.paths)} videos in {self.folder} are fewer than one batch of {self.batch_size}; "
+                "give more videos or a smaller batch_size"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return len(self.paths) // self.batch_size
+
+    def batches(self, pool: DecodePool, first_step: int, num_steps: int) -> Iterator[list[Sample]]:
+        """The batches of ``num_steps`` steps from ``first_step``. Raises DatasetError above ``max_unreadable``."""
+        ahead: deque[list[tuple[int, int, Future[RandomClips]]]] = deque()
+        for step in range(first_step, first_step + num_steps):
+            ahead.append(self._ask(pool, step))
+            if len(ahead) > _BATCHES_AHEAD:
+                yield self._take(ahead.popleft())
+        while ahead:
+            yield self._take(ahead.popleft())
+
+    def _ask(self, pool: DecodePool, step: int) -> list[tuple[int, int, Future[RandomClips]]]:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        own_size = self.batch_size // self.shard.world_size
+        start = place * self.batch_size + self.shard.rank * own_size
+        videos = self._order(epoch)[start : start + own_size].tolist()
+        return [
+            (video, epoch, pool.random_clips(self.folder / self.paths[video], self.sampling, (self.seed, epoch, video)))
+            for video in videos
+        ]
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng((self.seed, epoch)).permutation(len(self.paths))
+
+    def _take(self, asked: list[tuple[int, int, Future[RandomClips]]]) -> list[Sample]:
+        samples = []
+        started = time.perf_counter()
+        for video, epoch, future in asked:
+            try:
+                samples.append(Sample(future.result(), video, (self.seed, epoch, video, 1)))
+            except VideoError as error:
+                self._skip(self.paths[video], str(error))
+        self.waited_seconds += time.perf_counter() - started
+        if not samples:
+            raise DatasetError(f"no video of a batch can be read, such as {self.paths[asked[0][0]]}; check the files")
+        return samples
+
+    def _skip(self, path: str, reason: str) -> None:
+        if path in self.unreadable:
+            return
+        self.unreadable[path] = reason
+        self.on_unreadable(path, reason)
+        allowed = self.max_unreadable * len(self.paths)
+        if len(self.unreadable) > allowed:
+            raise DatasetError(
+                f"{len(self.unreadable)} of {len(self.paths)} videos cannot be read, such as {path} ({reason}); "
+                f"{self.max_unreadable:.1%} are allowed: mend or remove them, or raise --max-unreadable"
+            )

@@ -1,0 +1,142 @@
+"""Which line of which list speaks of which file, and which layout the folder therefore has."""
+
+import os
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rspnet_core.errors import DatasetError
+from rspnet_core.video.datasets.layouts import HMDB51, LISTED, UCF101, Layout, layout_of_names, parent_name
+from rspnet_core.video.datasets.split_lists import Entry, Side
+from rspnet_core.video.datasets.tree import LIST_SUFFIXES, Tree
+
+_LIST_FOLDERS = ("ucfTrainTestlist", "testTrainMulti_7030_splits", "annotations", "labels", "splits", "lists")
+_EXPECTED = (
+    "trainlist01.txt (UCF101), CLASS_test_split1.txt (HMDB51), a csv with label, youtube_id, time_start, time_end "
+    "(Kinetics) or something-something-v2-train.json"
+)
+
+Listing = dict[int, Entry]
+"""Fold -> what the lists say of one video."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The layout, the list files beside which others may lie, and what they say of each video."""
+
+    layout: Layout
+    lists: list[Path]
+    listings: dict[str, Listing] = field(default_factory=dict)
+    """Path of a video -> listing; videos that no list names are absent."""
+    notes: list[str] = field(default_factory=list)
+    missing: Counter[tuple[int, Side]] = field(default_factory=Counter)
+    """Fold and side -> how many listed videos have no file."""
+
+
+def match_lists(tree: Tree, split_lists: Path | None) -> Match:
+    """Take the first layout whose lists name a video that is there, else the layout that the names alone say.
+
+    Raises:
+        DatasetError: a list does not fit its format or contradicts another; none in ``split_lists`` fits the videos.
+
+    """
+    paths = sorted(tree.videos)
+    if split_lists is not None:
+        places = [_lists_in(split_lists, must_exist=True)]
+    else:
+        places = [[tree.root / text for text in tree.texts], _lists_in(tree.root.parent)]
+    unused: list[Entry] = []
+    for place in places:
+        for layout in LISTED:
+            entries = layout.read_lists(place)
+            if entries and (match := _match(layout, place, entries, paths)) is not None:
+                return match
+            if place is places[0]:
+                unused += entries
+    remark = f"none of the {len(unused)} entries of {unused[0].source} and its like has a file here" if unused else ""
+    if split_lists is not None:
+        raise DatasetError(f"--split-lists {split_lists}: {remark or 'no split lists'}; expected {_EXPECTED}")
+    layout = layout_of_names(paths)
+    notes = []
+    if remark:
+        notes.append(f"{remark}: the lists are not used")
+    elif layout in (UCF101, HMDB51):
+        notes.append(f"{layout.name} without split lists: name their folder with --split-lists")
+    return Match(layout, places[0], notes=notes)
+
+
+def normalised(key: str) -> str:
+    """Unpacked on one system, é is one character; on another, two."""
+    return key if key.isascii() else unicodedata.normalize("NFC", key)
+
+
+def _lists_in(folder: Path, *, must_exist: bool = False) -> list[Path]:
+    """Readable texts in a folder and in its folders of usual names; what else is beside the data is not looked at."""
+    found: list[Path] = []
+    for place in (folder, *(folder / name for name in _LIST_FOLDERS)):
+        try:
+            names = sorted(path for path in place.iterdir() if path.suffix in LIST_SUFFIXES)
+        except OSError as error:
+            if must_exist and place is folder:
+                raise DatasetError(f"--split-lists {folder}: {error.strerror}; name the folder of the lists") from None
+            continue
+        found += [path for path in names if path.is_file() and os.access(path, os.R_OK)]
+    return found
+
+
+def _match(layout: Layout, lists: list[Path], entries: list[Entry], paths: list[str]) -> Match | None:
+    by_key: dict[str, Listing] = {}
+    for entry in entries:
+        by_key.setdefault(normalised(entry.key), {}).setdefault(entry.fold, entry)
+    listings: dict[str, Listing] = {}
+    present: set[str] = set()
+    for path in paths:
+        key = normalised(layout.key_of(path))
+        if key in by_key:
+            listings[path] = by_key[key]
+            present.add(key)
+    if not listings:
+        return None
+    for entry in entries:
+        first = by_key[normalised(entry.key)][entry.fold]
+        if first.side != entry.side:
+            sides = f"{first.side} in {first.source} and {entry.side} in {entry.source}"
+            raise DatasetError(f"{entry.key!a} is {sides}; take one of the two lines out")
+    absent = [entry for entry in entries if normalised(entry.key) not in present]
+    folds = sorted({entry.fold for entry in entries})
+    return Match(
+        layout,
+        lists,
+        listings,
+        _notes_on_entries(Counter(entry.source for entry in absent)) + _notes_on_files(layout, paths, listings, folds),
+        Counter((entry.fold, entry.side) for entry in absent if entry.side is not None),
+    )
+
+
+def _notes_on_entries(missing: Counter[str]) -> list[str]:
+    if len(missing) > 6:  # HMDB51 has 153 lists
+        return [f"{missing.total()} entries of {len(missing)} lists have no file ({min(missing)} and others)"]
+    return [f"{count} entries of {source} have no file" for source, count in sorted(missing.items())]
+
+
+def _notes_on_files(layout: Layout, paths: list[str], listings: dict[str, Listing], folds: list[int]) -> list[str]:
+    notes = []
+    for fold in folds:
+        unlisted = sum(fold not in listings.get(path, {}) for path in paths)
+        if unlisted:
+            notes.append(f"{unlisted} files are in no list of fold {fold}")
+    misplaced = sum(_is_misplaced(layout, path, listing) for path, listing in listings.items())
+    if misplaced:
+        notes.append(f"{misplaced} files lie in the folder of another class than their list says: the list is followed")
+    return notes
+
+
+def _is_misplaced(layout: Layout, path: str, listing: Listing) -> bool:
+    folder = parent_name(path) if layout.label_of(path) else None
+    labels = {_loose(entry.label) for entry in listing.values() if entry.label}
+    return folder is not None and bool(labels) and _loose(folder) not in labels
+
+
+def _loose(label: str) -> str:
+    return normalised(label).replace("_", " ").casefold()

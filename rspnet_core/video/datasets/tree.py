@@ -1,0 +1,111 @@
+"""Which files of a folder are videos: one pass, and nothing outside of the folder is opened."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rspnet_core.errors import DatasetError
+from rspnet_core.video.reading.sniff import looks_like_video
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob",
+    ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+# Sound in containers that also carry video: only with these suffixes are they no video that fails to decode.
+_SOUND_SUFFIXES = frozenset({".aac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".opus", ".wma"})
+LIST_SUFFIXES = frozenset({".txt", ".csv", ".json"})
+
+LEADS_OUTSIDE = "symbolic link leads outside of the data folder"
+LEADS_NOWHERE = "symbolic link leads to no file"
+NOT_REGULAR = "not a regular file"
+
+
+@dataclass
+class Tree:
+    """What a pass over a data folder found; paths are relative to it, with ``/``, undecodable bytes as surrogates."""
+
+    root: Path
+    videos: dict[str, str | None] = field(default_factory=dict)
+    """Path -> why it must not be opened, or None."""
+    texts: list[str] = field(default_factory=list)
+    """Files that may be split lists, by suffix."""
+    notes: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """Folders, with a ``/`` at the end, whose videos may still be there."""
+
+
+def walk(root: Path) -> Tree:
+    """Find videos (by suffix, else by content) and texts below ``root``; hidden files and folders are passed over.
+
+    A file link counts when it ends inside ``root``; links to folders are not followed. A device, socket or FIFO is
+    never opened: one with a video's suffix is listed with its problem.
+
+    Raises:
+        DatasetError: ``root`` is absent, no folder, or cannot be read.
+
+    """
+    try:
+        real_root = os.path.realpath(root, strict=True)
+        with os.scandir(real_root):
+            pass
+    except OSError as error:
+        raise DatasetError(f"cannot read the data folder {root}: {error.strerror}; name a folder of videos") from None
+    tree = Tree(Path(real_root))
+    linked_folders = 0
+    for path, entry in _entries(real_root, tree):
+        is_candidate = _suffix(entry.name) in VIDEO_SUFFIXES
+        if entry.is_symlink():
+            problem = _problem_of_link(entry.path, real_root)
+            if os.path.isdir(entry.path):  # noqa: PTH112 - a Path for each of 300,000 files costs more than the pass
+                linked_folders += 1
+                continue
+        else:
+            problem = None if entry.is_file(follow_symlinks=False) else NOT_REGULAR
+        if problem is None and not is_candidate:
+            if _suffix(entry.name) in LIST_SUFFIXES:
+                tree.texts.append(path)
+            is_candidate = _suffix(entry.name) not in _SOUND_SUFFIXES and looks_like_video(entry.path)
+        if is_candidate:
+            tree.videos[path] = problem
+    if linked_folders:
+        tree.notes.append(f"symbolic links to folders, not followed: {linked_folders}")
+    tree.texts.sort()
+    return tree
+
+
+def _entries(root: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Relative path and entry of everything that is no folder, without recursion: folders may be nested deeply."""
+    pending = [("", root)]
+    while pending:
+        prefix, folder = pending.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append((f"{prefix}{entry.name}/", entry.path))
+                    else:
+                        yield prefix + entry.name, entry
+        except OSError as error:
+            tree.unreadable.append(prefix)
+            tree.notes.append(f"the folder {prefix!a} cannot be read: {error.strerror}")
+
+
+def _problem_of_link(path: str, real_root: str) -> str | None:
+    target = os.path.realpath(path)
+    if os.path.commonpath([target, real_root]) != real_root:
+        return LEADS_OUTSIDE
+    try:
+        return None if stat.S_ISREG(os.stat(target).st_mode) else NOT_REGULAR  # noqa: PTH116 - as above
+    except OSError:
+        return LEADS_NOWHERE
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - as above

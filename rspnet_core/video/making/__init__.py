@@ -1,0 +1,4 @@
+"""Making videos: synthetic scenes whose motion is known, and the encoder of H.264 files.
+
+May import no other room.
+"""

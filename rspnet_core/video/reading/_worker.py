@@ -1,0 +1,92 @@
+"""The decoder process: answers one request after another on its pipes, under limits that its parent set.
+
+Started by ``child_process`` as ``python -m rspnet_core.video.reading._worker MEMORY_BYTES PARENT_PID``.
+"""
+
+import hashlib
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from rspnet_core.config import SAMPLINGS, ClipGeometry
+from rspnet_core.errors import VideoError
+from rspnet_core.video.reading import wire
+from rspnet_core.video.reading.colour import colour_histogram
+from rspnet_core.video.reading.decode import read_clips, read_poster, read_random_clips
+from rspnet_core.video.reading.limits import confine_this_process
+from rspnet_core.video.reading.sniff import open_regular
+
+Answer = tuple[wire.Header, list[np.ndarray]]
+
+
+def main() -> None:
+    """Serve requests until the parent closes the pipe."""
+    memory_bytes, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    confine_this_process(parent_pid=parent_pid, memory_bytes=memory_bytes, file_bytes=0)  # a decoder writes no files
+    requests, answers = sys.stdin.buffer, _take_stdout()
+    while True:
+        try:
+            request, _ = wire.unpack(wire.reader_of(requests), max_payload_bytes=0)
+        except EOFError:
+            return
+        header, arrays = _answer(request, memory_bytes)
+        answers.write(wire.pack(header, sum(array.nbytes for array in arrays)))
+        for array in arrays:
+            answers.write(array.data)
+        answers.flush()
+
+
+def _answer(request: wire.Header, memory_bytes: int) -> Answer:
+    try:
+        return {"poster": _poster, "clips": _clips, "random_clips": _random_clips}[request["kind"]](request)
+    except VideoError as error:
+        return {"error": str(error)}, []
+    except MemoryError:
+        return {"error": f"needs more than {memory_bytes / 2**30:.1f} GB of memory", "exhausted": True}, []
+    except Exception as error:
+        return {"error": f"cannot be decoded: {type(error).__name__}: {error}", "exhausted": True}, []
+
+
+def _clips(request: wire.Header) -> Answer:
+    content_hash = None
+    if request["hash_content"]:
+        with open_regular(Path(request["path"])) as file:
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    header: wire.Header = {"content_hash": content_hash}
+    try:
+        clips = read_clips(
+            request["path"],
+            ClipGeometry(**request["geometry"]),
+            start_seconds=request["start_seconds"],
+            end_seconds=request["end_seconds"],
+        )
+    except VideoError as error:
+        return header | {"error": str(error)}, []
+    arrays = [clips.frames, clips.spans_seconds, colour_histogram(clips.frames)]
+    return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
+
+
+def _random_clips(request: wire.Header) -> Answer:
+    kind = SAMPLINGS[request["sampling_kind"]]
+    clips = read_random_clips(request["path"], kind(**request["sampling"]), tuple(request["seed"]))
+    return {"speeds": clips.speeds, "aspect": clips.aspect}, [clips.frames]
+
+
+def _poster(request: wire.Header) -> Answer:
+    picture = np.ascontiguousarray(read_poster(request["path"], request["height"]))
+    return {}, [picture]
+
+
+def _take_stdout() -> BinaryIO:
+    """The pipe of answers for us alone: what a C library prints must not end up in the middle of one."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""Read clips and posters out of video files, exactly: the frames are those of decoding in order from frame 0.
+
+The file's packets are walked through once (``probe.read_packets``); what they say chooses one of three ways, so that a
+library is used only where its frames are right:
+
+1. decord, for 8-bit H.264 in MP4 or Matroska with closed groups of pictures (``decord_reader``: measured reasons),
+   where the clips need at least half of the frames, as in the usual video of seconds.
+2. PyAV by timestamp, for the other codecs that seek exactly, for rotated H.264 (``pyav_reader.seeks_exactly``), and
+   for long H.264: it skips what no wanted frame refers to, which decord cannot (10 minutes of 720p: 0.9 s against 1.5).
+3. PyAV in order from frame 0, for all else: AVI, edit lists, open groups, missing timestamps, damage.
+
+A way that does not deliver every frame it should is replaced by the third, which counts the frames that really decode
+(AVI declares one too many) and takes the clips from those. Only the frames that clips need are scaled and kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling
+from rspnet_core.errors import VideoError
+from rspnet_core.video.reading.decord_reader import read_with_decord, reads_exactly
+from rspnet_core.video.reading.pictures import Picture, Scaler, centre_square, scaled_size
+from rspnet_core.video.reading.probe import Packets, VideoInfo, frame_durations, probe, read_packets
+from rspnet_core.video.reading.pyav_reader import (
+    FramesInOrder,
+    FramesMissing,
+    MakePicture,
+    read_by_timestamp,
+    read_in_order,
+    seeks_exactly,
+)
+from rspnet_core.video.sampling import (
+    Indices,
+    even_clip_indices,
+    even_segment_indices,
+    random_clip_indices,
+    random_segment_indices,
+    resampled_indices,
+    segment_bounds,
+    speed_triplet,
+)
+
+__all__ = ["Clips", "RandomClips", "VideoInfo", "probe", "read_clips", "read_poster", "read_random_clips"]
+
+_MAX_OVERSTATED_FRAMES = 3
+"""Frames that a container may declare beyond those that decode; pictures for each such length are kept at once."""
+_MAX_DURATION_SECONDS = 7 * 24 * 3600
+
+Seconds = NDArray[np.float64]
+Plan = Callable[[Seconds], Indices]
+"""Timestamps of all frames in seconds -> indices of the frames that are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Evenly spaced clips of one video."""
+
+    frames: NDArray[np.uint8]
+    """(num_clips, frames_per_clip, size, size, 3), RGB."""
+    spans_seconds: Seconds
+    """(num_clips, 2): when the clip's first frame appears and its last one goes, from the video's first frame."""
+    info: VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RandomClips:
+    """The clips of one video that a step of training sees."""
+
+    frames: NDArray[np.uint8]
+    """(num_clips, frames_per_clip, frame_size, frame_size, 3), RGB: whole frames, squashed."""
+    speeds: tuple[int, ...]
+    """Of ``SpeedSampling``, whose clips are c_i, c_j, c_k (section 3.2): (s_i = s_j, s_k); else (1,)."""
+    aspect: float
+    """Width of the video's frames by their height."""
+
+
+def read_clips(
+    path: str | Path,
+    geometry: ClipGeometry,
+    *,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> Clips:
+    """Clips of a video, or of its part from ``start_seconds`` to ``end_seconds``.
+
+    Each frame is scaled so that its short side is ``geometry.size`` and cut to the centred square. A part shorter than
+    a clip is looped. Raises VideoError if the file is not a video, no frame decodes, or the part lies outside.
+    """
+    path = Path(path).absolute()
+    packets = read_packets(path)
+    _check_part(packets.timestamps_seconds, packets.fps, start_seconds, end_seconds)
+    plan = partial(_plan_clips, geometry=geometry, start_seconds=start_seconds, end_seconds=end_seconds)
+    shown = packets.info()
+    size = scaled_size(shown.width, shown.height, short_side=geometry.size)
+    decoded = _read_planned(path, packets, plan, size, centre_square)
+    _check_part(decoded.timestamps_seconds, packets.fps, start_seconds, end_seconds)
+    indices = plan(decoded.timestamps_seconds)
+    return Clips(
+        frames=_gather(decoded.pictures, indices),
+        spans_seconds=_spans(indices, decoded.timestamps_seconds, packets.fps),
+        info=packets.info(decoded.timestamps_seconds),
+    )
+
+
+def read_random_clips(path: str | Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
+    """The clips of a ``SpeedSampling`` or ``SingleSampling``, each at a random place of the video.
+
+    The same file and seed (whole numbers from 0) give the same clips. Raises VideoError as ``read_clips`` does.
+    """
+    path = Path(path).absolute()
+    packets = read_packets(path)
+    rng = np.random.default_rng(seed)
+    speeds = _draw_speeds(sampling, rng) if isinstance(sampling, SpeedSampling) else (1,)
+    place_seed = int(rng.integers(2**63))  # a plan may be made for several lengths, each time the same
+
+    def plan(timestamps_seconds: Seconds) -> Indices:
+        source = _source_frames(timestamps_seconds, 0, len(timestamps_seconds), sampling.fps)
+        return source[_place(sampling, speeds, len(source), np.random.default_rng(place_seed))]
+
+    size = (sampling.frame_size, sampling.frame_size)
+    decoded = _read_planned(path, packets, plan, size, np.ascontiguousarray)
+    shown = packets.info()
+    frames = _gather(decoded.pictures, plan(decoded.timestamps_seconds))
+    return RandomClips(frames, speeds, shown.width / shown.height)
+
+
+def _draw_speeds(sampling: SpeedSampling, rng: np.random.Generator) -> tuple[int, int]:
+    first = 0 if sampling.anchor_at_first_speed else int(rng.integers(len(sampling.speeds)))
+    second = (first + 1 + int(rng.integers(len(sampling.speeds) - 1))) % len(sampling.speeds)
+    return sampling.speeds[first], sampling.speeds[second]
+
+
+def _place(sampling: RandomSampling, speeds: tuple[int, ...], num_frames: int, rng: np.random.Generator) -> Indices:
+    """Indices (num_clips, frames_per_clip) of the clips in a video of ``num_frames``."""
+    frames, step = sampling.frames_per_clip, sampling.frame_step
+    if isinstance(sampling, SpeedSampling):
+        return speed_triplet(num_frames, frames, (speeds[0], speeds[1]), rng, step=step)
+    if isinstance(sampling, SingleSampling) and sampling.span == "segments":
+        return random_segment_indices(num_frames, frames, rng)[None]
+    return random_clip_indices(num_frames, frames, rng, step=step)[None]
+
+
+def read_poster(path: str | Path, height: int = 144) -> Picture:
+    """The middle frame as uint8 (height, w, 3), RGB, its aspect kept. Raises VideoError."""
+    path = Path(path).absolute()
+    packets = read_packets(path)
+    shown = packets.info()
+    size = (max(1, round(shown.width * height / shown.height)), height)
+    decoded = _read_planned(path, packets, _plan_middle, size, np.ascontiguousarray)
+    return decoded.pictures[int(_plan_middle(decoded.timestamps_seconds)[0])]
+
+
+def _read_planned(
+    path: Path, packets: Packets, plan: Plan, size: tuple[int, int], cut: Callable[[Picture], Picture]
+) -> FramesInOrder:
+    """The planned frames as ``cut`` pictures of an upright ``size`` (width, height), by the first of the three ways."""
+    width, height = size[::-1] if packets.rotation_degrees % 180 else size
+    scaler = Scaler(width, height)
+    timestamps = packets.timestamps_seconds
+    wanted = np.unique(plan(timestamps))
+    try:
+        if reads_exactly(packets, width) and 2 * len(wanted) >= len(timestamps):
+            frames = cut(read_with_decord(path, packets, wanted, width, height))
+            return FramesInOrder(dict(zip(wanted.tolist(), frames, strict=True)), timestamps)
+        if seeks_exactly(packets):
+            return FramesInOrder(read_by_timestamp(path, packets, wanted, lambda frame: cut(scaler(frame))), timestamps)
+    except FramesMissing:
+        pass
+    return _read_counting(path, packets, plan, lambda frame: cut(scaler(frame)))
+
+
+def _read_counting(path: Path, packets: Packets, plan: Plan, make_picture: MakePicture) -> FramesInOrder:
+    """Read in order, planned for as many frames as really decode, in one pass unless the file is damaged."""
+    declared = packets.timestamps_seconds
+    lengths = range(max(len(declared) - _MAX_OVERSTATED_FRAMES, 1), len(declared) + 1)
+    likely = np.unique(np.concatenate([plan(declared[:length]).ravel() for length in lengths]))
+    decoded = read_in_order(path, packets, likely, make_picture)
+    wanted = np.unique(plan(decoded.timestamps_seconds))
+    if decoded.pictures.keys() >= set(wanted.tolist()):
+        return decoded
+    return read_in_order(path, packets, wanted, make_picture)
+
+
+def _plan_middle(timestamps_seconds: Seconds) -> Indices:
+    return np.array([len(timestamps_seconds) // 2])
+
+
+def _plan_clips(
+    timestamps_seconds: Seconds, *, geometry: ClipGeometry, start_seconds: float | None, end_seconds: float | None
+) -> Indices:
+    first, stop = segment_bounds(timestamps_seconds, start_seconds, end_seconds)
+    source = _source_frames(timestamps_seconds, first, stop, geometry.fps)
+    if geometry.span == "segments":
+        return source[even_segment_indices(len(source), geometry.num_clips, geometry.frames_per_clip)]
+    return source[even_clip_indices(len(source), geometry.num_clips, geometry.frames_per_clip, geometry.frame_step)]
+
+
+def _source_frames(timestamps_seconds: Seconds, first: int, stop: int, fps: float | None) -> Indices:
+    """The frames from ``first`` to before ``stop``, resampled to ``fps`` if that is given."""
+    if fps is None:
+        return np.arange(first, stop)
+    if timestamps_seconds[-1] > _MAX_DURATION_SECONDS:
+        raise VideoError(f"states a duration of {timestamps_seconds[-1]:.0f} s, the limit is {_MAX_DURATION_SECONDS}")
+    return first + resampled_indices(timestamps_seconds[first:stop], fps)
+
+
+def _check_part(
+    timestamps_seconds: Seconds, fps: float, start_seconds: float | None, end_seconds: float | None
+) -> None:
+    duration = timestamps_seconds[-1] + frame_durations(timestamps_seconds, fps)[-1]
+    start, end = start_seconds or 0.0, duration if end_seconds is None else end_seconds
+    if not 0 <= start < min(end, duration):
+        raise VideoError(
+            f"no frames from {start:g} s to {end:g} s: the video lasts {duration:.2f} s, "
+            "and a part starts within it and ends after its start"
+        )
+
+
+def _gather(pictures: dict[int, Picture], indices: Indices) -> NDArray[np.uint8]:
+    unique, inverse = np.unique(indices, return_inverse=True)
+    frames = np.stack([pictures[index] for index in unique.tolist()])
+    return frames[inverse.reshape(indices.shape)]
+
+
+def _spans(indices: Indices, timestamps_seconds: Seconds, fps: float) -> Seconds:
+    ends = timestamps_seconds + frame_durations(timestamps_seconds, fps)
+    return np.stack([timestamps_seconds[indices.min(axis=1)], ends[indices.max(axis=1)]], axis=1)

@@ -1,0 +1,281 @@
+"""Decoding at a distance: each file is decoded by a child process under limits, so that a bad file costs one child.
+
+    DecodePool ── thread 1 ── child process 1      a child is replaced when it crashes, hangs, runs out of memory,
+               ├─ thread 2 ── child process 2      and after `requests_per_child` requests (decoders leak)
+               └─ ...
+
+A file edited by four bytes can abort the process that decodes it, another can hang it or ask for all memory.
+"""
+
+import math
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from rspnet_core.config import ClipGeometry, RandomSampling, SpeedSampling
+from rspnet_core.errors import InvalidSetting, RspnetError, VideoError
+from rspnet_core.text import printable
+from rspnet_core.video.reading import wire
+from rspnet_core.video.reading.child_process import NONSENSE, ChildProcess, ChildStopped
+from rspnet_core.video.reading.decode import Clips, RandomClips, VideoInfo
+from rspnet_core.video.reading.pictures import Picture
+from rspnet_core.video.reading.probe import MAX_ASPECT_RATIO
+
+_HISTOGRAM_BINS = 512
+_MAX_REASON_CHARACTERS = 300
+_VIDEO_INFO = TypeAdapter(VideoInfo)
+
+Payload: TypeAlias = bytes | bytearray
+Layout: TypeAlias = list[tuple[type[np.generic], tuple[int, ...]]]
+"""Types and shapes of the arrays that follow each other in a payload."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """Clips of a file, or of its part between two times; ``hash_content`` asks for the SHA-256 of the file too."""
+
+    path: str | Path
+    geometry: ClipGeometry
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    hash_content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeResult:
+    """What became of a request: ``clips`` and ``colour_histogram`` (float32 (512,)), or ``error``, a plain reason."""
+
+    request: DecodeRequest
+    clips: Clips | None = None
+    colour_histogram: NDArray[np.float32] | None = None
+    content_hash: str | None = None
+    """SHA-256 of the file in hexadecimal, if asked for; present beside an error too where the file could be read."""
+    error: str | None = None
+
+
+class DecodePool:
+    """A fixed number of decoder processes; use it as a context manager, which ends them."""
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        timeout_seconds: float = 60,
+        memory_bytes: int = 2 * 2**30,
+        requests_per_child: int = 200,
+    ) -> None:
+        """``timeout_seconds`` and ``memory_bytes`` are limits of each request. Raises InvalidSetting."""
+        if min(workers, timeout_seconds, memory_bytes, requests_per_child) <= 0:
+            raise InvalidSetting(
+                f"got workers={workers}, timeout_seconds={timeout_seconds:g}, memory_bytes={memory_bytes}, "
+                f"requests_per_child={requests_per_child}: each must be above 0"
+            )
+        self._workers = workers
+        self._timeout_seconds = timeout_seconds
+        self._memory_bytes = memory_bytes
+        self._requests_per_child = requests_per_child
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        self._children: dict[int, ChildProcess] = {}  # by thread: a child must be started by a thread that outlives it
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all decoder processes, those at work too."""
+        with self._lock:
+            self._closed = True
+            for child in self._children.values():
+                child.interrupt()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        for child in self._children.values():
+            child.kill()
+        self._children.clear()
+
+    def map(self, requests: Iterable[DecodeRequest]) -> Iterator[DecodeResult]:
+        """Results as they complete; at most workers + 2 requests are taken ahead, so few clips are held at once."""
+        remaining = iter(requests)
+        waiting: set[Future[DecodeResult]] = set()
+        try:
+            while True:
+                for request in islice(remaining, self._workers + 2 - len(waiting)):
+                    waiting.add(self._executor.submit(self._decode, request))
+                if not waiting:
+                    return
+                yield _take_completed(waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
+        """The clips of ``decode.read_random_clips``, to come; the future raises VideoError. Asked for in order."""
+        return self._executor.submit(self._random_clips, path, sampling, seed)
+
+    def poster(self, path: str | Path, height: int = 144) -> Picture:
+        """The middle frame as uint8 (height, w, 3), RGB. Raises VideoError."""
+        return self._executor.submit(self._poster, Path(path), height).result()
+
+    def _poster(self, path: Path, height: int) -> Picture:
+        def read(header: wire.Header, payload: Payload) -> Picture:
+            _raise_error(header)
+            if not payload:
+                raise ValueError
+            return np.frombuffer(payload, np.uint8).reshape(height, -1, 3)
+
+        request = {"kind": "poster", "path": str(path.absolute()), "height": height}
+        return self._ask(request, 3 * height * height * MAX_ASPECT_RATIO, read)
+
+    def _decode(self, request: DecodeRequest) -> DecodeResult:
+        geometry = request.geometry
+        layout: Layout = [
+            (np.uint8, (geometry.num_clips, geometry.frames_per_clip, geometry.size, geometry.size, 3)),
+            (np.float64, (geometry.num_clips, 2)),
+            (np.float32, (_HISTOGRAM_BINS,)),
+        ]
+
+        def read(header: wire.Header, payload: Payload) -> DecodeResult:
+            content_hash = _content_hash(header)
+            if "error" in header:
+                return DecodeResult(request, content_hash=content_hash, error=_reason(header))
+            frames, spans_seconds, histogram = _split(payload, layout)
+            return DecodeResult(request, Clips(frames, spans_seconds, _info(header)), histogram, content_hash)
+
+        asked = {
+            "kind": "clips",
+            "path": str(Path(request.path).absolute()),
+            "geometry": geometry.model_dump(),
+            "start_seconds": request.start_seconds,
+            "end_seconds": request.end_seconds,
+            "hash_content": request.hash_content,
+        }
+        try:
+            return self._ask(asked, _num_bytes(layout), read)
+        except VideoError as error:
+            return DecodeResult(request, error=str(error))
+
+    def _random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
+        side = sampling.frame_size
+        layout: Layout = [(np.uint8, (sampling.num_clips, sampling.frames_per_clip, side, side, 3))]
+
+        def read(header: wire.Header, payload: Payload) -> RandomClips:
+            _raise_error(header)
+            (frames,) = _split(payload, layout)
+            speeds, aspect = tuple(map(int, header["speeds"])), float(header["aspect"])
+            if len(speeds) != (2 if isinstance(sampling, SpeedSampling) else 1) or not 0 < aspect < math.inf:
+                raise ValueError
+            return RandomClips(frames, speeds, aspect)
+
+        asked = {
+            "kind": "random_clips",
+            "path": str(path.absolute()),
+            "sampling_kind": type(sampling).__name__,
+            "sampling": sampling.model_dump(),
+            "seed": seed,
+        }
+        return self._ask(asked, _num_bytes(layout), read)
+
+    def _ask(self, request: wire.Header, max_payload_bytes: int, read: Callable[[wire.Header, Payload], T]) -> T:
+        """What ``read`` makes of the answer of this thread's child. Raises VideoError.
+
+        A child that must go is killed, also one whose answer ``read`` stumbles over; its successor starts when asked.
+        """
+        try:
+            child = self._child()
+            header, payload = child.ask(
+                request, timeout_seconds=self._timeout_seconds, max_payload_bytes=max_payload_bytes
+            )
+        except ChildStopped as stopped:
+            self._drop_child()
+            raise VideoError(str(stopped)) from None
+        if header.get("exhausted") or child.num_requests >= self._requests_per_child:
+            self._drop_child()
+        try:
+            return read(header, payload)
+        except (LookupError, TypeError, ValueError, OverflowError):
+            self._drop_child()
+            raise VideoError(NONSENSE) from None
+
+    def _child(self) -> ChildProcess:
+        thread = threading.get_ident()
+        with self._lock:
+            if self._closed:
+                raise ChildStopped("decoding was stopped")
+            if thread not in self._children:
+                try:
+                    self._children[thread] = ChildProcess(self._memory_bytes)
+                except OSError as error:  # no fault of the video
+                    raise RspnetError(
+                        f"cannot start a decoder process: {error.strerror}; end other programs, "
+                        "or raise the limits of processes and open files (ulimit -u, ulimit -n)"
+                    ) from error
+            return self._children[thread]
+
+    def _drop_child(self) -> None:
+        with self._lock:
+            child = self._children.pop(threading.get_ident(), None)
+        if child is not None:
+            child.kill()
+
+
+def _take_completed(waiting: set[Future[DecodeResult]]) -> DecodeResult:
+    future = wait(waiting, return_when=FIRST_COMPLETED).done.pop()
+    waiting.discard(future)
+    return future.result()
+
+
+def _raise_error(header: wire.Header) -> None:
+    if "error" in header:
+        raise VideoError(_reason(header))
+
+
+def _reason(header: wire.Header) -> str:
+    """The child's words on one line: they may quote a hostile file."""
+    return printable(str(header["error"]))[:_MAX_REASON_CHARACTERS]
+
+
+def _content_hash(header: wire.Header) -> str | None:
+    content_hash = header.get("content_hash")
+    if not (content_hash is None or re.fullmatch("[0-9a-f]{64}", content_hash)):
+        raise ValueError
+    return content_hash
+
+
+def _info(header: wire.Header) -> VideoInfo:
+    info = _VIDEO_INFO.validate_python(header["info"])
+    numbers = (info.width, info.height, info.num_frames, info.duration_seconds, info.fps)
+    if not all(0 < number < 1 << 63 for number in numbers):
+        raise ValueError
+    return info
+
+
+def _num_bytes(layout: Layout) -> int:
+    return sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout)
+
+
+def _split(payload: Payload, layout: Layout) -> list[NDArray[Any]]:
+    arrays: list[NDArray[Any]] = []
+    offset = 0
+    for dtype, shape in layout:
+        array: NDArray[Any] = np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
+        if dtype is not np.uint8 and not np.isfinite(array).all():
+            raise ValueError
+        arrays.append(array)
+        offset += array.nbytes
+    return arrays

@@ -1,0 +1,168 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from app.cli.main import _run_until_stopped
+from app.session.services import Services
+from indexer.retrieval.search import PartWeights
+from rspnet_core.errors import RspnetError
+from tests.app.conftest import Served
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Client:
+    return Client(served.url, verbose=False)
+
+
+def test_search_by_a_file_answers_the_documented_document(client: Client, services: Services, new_video: Path) -> None:
+    found = client.predict(file=handle_file(str(new_video)), motion=0.7, backbone=0, top=3, api_name="/search")
+    expected = services.library.search(new_video, top=3, weights=PartWeights(motion=0.7, backbone=0), moments=True)
+    assert found["encoder"] == json.loads(json.dumps(expected.encoder))
+    assert [hit["id"] for hit in found["hits"]] == [hit.id for hit in expected]
+    assert set(found["hits"][0]) == set(expected.to_json()["hits"][0]) - {"path"} | {"file"}
+    assert expected[0].path.endswith(f"/{found['hits'][0]['file']}")
+    assert found["query"]["weights"] == {"backbone": 0, "motion": 1, "appearance": 0}
+
+
+def test_search_by_an_id_with_filters(client: Client, services: Services) -> None:
+    video = services.videos(text="Spin", limit=1)[0]
+    found = client.predict(video_id=video.id, label="Spin", top=50, api_name="/search")
+    assert (found["hits"][0]["id"], found["hits"][0]["score"]) == (video.id, pytest.approx(1, abs=1e-3))
+    assert {hit["label"] for hit in found["hits"]} == {"Spin"}
+    part = client.predict(video_id=video.id, start_seconds=1, end_seconds=2, top=1, api_name="/search")
+    assert part["query"]["start_seconds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "give a file or the id"),
+        ({"video_id": "../../etc/passwd"}, "is not the id of a video"),
+        ({"video_id": "0" * 16}, "no indexed video"),
+        ({"video_id": "0" * 16, "top": 0}, "allowed is 1 to 1000"),
+        ({"video_id": "0" * 16, "motion": -1}, "no indexed video"),
+    ],
+)
+def test_mistakes_are_answered_in_words(client: Client, arguments: dict, says: str) -> None:
+    with pytest.raises(AppError, match=says):
+        client.predict(**arguments, api_name="/search")
+
+
+def test_what_is_no_video_is_answered_in_words(client: Client, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    with pytest.raises(AppError, match=r"text\.mp4: not a video file"):
+        client.predict(file=handle_file(str(text)), api_name="/search")
+
+
+def test_report_and_library(client: Client, services: Services) -> None:
+    assert client.predict(motion=1, api_name="/report")["weights"] == {
+        "backbone": 0.5,
+        "motion": 0.5,
+        "appearance": 0.0,
+    }
+    library = client.predict(offset=1, limit=2, api_name="/library")
+    assert (library["videos"], len(library["videos_shown"])) == ({"indexed": 32, "failed": 1, "total": 33}, 2)
+    assert library["encoder"]["fingerprint"] == services.encoder["fingerprint"]
+    assert library["failed"][0]["file"] == "Bounce/broken <b>name.mp4"
+    assert library["failed"][0]["reason"]
+
+
+def test_endpoints_work_without_a_client_library(served: Served, services: Services) -> None:
+    """As the README does with curl: one request for an event, one that waits for it."""
+    video_id = services.videos(limit=1)[0].id
+    call = f"{served.url}gradio_api/call/search"
+    body = {"data": [None, video_id, 0, 0, 1, 2, None, None, "", "", ""]}
+    with httpx.Client(timeout=60) as session:  # keeps the cookie
+        event = session.post(call, json=body).json()["event_id"]
+        answer = session.get(f"{call}/{event}").text
+    assert "event: complete" in answer
+    document = json.loads(answer.split("data: ")[1])[0]
+    assert document["hits"][0]["id"] == video_id
+
+
+def test_only_stable_names_are_offered(served: Served) -> None:
+    offered = httpx.get(f"{served.url}gradio_api/info").json()
+    assert {"/search", "/report", "/library", "/heatmap"} == set(offered["named_endpoints"])
+
+
+def test_media_come_by_id_in_ranges(served: Served, services: Services) -> None:
+    video_id = services.videos(limit=1)[0].id
+    poster = httpx.get(f"{served.url}media/poster/{video_id}.jpg", timeout=60)
+    assert (poster.status_code, poster.headers["content-type"]) == (200, "image/jpeg")
+    part = httpx.get(f"{served.url}media/video/{video_id}.mp4", headers={"Range": "bytes=4-7"}, timeout=60)
+    assert (part.status_code, part.content) == (206, b"ftyp")
+    for wrong in ("0" * 16, "..%2f..%2fetc%2fpasswd", "x"):
+        assert httpx.get(f"{served.url}media/video/{wrong}.mp4").status_code == 404
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "app.cli", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
+    done = run_command("serve", "--index", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("rspnet-app: no library at")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", [("127.0.0.1", None), ("192.0.2.1", "7860"), ("a" * 300, "7860")])
+def test_an_address_that_it_cannot_listen_on_is_told_in_one_line(own_library: Path, place: tuple[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        host, port = place[0], place[1] or str(taken.getsockname()[1])
+        done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--host", host, "--port", port)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert f"cannot listen on {host}:{port}" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # uvicorn leaves by SystemExit
+def test_an_app_that_does_not_start_is_an_error_and_not_announced() -> None:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        raise RuntimeError("no start")
+        yield
+
+    server = uvicorn.Server(uvicorn.Config(FastAPI(lifespan=lifespan), log_level="critical"))
+    announced: list[bool] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(RspnetError, match="could not start"):
+        _run_until_stopped(server, listening, lambda: announced.append(True))
+    assert announced == []
+
+
+def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "app.cli", "serve", "--index", str(own_library), "--device", "cpu", "--port", port]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in process.stderr:
+            if "Ctrl-C" in line:
+                break
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
+        assert "<gradio-app" in httpx.get(f"http://127.0.0.1:{port}/").text
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_the_command_has_help_with_examples() -> None:
+    done = run_command("serve", "--help")
+    assert done.returncode == 0
+    for word in ("--index", "--host", "--port", "--auth-file", "rspnet-app serve --index demo"):
+        assert word in done.stdout

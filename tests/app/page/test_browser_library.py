@@ -1,0 +1,151 @@
+"""The Library tab as a visitor sees it."""
+
+import re
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from indexer.index.place import Place
+from tests.app.conftest import EDITOR, Served
+
+
+def open_library(page) -> None:
+    page.get_by_role("tab", name="Library").click()
+    page.locator("#library-facts").get_by_text("Fingerprint").wait_for()
+
+
+def rows(page):
+    return page.locator("#library-table tbody tr")
+
+
+def facts(page) -> str:
+    return page.locator("#library-facts").inner_text()
+
+
+def stays(page, text: str) -> None:
+    """A refusal is shown, and still is when the tab has been refreshed after it and when one comes back to it."""
+    refusal = page.get_by_role("alert").filter(has_text=text)
+    refusal.wait_for()
+    page.wait_for_timeout(1000)
+    page.get_by_role("tab", name="Search").click()
+    page.get_by_role("tab", name="Library").click()
+    page.wait_for_timeout(1000)
+    assert refusal.is_visible()
+
+
+def test_what_is_indexed_is_listed_in_pages(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    open_library(page)
+    assert re.search(r"Videos\s+32\s", facts(page))
+    assert served.services.encoder["fingerprint"] in facts(page)
+    page.get_by_text("Page 1 of 2, 32 videos").wait_for()
+    expect(rows(page)).to_have_count(25)
+    first = rows(page).first.inner_text().split()
+    assert first[0].startswith("Bounce/")
+    assert first[1:] == ["Bounce", "test", "3.0", "s"]
+    page.locator("#library-next").click()
+    page.get_by_text("Page 2 of 2").wait_for()
+    expect(rows(page)).to_have_count(7)
+    page.locator("#library-find textarea, #library-find input").fill("spin")
+    page.get_by_text("Page 1 of 1, 4 videos").wait_for()
+    expect(rows(page)).to_have_count(4)
+    page.locator("#library-find textarea, #library-find input").fill("nothing at all")
+    page.get_by_text("No name or class holds this text.").wait_for()
+
+
+def test_failed_files_are_shown_with_reasons(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    open_library(page)
+    page.get_by_text("1 file could not be indexed").click()
+    failed = page.locator("#library-failed tbody tr").first
+    assert "broken <b>name.mp4" in failed.inner_text()
+    assert len(failed.locator("td").inner_text()) > 5
+
+
+def test_a_video_of_the_list_is_searched_by_its_link(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    open_library(page)
+    rows(page).nth(3).get_by_role("link").click()
+    page.locator("#results li.card").first.wait_for()
+    assert "video=" in page.url
+
+
+def test_uploaded_videos_become_searchable(served_own: Served, open_page, new_video: Path) -> None:
+    page = open_page(served_own.url)
+    open_library(page)
+    page.locator("#add-files input[type=file]").set_input_files(new_video)
+    page.locator("#add-files .file-preview").wait_for()
+    page.locator("#add-uploads").click()
+    page.get_by_text("Done: 1 videos added, 0 failed.").wait_for()
+    page.get_by_text("Page 1 of 1, 5 videos").wait_for()
+    expect(page.locator("#library-table")).to_contain_text("uploads/my_slide.mp4")
+    page.get_by_role("tab", name="Search").click()
+    page.locator("#query-video input[type=file]").set_input_files(new_video)
+    page.locator("#results h3").get_by_text("my_slide.mp4").wait_for()
+
+
+def test_what_is_no_video_is_refused(served_own: Served, open_page, tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    page = open_page(served_own.url)
+    open_library(page)
+    page.locator("#add-files input[type=file]").set_input_files(text)
+    page.locator("#add-files .file-preview").wait_for()
+    page.locator("#add-uploads").click()
+    stays(page, "not a video file")
+
+
+def test_a_folder_is_indexed_with_progress(
+    served_own: Served, own_library: Path, sample_videos: Path, open_page
+) -> None:
+    shutil.copytree(sample_videos / "Spin", own_library / "Spins")
+    page = open_page(served_own.url)
+    open_library(page)
+    page.locator("#add-folder input").click()
+    page.get_by_role("option", name=str(own_library)).click()
+    page.locator("#index-folder").click()
+    page.get_by_text(re.compile(r"Done: \d+ videos added, 0 failed")).wait_for()
+    page.locator("#library-table").get_by_text("Spins/").first.wait_for()
+
+
+def test_other_folders_are_refused(served_own: Served, open_page, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    page = open_page(served_own.url)
+    open_library(page)
+    page.locator("#add-folder input").fill(str(tmp_path / "secret"))
+    page.locator("#add-folder input").press("Enter")
+    page.locator("#index-folder").click()
+    stays(page, "allowed are folders in")
+
+
+def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, sample_videos: Path, open_page) -> None:
+    for number in range(3):
+        shutil.copytree(sample_videos, own_library / f"copy{number}")
+        for video in (own_library / f"copy{number}").rglob("*.mp4"):
+            video.write_bytes(video.read_bytes() + bytes(8 + number))  # other content: nothing to reuse
+    page = open_page(served_own.url)
+    open_library(page)
+    served_own.services.builder.start(EDITOR, own_library)
+    again = open_page(served_own.url)  # a page that is opened meanwhile shows the progress too
+    again.get_by_role("tab", name="Library").click()
+    again.locator("#build-status progress").wait_for()
+    expect(again.locator("#build-status")).to_contain_text("of 100 videos")
+    again.locator("#stop-build").click()
+    again.get_by_text("Stopped; what is done is searchable").wait_for()
+
+
+def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos: Path, open_page, serve) -> None:
+    shutil.copytree(sample_videos / "Spin", tmp_path / "videos")
+    Place.prepare(tmp_path / "index", None)
+    page = open_page(serve(tmp_path / "index", folders=(tmp_path / "videos",)).url)
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_text("There are no videos here yet.").locator("visible=true").wait_for()
+    page.locator("#add-folder input").fill(str(tmp_path / "videos"))
+    page.locator("#add-folder input").press("Enter")
+    page.locator("#index-folder").click()
+    page.get_by_text("Done: 4 videos added, 0 failed.").wait_for()
+    page.get_by_role("tab", name="Search").click()
+    page.locator("#examples .example").first.click()
+    page.locator("#results li.card").first.wait_for()
+    page.get_by_text("encoder is untrained").wait_for()

@@ -1,0 +1,255 @@
+"""The Search tab as a visitor sees it."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from indexer.index.place import Place
+from indexer.ingest.build import build_library
+from tests.app.conftest import EDITOR, Served
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
+
+
+def upload(page, video: Path) -> None:
+    page.locator("#query-video input[type=file]").set_input_files(video)
+
+
+def cards(page):
+    return page.locator("#results li.card")
+
+
+def order(page) -> list[str]:
+    return [card.get_attribute("data-id") for card in cards(page).all()]
+
+
+def set_slider(page, part: str, value: float) -> None:
+    number = page.locator(f"#weight-{part} input[type=number]")
+    number.fill(str(value))
+    number.press("Tab")
+
+
+def wait_for_rank(page, expected: list[str]) -> None:
+    script = "ids => JSON.stringify([...document.querySelectorAll('#results li.card')].map(c => c.dataset.id)) === ids"
+    page.wait_for_function(script, arg=str(expected).replace("'", '"').replace(" ", ""))
+
+
+def test_an_uploaded_video_gets_hits_with_scores_and_moments(served: Served, open_page, new_video: Path) -> None:
+    page = open_page(served.url)
+    expect(page.get_by_text("32 videos are ready to be searched")).to_be_visible()
+    upload(page, new_video)
+    cards(page).first.wait_for()
+    expect(cards(page)).to_have_count(12)
+    best = cards(page).first
+    assert re.search(r"score\s+0\.\d{3}", best.inner_text())
+    for part in ("backbone", "motion", "appearance"):
+        assert re.search(rf"{part}\s+-?\d\.\d{{3}}", best.inner_text())
+    assert re.search(r"matches at \d\.\d–\d\.\d s", best.inner_text())
+    expect(page.locator("#query").get_by_role("heading", name="my slide.mp4")).to_be_visible()
+    expect(page.get_by_text("A search by an uploaded file has no link.")).to_be_visible()
+    assert best.get_by_role("img").get_attribute("alt").startswith("Middle frame of ")
+
+
+def test_a_slider_ranks_anew_without_embedding(served: Served, open_page, new_video: Path, monkeypatch) -> None:
+    from indexer.retrieval.search import PartWeights
+
+    page = open_page(served.url)
+    upload(page, new_video)
+    cards(page).first.wait_for()
+    handle = served.services.embed(EDITOR, new_video)
+    before = [hit.id for hit in served.services.rank(handle, PartWeights()).hits]
+    after = [hit.id for hit in served.services.rank(handle, PartWeights(backbone=0, motion=1)).hits]
+    assert before != after
+    wait_for_rank(page, before)
+    monkeypatch.setattr(served.services, "_embed", None)
+    set_slider(page, "motion", 1)
+    set_slider(page, "backbone", 0)
+    wait_for_rank(page, after)
+
+
+def test_all_sliders_at_zero_say_what_to_do(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    set_slider(page, "backbone", 0)
+    page.get_by_text("Move at least one slider above 0.").wait_for()
+
+
+def test_a_poster_plays_and_a_moment_jumps_there(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    card = cards(page).first
+    card.get_by_role("button", name=re.compile("^Play .*mp4$")).click()
+    playing = "() => { const v = document.querySelector('#results video'); return v && v.readyState >= 2 }"
+    page.wait_for_function(playing)
+    shown = page.evaluate("(() => { const v = document.querySelector('#results video'); return v.videoWidth })()")
+    assert shown == 160
+    second = cards(page).nth(1)
+    start = float(second.locator(".moment").get_attribute("data-start"))
+    second.locator(".moment").click()
+    page.wait_for_function(
+        "start => { const v = document.querySelectorAll('#results video')[1];"
+        " return v && v.readyState >= 2 && v.currentTime >= start - 0.05 }",
+        arg=start,
+    )
+
+
+def test_filters_and_pages(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    page.get_by_text("Page 1 of 3").wait_for()
+    first = order(page)
+    page.locator("#next-page").click()
+    page.get_by_text("Page 2 of 3").wait_for()
+    expect(cards(page).first).not_to_have_attribute("data-id", first[0])
+    assert not set(first) & set(order(page))
+    page.get_by_role("button", name="Filters").click()
+    page.locator("#filter-label input").click()
+    page.get_by_role("option", name="Spin").click()
+    page.get_by_text("4 videos ranked").wait_for()
+    expect(page.locator("#results li.card[data-label=Spin]")).to_have_count(4)
+    expect(cards(page)).to_have_count(4)
+
+
+def test_a_link_restores_its_search(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").nth(2).click()
+    cards(page).first.wait_for()
+    before = order(page)
+    set_slider(page, "motion", 0.7)
+    page.wait_for_function("() => document.querySelector('a.permalink')?.href.includes('motion=0.7')")
+    link = page.get_by_role("link", name="Link to this search").get_attribute("href")
+    expected = order(page)
+    again = open_page(f"{served.url}{link}")
+    wait_for_rank(again, expected)
+    assert again.locator("#weight-motion input[type=number]").input_value() == "0.7"
+    assert before[0] == expected[0]
+
+
+def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:
+    page = open_page(f"{served.url}?video={'0' * 16}&motion=many")
+    page.get_by_text("no indexed video has this id").wait_for()
+    page = open_page(f"{served.url}?video=<script>")
+    page.get_by_role("alert").get_by_text("is not the id of a video").wait_for()
+
+
+def test_what_is_no_video_gets_a_message_in_the_page(served: Served, open_page, tmp_path: Path) -> None:
+    text = tmp_path / "<b>text.mp4"
+    text.write_text("hello")
+    page = open_page(served.url)
+    upload(page, text)
+    alert = page.get_by_role("alert").filter(has_text="not a video file")
+    alert.wait_for()
+    assert "Traceback" not in page.content()
+    assert alert.locator("b").count() == 0
+
+
+def test_a_segment_is_searched_alone(served: Served, open_page, new_video: Path) -> None:
+    page = open_page(served.url)
+    upload(page, new_video)
+    cards(page).first.wait_for()
+    page.get_by_role("button", name="Search with a part of it").click()
+    page.locator("#segment-start input").fill("1")
+    page.locator("#segment-end input").fill("2")
+    page.locator("#search-segment").click()
+    page.get_by_text("from 1 s to 2 s").wait_for()
+    page.locator("#segment-start input").fill("9")
+    page.locator("#segment-end input").fill("")
+    page.locator("#search-segment").click()
+    page.get_by_role("alert").filter(has_text="lasts 3.00 s").wait_for()
+
+
+def test_why_goes_to_its_tab(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).nth(1).get_by_role("button", name=re.compile("^Why does")).click()
+    page.wait_for_function("() => document.querySelector('#tab-why-button')?.getAttribute('aria-selected') === 'true'")
+
+
+def test_more_like_this_searches_with_a_result(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    chosen = order(page)[3]
+    cards(page).nth(3).get_by_role("button", name=re.compile("^Search for videos like")).click()
+    page.wait_for_function("id => document.querySelector('#results li.card')?.dataset.id === id", arg=chosen)
+
+
+def test_the_keyboard_is_enough(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.focus()
+    page.keyboard.press("Enter")
+    cards(page).first.wait_for()
+    cards(page).first.locator(".poster").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.action") == "moment"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    page.locator("#results video").wait_for()
+
+
+def test_a_phone_in_the_dark_shows_everything(served: Served, open_page) -> None:
+    page = open_page(served.url, **PHONE)
+    page.locator("#examples .example").first.tap()
+    cards(page).first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", background)[:3])) < 200
+    expect(cards(page).first.locator(".moment")).to_be_visible()
+
+
+def test_names_of_files_are_shown_and_do_nothing(own_library: Path, open_page, serve) -> None:
+    hostile = "<img src=x onerror=document.title=1> ${1+1} {{name}}.mp4"
+    video = next(own_library.rglob("*.mp4"))
+    shutil.move(video, own_library / hostile)
+    build_library(own_library, device="cpu")
+    served = serve(own_library)
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    page.locator("#results h3").filter(has_text="${1+1} {{name}}.mp4").wait_for()
+    page.get_by_role("tab", name="Library").click()
+    page.locator("#library-table").get_by_text(hostile).wait_for()
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() != "1"
+
+
+def test_an_empty_library_says_what_to_do(tmp_path: Path, open_page, serve, new_video: Path) -> None:
+    Place.prepare(tmp_path / ".rspnet", None)
+    served = serve(tmp_path)
+    page = open_page(served.url)
+    page.get_by_text("Add some in the Library tab").wait_for()
+    upload(page, new_video)
+    page.wait_for_timeout(500)
+    expect(page.get_by_text("There are no videos here yet.").first).to_be_visible()
+
+
+@pytest.fixture
+def headless_library(own_library: Path, tmp_path: Path) -> Path:
+    from tests.app.session.test_services import headless_weights
+
+    index = tmp_path / "headless"
+    build_library(own_library, index=index, weights=str(headless_weights(tmp_path)), device="cpu")
+    return index
+
+
+def test_sliders_of_absent_heads_say_why_they_rest(headless_library: Path, open_page, serve) -> None:
+    served = serve(headless_library)
+    page = open_page(served.url)
+    for part in ("motion", "appearance"):
+        slider = page.locator(f"#weight-{part}")
+        slider.get_by_text(f"this library's encoder has no {part} head").wait_for()
+        assert slider.locator("input[type=range]").is_disabled()
+    assert page.locator("#weight-backbone input[type=range]").is_enabled()
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    assert page.get_by_role("button", name=re.compile("^Why does")).count() == 0
+
+
+def test_an_untrained_encoder_is_announced(sample_videos: Path, tmp_path: Path, open_page, serve) -> None:
+    shutil.copytree(sample_videos / "Spin", tmp_path / "data")
+    build_library(tmp_path / "data", backbone="tsm18", device="cpu")
+    served = serve(tmp_path / "data")
+    open_page(served.url).get_by_text("encoder is untrained").wait_for()
