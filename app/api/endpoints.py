@@ -1,4 +1,4 @@
-"""Endpoints with stable names for programs: /search, /report and /library; /heatmap stands with the Why tab.
+"""Endpoints with stable names for programs: /search, /report, /library and /heatmap.
 
 Their components are not shown. They are real ones because Gradio lets only those read files that were uploaded.
 """
@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.api.heatmap import add_heatmap_endpoint
 from app.page.messages import telling
-from app.page.tabs.search import ENCODER
+from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
 from app.session.opened import Filters
 from app.session.ranking import HITS_PER_PAGE
@@ -27,6 +28,7 @@ def add_endpoints(services: Services) -> None:
         _add_search(services)
         _add_report(services)
         _add_library(services)
+    add_heatmap_endpoint(services)
 
 
 def _add_search(services: Services) -> None:

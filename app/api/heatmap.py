@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.page.messages import telling
-from app.page.tabs.search import ENCODER
+from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
 from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, check_threshold

@@ -7,6 +7,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+ENCODER = "encoder"
+"""The queue of all events that embed, of the page and of the API: one at a time."""
+
 
 @dataclass(frozen=True)
 class SharedState:

@@ -18,7 +18,8 @@ from torch.nn.functional import normalize
 from rspnet_core.config import ClipGeometry, EncoderSpec
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.regions import Box, BoxShares, box_shares, boxes_around
-from rspnet_core.explain.similarity_maps import HEADS, clip_features, linear_head, pair_maps, projections, upsampled
+from rspnet_core.explain.similarity_maps import HEADS, linear_head, pair_maps, projections, upsampled
+from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import Encoder
 from rspnet_core.video.reading.decode import Clips
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, PairExplanation, Side
-from rspnet_core.explain.drawing import INK, MUTED, PAPER, colour_bar, draw_boxes, enlarged, fitted, font, overlay
+from rspnet_core.explain.drawing import colour_bar, draw_boxes, enlarged, fitted, font, overlay
 from rspnet_core.explain.regions import boxes_around
+from rspnet_core.reports.colours import INK, MUTED, PAPER
 
 TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
 

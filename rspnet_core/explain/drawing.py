@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from rspnet_core.explain.regions import Box
+from rspnet_core.reports.colours import INK, PAPER
 from rspnet_core.text import printable
-
-INK, MUTED, PAPER = "#1c2024", "#60646c", "#ffffff"
 
 _OPACITY = 0.6
 _ELLIPSIS = "…"

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.explain.similarity_maps import clip_features, linear_head, pair_maps, projections
+from rspnet_core.explain.similarity_maps import linear_head, pair_maps, projections
+from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import Encoder
 
 Mask = NDArray[np.bool_]

@@ -1,4 +1,7 @@
-"""Encoders by name: ``create_model("resnet18")`` turns clips into a feature map and two unit vectors."""
+"""Encoders by name: ``create_model("resnet18")`` turns clips into a feature map and two unit vectors.
+
+May import no other room.
+"""
 
 from collections.abc import Callable
 

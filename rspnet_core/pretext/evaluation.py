@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from rspnet_core.config import EncoderSpec, SpeedSampling
 from rspnet_core.errors import DatasetError, VideoError
-from rspnet_core.explain.similarity_maps import clip_features
 from rspnet_core.models import TwoHeadModel
+from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import project
 from rspnet_core.pretext.losses import speed_gaps
 from rspnet_core.video.clips import augment

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rspnet_core.config import EncoderSpec, Normalisation, Pooling
-from rspnet_core.explain.similarity_maps import clip_features
 from rspnet_core.models import Encoder
+from rspnet_core.models.features import clip_features
 from rspnet_core.models.pooling import pool_features
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predict import predictions_of

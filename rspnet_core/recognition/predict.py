@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.explain.similarity_maps import clip_features
 from rspnet_core.models import Encoder, class_logits
+from rspnet_core.models.features import clip_features
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.video.clips.video_rows import Row, video_rows

@@ -6,7 +6,7 @@ from typing import Any
 
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.explain.drawing import INK, MUTED
+from rspnet_core.reports.colours import INK, MUTED
 from rspnet_core.tables.jobs import Plan, Step, carry_on, check, once, tested
 from rspnet_core.tables.rows import OBJECTIVES, Row
 from rspnet_core.training.listener import Listener

@@ -6,7 +6,7 @@ from typing import Any
 
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import DatasetError
-from rspnet_core.explain.drawing import INK, MUTED
+from rspnet_core.reports.colours import INK, MUTED
 from rspnet_core.training.run_folder import RunFolder, series
 
 _PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (

@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.page import permalink
 from app.page.messages import message_of, notice, telling
-from app.page.state import SharedState, TabHandles
+from app.page.state import ENCODER, SharedState, TabHandles
 from app.page.tabs import cards
 from app.page.tabs.search_layout import ALL, SearchParts, example_cards, filter_choices, lay_out, welcome
 from app.serving.visitors import visitor_of
@@ -18,9 +18,6 @@ from app.session.services import Services
 from indexer.ingest.pooling import PARTS
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
-
-ENCODER = "encoder"
-"""The queue of all events that embed, of the page and of the API: one at a time."""
 
 
 def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:

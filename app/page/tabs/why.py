@@ -7,13 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from app.api.heatmap import add_heatmap_endpoint
 from app.page.components import component
 from app.page.film import film, rectangles
 from app.page.messages import notice, telling
 from app.page.pairs import Pair, best_cell, clip_similarities, pair_content
-from app.page.state import SharedState, TabHandles
-from app.page.tabs.search import ENCODER
+from app.page.state import ENCODER, SharedState, TabHandles
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, PairExplanation
@@ -123,7 +121,6 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
         query_id = gr.Textbox(label="Query", placeholder="16 hex digits; empty keeps the query", elem_id="query-id")
         match_id = gr.Textbox(label="Match", placeholder="16 hex digits", elem_id="match-id")
         compare = gr.Button("Compare", elem_id="compare")
-    add_heatmap_endpoint(services)
 
     outputs = [message, players, query_id, match_id, shown]
     for arrives in (state.hit_id.change, players.seen):

@@ -6,8 +6,9 @@ from torch import nn
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting, MissingHead
-from rspnet_core.explain.similarity_maps import clip_features, linear_head, pair_maps, upsampled
+from rspnet_core.explain.similarity_maps import linear_head, pair_maps, upsampled
 from rspnet_core.models import create_model, create_torchvision_model
+from rspnet_core.models.features import clip_features
 from tests.rspnet_core.hand_set_encoder import hand_set_encoder
 
 CHANNELS = 6
