@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.ingest.plan import content_hash
-from indexer.retrieval.library import Query
+from indexer.retrieval.search import Query
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.text import printable
 

@@ -6,8 +6,8 @@ from math import ceil
 
 from app.session.opened import Filters, OpenedLibrary
 from indexer.catalogue.catalogue import VideoRow, id_of_key
-from indexer.retrieval.library import SHOWN_FOLD, Query
-from indexer.retrieval.search import Hit, PartWeights, best_moment, part_scores, weigh
+from indexer.retrieval.library import SHOWN_FOLD
+from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, part_scores, weigh
 
 HITS_PER_PAGE = 12
 

@@ -29,8 +29,7 @@ from indexer.benchmark.scores import RetrievalScores
 from indexer.catalogue.catalogue import LabelledVideo
 from indexer.heatmap.explanation import PairExplanation
 from indexer.index.place import Place
-from indexer.retrieval.library import Query
-from indexer.retrieval.search import PartWeights
+from indexer.retrieval.search import PartWeights, Query
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, VideoError
 from rspnet_core.explain.faithfulness import Faithfulness

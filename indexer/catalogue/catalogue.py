@@ -5,7 +5,6 @@ one transaction: a kill at any moment leaves all of it or nothing. The caller of
 ``WriterLock`` while writing; on PostgreSQL the catalogue holds a lock of the server besides.
 """
 
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import astuple
@@ -14,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from indexer.catalogue.check import damaged_videos, database_problems
 from indexer.catalogue.database import Database
-from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, State, Vector, Video
+from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, Vector, Video
 from indexer.catalogue.prediction import Prediction
 from indexer.catalogue.queries import CatalogueQueries, chunks, encoder_record
 from indexer.catalogue.records import (
@@ -33,16 +32,23 @@ from indexer.catalogue.records import (
     id_of_key,
     video_key,
 )
+from indexer.catalogue.rows import (
+    clip_rows,
+    columns,
+    copy_rows,
+    insert_splits,
+    new_content,
+    replace_video,
+    retire_videos,
+)
 from indexer.catalogue.seals import (
     broken_seals,
     check_settings,
     seal_of_encoder,
     seal_of_root,
-    seal_of_state,
-    seal_of_video,
     seal_videos,
 )
-from indexer.catalogue.stored import age_retired, retire
+from indexer.catalogue.stored import age_retired
 from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors, pack, vector_problem
 from rspnet_core.errors import EncoderMismatch, LibraryError
 
@@ -67,7 +73,6 @@ __all__ = [
 FILE_NAME = "catalogue.sqlite"
 """The catalogue's file in an index folder."""
 
-_LARGEST = 2**63 - 1
 _UPDATED = ("size_bytes", "modified_ns", "label", "group")
 _PREDICTED = ("predicted_class", "predicted_probability")
 _SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", *_PREDICTED)
@@ -134,7 +139,7 @@ class Catalogue(CatalogueQueries):
                 "parts": [[name, length] for name, length in record.parts.items()],
             }
             connection.execute(insert(Encoder).values(id=1, seal=seal_of_encoder(**values), **values))
-            _new_content(connection)
+            new_content(connection)
 
     def root_id(self, path: str) -> int:
         """The id of a data folder, made when it is new; ``path`` absolute, or relative to the index folder."""
@@ -159,7 +164,7 @@ class Catalogue(CatalogueQueries):
             if problem is not None:
                 raise LibraryError(f"{entry.path!r} got {problem}; it was not stored: check the weights and the video")
             said = {} if predicted is None else dict(zip(_PREDICTED, astuple(predicted), strict=True))
-            _replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips), **said)
+            replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips), **said)
             connection.execute(
                 insert(Vector).values(
                     video_key=entry.key,
@@ -168,8 +173,8 @@ class Catalogue(CatalogueQueries):
                     digest=vectors.digest(),
                 )
             )
-            connection.execute(insert(Clip), _clip_rows(entry.key, vectors))
-            _new_content(connection)
+            connection.execute(insert(Clip), clip_rows(entry.key, vectors))
+            new_content(connection)
 
     def copy_vectors(self, from_id: str, entry: VideoEntry) -> bool:
         """Store ``entry`` with the vectors, class and media facts of a video of the same content.
@@ -188,18 +193,18 @@ class Catalogue(CatalogueQueries):
             found = connection.execute(facts).mappings().first()
             if found is None:
                 return False
-            _replace_video(connection, entry, status="indexed", **found)
+            replace_video(connection, entry, status="indexed", **found)
             for table in (Vector, Clip):
-                _copy_rows(connection, table, source, entry.key)
-            _new_content(connection)
+                copy_rows(connection, table, source, entry.key)
+            new_content(connection)
         return True
 
     def commit_failed(self, entry: VideoEntry, reason: str) -> None:
         """Record why a file cannot be indexed; vectors that it had are dropped."""
         with self._database.writing() as connection:
             before = connection.scalar(select(Video.seal).where(Video.key == entry.key))
-            if _replace_video(connection, entry, status="failed", reason=reason, num_clips=0) != before:
-                _new_content(connection)
+            if replace_video(connection, entry, status="failed", reason=reason, num_clips=0) != before:
+                new_content(connection)
 
     def update_entries(self, entries: Iterable[VideoEntry]) -> None:
         """Store size, time, label, group and splits of known videos whose content has not changed."""
@@ -207,24 +212,24 @@ class Catalogue(CatalogueQueries):
         statement = update(Video).where(Video.key == bindparam("of_key")).values(changes)
         for chunk in chunks(entries):
             rows = [
-                {f"new_{name}": _columns(entry)[name] for name in _UPDATED} | {"of_key": entry.key} for entry in chunk
+                {f"new_{name}": columns(entry)[name] for name in _UPDATED} | {"of_key": entry.key} for entry in chunk
             ]
             keys = [entry.key for entry in chunk]
             with self._database.writing() as connection:
                 broken = set(broken_seals(connection, keys))  # stay so: what else stands in them is not known
                 connection.execute(statement, rows)
                 connection.execute(delete(Split).where(Split.video_key.in_(keys)))
-                _insert_splits(connection, chunk)
+                insert_splits(connection, chunk)
                 seal_videos(connection, set(keys) - broken)
-                _new_content(connection)
+                new_content(connection)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Remove videos and all that belongs to them; unknown ids are nothing to remove."""
         for chunk in chunks(video_key(video_id) for video_id in ids):
             with self._database.writing() as connection:
-                _retire(connection, chunk)
+                retire_videos(connection, chunk)
                 connection.execute(delete(Video).where(Video.key.in_(chunk)))
-                _new_content(connection)
+                new_content(connection)
 
     def let_go(self) -> None:
         """Say that a generation was published: of videos that left, what no kept generation shows is removed."""
@@ -252,68 +257,3 @@ class Catalogue(CatalogueQueries):
     def check(self, *, deep: bool = False) -> list[str]:
         """All problems in words, an empty list when the catalogue is sound; never raises for damage."""
         return database_problems(self._database, deep=deep)
-
-
-def _columns(entry: VideoEntry) -> dict[str, Any]:
-    """The columns that a file brings with it."""
-    names = ("path", "root_id", "size_bytes", "content_hash", "label", "group")
-    media = ("width", "height", "fps", "num_frames", "duration_seconds")
-    # A file system can hold times after the year 2262, which 63 bits of nanoseconds cannot.
-    time = {"modified_ns": max(-_LARGEST, min(entry.modified_ns, _LARGEST))}
-    return {name: getattr(entry, name) for name in (*names, *media)} | time
-
-
-def _replace_video(connection: Connection, entry: VideoEntry, **more: Any) -> bytes:
-    """Delete the row of the same path with all that hangs on it, and insert the new one; returns its seal."""
-    other = connection.execute(select(Video.root_id, Video.path).where(Video.key == entry.key)).first()
-    if other is not None and (other.root_id, other.path) != (entry.root_id, entry.path):
-        raise LibraryError(f"{entry.path!r} and {other.path!r} have the same id {entry.id}; rename one of them")
-    if other is not None:
-        _retire(connection, [entry.key])
-    connection.execute(delete(Video).where(Video.key == entry.key))
-    row = _columns(entry) | {"key": entry.key} | more
-    seal = seal_of_video(row, entry.splits)
-    connection.execute(insert(Video).values(row | {"seal": seal}))
-    _insert_splits(connection, [entry])
-    return seal
-
-
-def _retire(connection: Connection, keys: list[int]) -> None:
-    encoder = encoder_record(connection)
-    if encoder is not None:
-        retire(connection, keys, encoder.dims)
-
-
-def _insert_splits(connection: Connection, entries: Iterable[VideoEntry]) -> None:
-    rows = [
-        {"video_key": entry.key, "fold": fold, "split": split}
-        for entry in entries
-        for fold, split in entry.splits.items()
-    ]
-    if rows:
-        connection.execute(insert(Split), rows)
-
-
-def _clip_rows(key: int, vectors: VideoVectors) -> list[dict[str, Any]]:
-    return [
-        {
-            "video_key": key,
-            "position": position,
-            "start_seconds": float(span[0]),
-            "end_seconds": float(span[1]),
-            "vector": pack(vector),
-        }
-        for position, (span, vector) in enumerate(zip(vectors.spans_seconds, vectors.clips, strict=True))
-    ]
-
-
-def _copy_rows(connection: Connection, table: type[Vector] | type[Clip], source: int, target: int) -> None:
-    rest = [column for column in table.__table__.columns if column.name != "video_key"]
-    rows = select(literal(target), *rest).where(table.video_key == source)
-    connection.execute(insert(table).from_select(["video_key", *(column.name for column in rest)], rows))
-
-
-def _new_content(connection: Connection) -> None:
-    """Say that there is something new to publish."""
-    version = secrets.token_hex(8)
-    connection.execute(update(State).values(content_version=version, seal=seal_of_state(version)))

@@ -4,18 +4,16 @@ One connection writes (it also holds PostgreSQL's writer lock, so a lost connect
 has its own, so that a reader never waits for a writer.
 """
 
-import os
 import sqlite3
 import threading
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from indexer.catalogue.engines import open_engine
 from indexer.catalogue.seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
@@ -23,9 +21,6 @@ HEAD_REVISION = "0003"
 PREDICTIONS_SINCE = "0002"
 SEALS_SINCE = "0003"
 REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE)
-BUSY_TIMEOUT_SECONDS = 30.0
-PAGE_BYTES = 16384
-"""Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
 WRITER_LOCK = 0x7273706E6574
 """The number of PostgreSQL's advisory lock: "rspnet"."""
 
@@ -38,7 +33,7 @@ class Database:
 
     def __init__(self, target: str | Path | bytes, *, write: bool) -> None:
         """Open a PostgreSQL URL, a SQLite file, or the content of one, which is only read."""
-        self.name, self._engine = _create_engine(target, write=write)
+        self.name, self._engine = open_engine(target, write=write)
         self._may_write = write
         self._revision = HEAD_REVISION
         self._write_lock = threading.Lock()
@@ -139,109 +134,6 @@ class Database:
             raise LibraryNotFound(f"{self.name} has no library yet; make one with `rspnet-index build`")
         _refuse_unknown(found, self.name)
         self._revision = found
-
-
-def _create_engine(target: str | Path | bytes, *, write: bool) -> tuple[str, Engine]:
-    """Return the name for messages, without password, and the engine."""
-    if isinstance(target, bytes):
-        return "the published rows", _memory_engine(target)
-    if isinstance(target, Path) or "://" not in target:
-        return str(target), _sqlite_engine(Path(target), write=write)
-    try:
-        url = make_url(target)
-    except (ArgumentError, ValueError) as error:
-        raise LibraryError("got an invalid database URL; allowed is postgresql://USER@HOST:PORT/DATABASE") from error
-    name = url.render_as_string(hide_password=True)
-    if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
-        raise LibraryError(f"got a catalogue at {name}; allowed are a SQLite file and postgresql://USER@HOST/DATABASE")
-    options: dict[str, Any] = {"application_name": f"rspnet (pid {os.getpid()} on {os.uname().nodename})"}
-    if not write:
-        options["options"] = "-c default_transaction_read_only=on"
-    try:
-        return name, create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args=options,
-            isolation_level="REPEATABLE READ",
-            hide_parameters=True,
-        )
-    except ImportError as error:
-        raise LibraryError(
-            "a PostgreSQL catalogue needs psycopg; install it with `pip install 'rspnet[postgres]'`"
-        ) from error
-
-
-def _memory_engine(content: bytes) -> Engine:
-    """One connection for all threads: nothing writes, so that none needs a transaction of its own."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.deserialize(content)
-    return create_engine("sqlite+pysqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
-
-
-def _sqlite_engine(path: Path, *, write: bool) -> Engine:
-    if not write and not path.exists():
-        raise LibraryNotFound(f"{path} does not exist; make a library with `rspnet-index build`")
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=lambda: _connect_sqlite(path, write=write),
-        poolclass=NullPool,
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A writer takes the write lock at once: a transaction that starts by reading could not upgrade it later.
-        kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {kind}")
-
-    return engine
-
-
-def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
-    connection = _sqlite_connection(path, "mode=rwc") if write else _reader(path)
-    try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        if write:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _sqlite_connection(path: Path, query: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_SECONDS,
-        isolation_level=None,  # transactions begin and end where this module says
-        check_same_thread=False,
-    )
-
-
-def _reader(path: Path) -> sqlite3.Connection:
-    """A connection for reading; where the folder cannot be written, a file without log needs SQLite's ``immutable``.
-
-    A full disk is such a folder: SQLite makes a small file even for readers, and nobody can write then. Found out anew
-    at each connection: where only this user may not write, another one's build may start any time.
-    """
-    log = path.with_name(path.name + "-wal")
-    if os.access(path.parent, os.W_OK) or _is_filled(log):
-        connection = _sqlite_connection(path, "mode=ro")
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master").close()
-        except sqlite3.OperationalError as error:
-            if "disk I/O error" not in str(error) or _is_filled(log):
-                return connection  # whose first statement says what is wrong
-            connection.close()
-        else:
-            return connection
-    return _sqlite_connection(path, "mode=ro&immutable=1")
-
-
-def _is_filled(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
 
 
 def _revision(connection: Connection) -> str | None:

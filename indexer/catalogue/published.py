@@ -39,7 +39,7 @@ from indexer.catalogue.stored import retired_vectors, stored_vectors
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
 from indexer.index import generations
 from indexer.index.vector_index import FILE_NAME, VectorIndex
-from rspnet_core.errors import LibraryDamaged, LibraryOutdated
+from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated
 
 ROWS_NAME = "rows.sqlite"
 
@@ -164,3 +164,22 @@ class PublishedCatalogue(CatalogueQueries):
                 "drops it, and the next build embeds it again"
             )
         return LibraryOutdated("newer generations of this library were published since it was opened; open it again")
+
+
+AnyCatalogue = PublishedCatalogue | Catalogue
+
+
+def open_published(folder: Path, target: str | Path) -> AnyCatalogue:
+    """What the current generation shows; where it has no rows, or there is none, the catalogue as it is now."""
+    try:
+        generation = generations.open_current(folder)
+    except LibraryNotFound:
+        return Catalogue.open(target, write=False)
+    try:
+        if ROWS_NAME in generation.manifest.files:
+            return PublishedCatalogue(generation, target)
+        generation.close()
+        return Catalogue.open(target, write=False)
+    except BaseException:
+        generation.close()
+        raise

@@ -11,15 +11,16 @@ generation and keeps them, whatever is published or removed meanwhile.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, BinaryIO, NamedTuple, Protocol
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from indexer.index.durable import FileFacts, Sink, durable_file, sync_folder
 from rspnet_core.config import Settings
 from rspnet_core.errors import LibraryDamaged, LibraryError, LibraryNotFound
 
@@ -27,16 +28,7 @@ CURRENT = "CURRENT"
 FOLDER = "generations"
 MANIFEST = "manifest.json"
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}\.[a-z0-9]{1,10}$")]
-
-
-class Sink(Protocol):
-    """What a file's writer writes to."""
-
-    def write(self, data: bytes, /) -> int:
-        """Take all of ``data`` and return its length; OSError when it cannot."""
-        ...
 
 
 Writers = Mapping[str, Callable[[Sink], object]]
@@ -54,13 +46,6 @@ class Content(Settings):
     dims: int = Field(ge=0)
 
 
-class FileFacts(Settings):
-    """Of one file."""
-
-    size_bytes: int = Field(ge=0)
-    sha256: Digest
-
-
 class Manifest(Settings):
     """The contents of ``manifest.json``."""
 
@@ -73,24 +58,6 @@ class Manifest(Settings):
 class _Current(NamedTuple):
     number: int
     manifest_sha256: str
-
-
-class _HashingFile:
-    """A file that hashes and counts what is written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self._size_bytes = 0
-
-    def write(self, data: bytes, /) -> int:
-        self._file.write(data)
-        self._digest.update(data)
-        self._size_bytes += len(data)
-        return len(data)
-
-    def facts(self) -> FileFacts:
-        return FileFacts(size_bytes=self._size_bytes, sha256=self._digest.hexdigest())
 
 
 class Generation:
@@ -185,7 +152,7 @@ def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
             for name in manifest.files:
                 written.verified(name)
         aside.rename(final)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
         _switch(folder, current)
     except OSError as error:
         raise LibraryError(
@@ -218,41 +185,24 @@ def verify(folder: Path) -> list[str]:
 def _write_files(aside: Path, number: int, writers: Writers, content: Content) -> tuple[Manifest, _Current]:
     facts = {}
     for name, write in writers.items():
-        with _durable_file(aside / name) as file:
+        with durable_file(aside / name) as file:
             write(file)
         facts[name] = file.facts()
     manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts)
-    with _durable_file(aside / MANIFEST) as file:
+    with durable_file(aside / MANIFEST) as file:
         file.write(manifest.model_dump_json(indent=2).encode())
-    _sync_folder(aside)
+    sync_folder(aside)
     return manifest, _Current(number, file.facts().sha256)
-
-
-@contextmanager
-def _durable_file(path: Path) -> Iterator[_HashingFile]:
-    """A new file that is on disk when the block ends."""
-    with path.open("xb") as file:
-        yield _HashingFile(file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _switch(folder: Path, current: _Current) -> None:
     """Make a generation current: the one step that readers see."""
     aside = folder / f"{CURRENT}.tmp"
     aside.unlink(missing_ok=True)
-    with _durable_file(aside) as file:
+    with durable_file(aside) as file:
         file.write(f"{current.number:06d} {current.manifest_sha256}\n".encode())
     aside.replace(folder / CURRENT)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)
 
 
 def _remove_all_but(folder: Path, numbers: set[int]) -> None:

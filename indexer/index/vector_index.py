@@ -17,7 +17,7 @@ import faiss as untyped_faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.index.generations import Sink
+from indexer.index.durable import Sink
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 
 faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds

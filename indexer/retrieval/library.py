@@ -1,7 +1,7 @@
 """A published library as a reader sees it: open one generation, search it, ask what it holds."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,18 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import Catalogue, EncoderRecord, VideoRow, id_of_key
-from indexer.catalogue.prediction import Prediction
+from indexer.catalogue.catalogue import EncoderRecord, VideoRow, id_of_key
 from indexer.catalogue.publish import open_index
-from indexer.catalogue.published import ROWS_NAME, PublishedCatalogue
+from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
 from indexer.index import generations
 from indexer.index.place import Place
 from indexer.index.vector_index import VectorIndex
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.pooling import Layout, video_vector
-from indexer.retrieval.search import Hit, PartWeights, SearchResult, best_moment, part_scores, weigh
+from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
 from rspnet_core.errors import (
-    InvalidSetting,
     LibraryDamaged,
     LibraryNotFound,
     LibraryOutdated,
@@ -33,24 +31,8 @@ from rspnet_core.video.reading.decode import Clips
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 from rspnet_core.weights.checkpoint import load_checkpoint
 
-AnyCatalogue = PublishedCatalogue | Catalogue
-
 SHOWN_FOLD = 1
 """The official split whose sides hits show and filters mean."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """A query's vectors and where they come from."""
-
-    source: dict[str, Any]
-    """``path`` or ``id``, and the segment where one was given; printed with the hits."""
-    vector: NDArray[np.float32]
-    """float32 (D,), parts of unit length."""
-    clips: NDArray[np.float32]
-    """float32 (num_clips, D), parts of unit length."""
-    predicted: Prediction | None
-    """Its class, where the encoder has a classifier."""
 
 
 class Library:
@@ -82,7 +64,7 @@ class Library:
             DeviceUnavailable: ``device`` is not on this machine.
         """
         place, placed_on = Place.find(path), choose_device(device)
-        catalogue = _open_catalogue(place)
+        catalogue = open_published(place.folder, place.catalogue_target)
         record = catalogue.encoder()
         if record is None:
             catalogue.close()
@@ -162,49 +144,34 @@ class Library:
             MissingHead: a weight for a head that the library does not have.
             InvalidSetting: a number out of range.
         """
-        asked: dict[str, Any] = {
-            "top": top,
-            "weights": weights or PartWeights(),
-            "start_seconds": start_seconds,
-            "end_seconds": end_seconds,
-            "moments": moments,
-            "label": label,
-            "split": split,
-            "folder": folder,
-        }
+        request = Request(
+            top=top,
+            weights=weights or PartWeights(),
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+            moments=moments,
+            label=label,
+            split=split,
+            folder=folder,
+        )
         try:
-            return self._answer(query, **asked)
+            return self._answer(query, request)
         except LibraryOutdated:
             with type(self).open(self.place.folder, device=str(self._device)) as newer:
-                return newer.search(query, **asked)
+                return newer._answer(query, request)
 
-    def _answer(
-        self,
-        query: str | Path,
-        *,
-        top: int,
-        weights: PartWeights,
-        start_seconds: float | None,
-        end_seconds: float | None,
-        moments: bool,
-        label: str | None,
-        split: str | None,
-        folder: str | None,
-    ) -> SearchResult:
+    def _answer(self, query: str | Path, asked: Request) -> SearchResult:
         """What this generation answers; LibraryOutdated when something of it is kept no more."""
-        if top < 1:
-            raise InvalidSetting(f"top must be at least 1, got {top}")
-        shares = weights.shares(self.layout)
-        question = self.embed(query, start_seconds=start_seconds, end_seconds=end_seconds)
+        shares = asked.weights.shares(self.layout)
+        question = self.embed(query, start_seconds=asked.start_seconds, end_seconds=asked.end_seconds)
         allowed = None
-        if not (label is split is folder is None):
-            allowed = self.catalogue.select_keys(
-                label=label, split=split, fold=None if split is None else SHOWN_FOLD, folder=folder
-            )
+        if asked.is_filtered:
+            fold = None if asked.split is None else SHOWN_FOLD
+            allowed = self.catalogue.select_keys(label=asked.label, split=asked.split, fold=fold, folder=asked.folder)
         weighted = weigh(question.vector, shares, self.layout)
-        scores, keys = self.index.search(weighted[None], top, allowed_keys=allowed)
+        scores, keys = self.index.search(weighted[None], asked.top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0])
-        if moments:
+        if asked.moments:
             clips = weigh(question.clips, shares, self.layout)
             hits = [self._with_moment(hit, clips) for hit in hits]
         return SearchResult(
@@ -317,19 +284,3 @@ class Library:
             "data": sorted(os.path.normpath(self.place.folder / root) for root in self._roots.values()),
             "folder": str(self.place.folder),
         }
-
-
-def _open_catalogue(place: Place) -> AnyCatalogue:
-    """What the current generation shows; where it has no rows, or there is none, the catalogue as it is now."""
-    try:
-        generation = generations.open_current(place.folder)
-    except LibraryNotFound:
-        return Catalogue.open(place.catalogue_target, write=False)
-    try:
-        if ROWS_NAME in generation.manifest.files:
-            return PublishedCatalogue(generation, place.catalogue_target)
-        generation.close()
-        return Catalogue.open(place.catalogue_target, write=False)
-    except BaseException:
-        generation.close()
-        raise

@@ -53,6 +53,43 @@ class PartWeights:
         return {name: values[name] / total for name in layout.dims}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked of a search; InvalidSetting when it asks for no hits."""
+
+    top: int
+    weights: PartWeights
+    start_seconds: float | None
+    end_seconds: float | None
+    moments: bool
+    label: str | None
+    split: str | None
+    folder: str | None
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise InvalidSetting(f"top must be at least 1, got {self.top}")
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some of the library is left out."""
+        return not (self.label is self.split is self.folder is None)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query's vectors and where they come from."""
+
+    source: dict[str, Any]
+    """``path`` or ``id``, and the segment where one was given; printed with the hits."""
+    vector: NDArray[np.float32]
+    """float32 (D,), parts of unit length."""
+    clips: NDArray[np.float32]
+    """float32 (num_clips, D), parts of unit length."""
+    predicted: Prediction | None
+    """Its class, where the encoder has a classifier."""
+
+
 def weigh(vectors: NDArray[np.float32], shares: dict[str, float], layout: Layout) -> NDArray[np.float32]:
     """Scale the parts of query vectors float32 (..., D) by their shares."""
     weighted = vectors.copy()
