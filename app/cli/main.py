@@ -34,29 +34,43 @@ def commands() -> None:
     """Search a library of videos in the browser."""
 
 
+IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
+AuthOption = Annotated[
+    Path | None, typer.Option(help="The file of users, made by `rspnet-app users add`; only they may enter.")
+]
+FolderOption = Annotated[
+    list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
+]
+ListsOption = Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option("--backbone", help="The library's encoder, where that is your own code: package.module:factory."),
+]
+ProxyOption = Annotated[
+    str, typer.Option(help="Addresses or networks, with commas, of reverse proxies that tell a visitor's address.")
+]
+EmbedOption = Annotated[
+    str | None, typer.Option(help="A site that may show the page in a frame, as https://example.org.")
+]
+MetricsOption = Annotated[
+    str | None, typer.Option(help="Serve Prometheus figures on [HOST:]PORT; this machine's unless HOST is given.")
+]
+
+
 @app.command()
 def serve(
-    index: Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")],
+    index: IndexOption,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is all of them.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
-    auth_file: Annotated[
-        Path | None, typer.Option(help="The file of users, made by `rspnet-app users add`; only they may enter.")
-    ] = None,
-    folder: Annotated[
-        list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
-    ] = None,
-    split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
+    auth_file: AuthOption = None,
+    folder: FolderOption = None,
+    split_lists: ListsOption = None,
+    backbone: BackboneOption = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     max_upload: Annotated[int, typer.Option(help="Megabytes that a visitor may keep uploaded.", min=1)] = 500,
-    trusted_proxy: Annotated[
-        str, typer.Option(help="Addresses or networks, with commas, of reverse proxies that tell a visitor's address.")
-    ] = "127.0.0.1",
-    embed_in: Annotated[
-        str | None, typer.Option(help="A site that may show the page in a frame, as https://example.org.")
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="Serve Prometheus figures on [HOST:]PORT; this machine's unless HOST is given.")
-    ] = None,
+    trusted_proxy: ProxyOption = "127.0.0.1",
+    embed_in: EmbedOption = None,
+    metrics: MetricsOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log each request as a line of JSON.")] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
@@ -91,6 +105,7 @@ def serve(
         Services(
             index,
             device=device,
+            backbone=backbone,
             folders=tuple(folder or ()),
             split_lists=split_lists,
             max_upload_bytes=max_upload * 10**6,

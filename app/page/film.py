@@ -33,8 +33,8 @@ def film(explanation: PairExplanation) -> str:
         frames=len(explanation.query.frames),
         bar=_picture(colour_bar(256, 8)),
         heads=[
-            {"head": head, "title": title, "cosine": explanation.cosines[head], "scale": explanation.scale(head)}
-            for head, title in TITLES.items()
+            {"head": head, "title": TITLES[head], "cosine": cosine, "scale": explanation.scale(head)}
+            for head, cosine in explanation.cosines.items()
         ],
         sides=[
             _side(explanation, role, side)
@@ -48,7 +48,7 @@ def rectangles(explanation: PairExplanation, threshold: float) -> str:
     sides = []
     for side in (explanation.query, explanation.match):
         size = len(side.frames[0])
-        found = {head: explanation.boxes(side, head, threshold) for head in TITLES}
+        found = {head: explanation.boxes(side, head, threshold) for head in explanation.cosines}
         sides.append(
             {
                 head: {
@@ -72,7 +72,7 @@ def _shares(shares: BoxShares) -> dict[str, float]:
 def _side(explanation: PairExplanation, role: str, side: Side) -> dict[str, Any]:
     maps = {
         head: _sheet([overlay(*pair) for pair in zip(side.frames, explanation.strength(side, head), strict=True)])
-        for head in TITLES
+        for head in explanation.cosines
     }
     start, end = side.span_seconds
     return {

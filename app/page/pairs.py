@@ -15,8 +15,6 @@ from indexer.heatmap.sheet import TITLES
 from indexer.ingest.encoder import HEADS
 from rspnet_core.text import printable
 
-_TITLES = {"backbone": "Backbone", **TITLES}
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -58,9 +56,7 @@ def pair_content(services: Services, pair: Pair, similarities: Mapping[str, NDAr
             f"class {match.label}" if match.label else "",
             _spans(services, match.id),
         ),
-        heads=[
-            {"head": part, "title": _TITLES[part], "values": similarities[part].round(4).tolist()} for part in parts
-        ],
+        heads=[{"head": part, "title": TITLES[part], "values": similarities[part].round(4).tolist()} for part in parts],
         cell=pair.cell,
     )
 
@@ -76,12 +72,10 @@ def _segment(query: QueryHandle) -> str:
     return f"from {query.start_seconds or 0:g} s to {end}"
 
 
-def _query_spans(services: Services, pair: Pair) -> list[list[float]] | None:
-    """Where the query's clips lie; None when nothing knows, as for an upload to an encoder without heads."""
+def _query_spans(services: Services, pair: Pair) -> list[list[float]]:
+    """Where the query's clips lie."""
     if pair.query.video_id and pair.query.is_whole:
         return _spans(services, pair.query.video_id)
-    if not services.has_heads:
-        return None
     return _rounded(services.explain(pair.query, pair.match_id, pair.cell).query.spans_seconds)
 
 

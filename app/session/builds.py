@@ -50,6 +50,7 @@ class Builder:
         published: Callable[[], object],
         *,
         device: str,
+        backbone: str | None,
         folders: tuple[Path, ...],
         split_lists: Path | None,
     ) -> None:
@@ -58,6 +59,7 @@ class Builder:
         self._roots = roots
         self._published = published
         self._device = device
+        self._backbone = backbone
         self._folders = tuple(folder.resolve() for folder in folders)
         self._split_lists = split_lists
         self._status = BuildStatus()
@@ -138,6 +140,7 @@ class Builder:
                 index=self._place.folder,
                 split_lists=self._split_lists,
                 device=self._device,
+                trusted=self._backbone,
                 started=self._begin,
                 progress=self._advance,
             )

@@ -1,10 +1,6 @@
 """Explain pairs of videos for the page; feature maps are kept, so another pair of clips comes at once."""
 
 from collections import OrderedDict
-from functools import lru_cache
-from pathlib import Path
-
-import torch
 
 from app.session.queries import QueryHandle
 from indexer.heatmap.explanation import EmbeddedVideo, PairExplanation, embed, explain
@@ -12,9 +8,8 @@ from indexer.retrieval.library import Library
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import VideoError
 from rspnet_core.explain.faithfulness import Faithfulness, faithfulness
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
-from rspnet_core.weights.checkpoint import load_checkpoint
 
 _MOST_KEPT = 8
 """Ten clips with their feature maps take about 10 MB at 112 pixels, 80 MB at 224."""
@@ -26,6 +21,7 @@ class Explainer:
     def __init__(self, decoding: DecodePool) -> None:
         self._decoding = decoding
         self._kept: OrderedDict[str, EmbeddedVideo] = OrderedDict()
+        self._loaded: tuple[str, EncoderModel, EncoderSpec] | None = None
 
     def explain(
         self, library: Library, query: QueryHandle, match: QueryHandle, positions: tuple[int, int] | None
@@ -46,9 +42,12 @@ class Explainer:
         )
         return faithfulness(model, spec.normalisation, first, second, head)
 
-    def _model(self, library: Library) -> tuple[Encoder, EncoderSpec]:
-        path = library.place.encoder_path(library.record.fingerprint)
-        return _load(path, str(library.encoder.device))
+    def _model(self, library: Library) -> tuple[EncoderModel, EncoderSpec]:
+        """The library's encoder in float32 with its feature maps, which the searching one does not give out."""
+        if self._loaded is None or self._loaded[0] != library.record.fingerprint:
+            model, spec = library.load_network()
+            self._loaded = library.record.fingerprint, model.to(library.encoder.device), spec
+        return self._loaded[1:]
 
     def _embedded(self, library: Library, handle: QueryHandle) -> EmbeddedVideo:
         key = f"{library.record.fingerprint} {handle.key}"
@@ -64,10 +63,3 @@ class Explainer:
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
-
-
-@lru_cache(maxsize=1)
-def _load(path: Path, device: str) -> tuple[Encoder, EncoderSpec]:
-    """The library's encoder in float32 with its feature maps, which the searching one does not give out."""
-    model, spec = load_checkpoint(path)
-    return model.to(torch.device(device)), spec

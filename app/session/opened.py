@@ -30,11 +30,11 @@ class Filters:
 class OpenedLibrary:
     """A library as it was when it was opened; :attr:`is_outdated` says when to open it again."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, device: str, backbone: str | None = None) -> None:
         """Open the catalogue and the index. Raises LibraryNotFound, LibraryDamaged, DeviceUnavailable."""
         self.generation = _stamp(folder)
         self._folder = folder
-        self.library = Library.open(folder, device=device)
+        self.library = Library.open(folder, device=device, backbone=backbone)
         try:
             self.index: VectorIndex = self.library.index
         except LibraryError:

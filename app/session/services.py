@@ -31,7 +31,7 @@ from indexer.heatmap.explanation import PairExplanation
 from indexer.index.place import Place
 from indexer.retrieval.search import PartWeights, Query
 from rspnet_core.config import ClipGeometry
-from rspnet_core.errors import InvalidSetting, LibraryError, VideoError
+from rspnet_core.errors import InvalidSetting, LibraryError, VideoError, WeightsError
 from rspnet_core.explain.faithfulness import Faithfulness
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 
@@ -49,6 +49,7 @@ class Services(Shelf):
         index: Path,
         *,
         device: str = "auto",
+        backbone: str | None = None,
         folders: tuple[Path, ...] = (),
         split_lists: Path | None = None,
         max_upload_bytes: int = DEFAULT_LIMIT_BYTES,
@@ -58,6 +59,7 @@ class Services(Shelf):
         Args:
             index: the library's folder, or the data folder it lies in.
             device: for the encoder and the index.
+            backbone: the library's encoder, where that is code outside of rspnet which may be imported.
             folders: further folders whose videos may be added.
             split_lists: folder of the official lists, if not beside the videos.
             max_upload_bytes: what one visitor may keep on the server.
@@ -66,7 +68,7 @@ class Services(Shelf):
             LibraryNotFound: no library there.
             LibraryDamaged: it cannot be used as it is.
         """
-        super().__init__(index, device)
+        super().__init__(index, device, backbone)
         self._encoding = threading.Lock()
         self._queries = QueryCache()
         self._decoding = DecodePool(1)
@@ -74,7 +76,13 @@ class Services(Shelf):
         self.files = VisitorFiles(limit_bytes=max_upload_bytes)
         self.media = Media(_media_folder(self.place), self.files.made, self._find_video)
         self.builder = Builder(
-            self.place, self.roots, self.reload, device=device, folders=folders, split_lists=split_lists
+            self.place,
+            self.roots,
+            self.reload,
+            device=device,
+            backbone=backbone,
+            folders=folders,
+            split_lists=split_lists,
         )
         self._explainer = Explainer(self._decoding)
 
@@ -172,14 +180,14 @@ class Services(Shelf):
                 size = encoder.spec.geometry
                 frames = np.zeros((size.num_clips, size.frames_per_clip, size.size, size.size, 3), np.uint8)
                 encoder.encode([frames])
-        except LibraryError as error:
+        except (LibraryError, WeightsError) as error:
             log.warning("uploads cannot be embedded: %s", error)
 
     def explain(self, handle: QueryHandle, match_id: str, positions: tuple[int, int] | None = None) -> PairExplanation:
         """Heat maps of both heads for a query and a video of the library.
 
         ``positions`` are clips of the query and of the match; the best pair without. Both videos' feature maps are
-        kept, so another pair of the same videos comes at once. Raises MissingHead, QueryNotFound, VideoError.
+        kept, so another pair of the same videos comes at once. Raises QueryNotFound, VideoError.
         """
         opened = self.opened
         match = self.stored(match_id)

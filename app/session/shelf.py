@@ -21,13 +21,14 @@ log = logging.getLogger("rspnet.app")
 class Shelf:
     """One library; readers keep the generation that they began with."""
 
-    def __init__(self, index: Path, device: str) -> None:
+    def __init__(self, index: Path, device: str, backbone: str | None = None) -> None:
         """Open the library at ``index``; one in which nothing is published yet is empty, not an error.
 
         Raises LibraryNotFound when there is none, LibraryDamaged when it cannot be used as it is.
         """
         self.place = Place.find(index)
         self._device = device
+        self._backbone = backbone
         self._swapping = threading.Lock()
         self._opened = self._open()
 
@@ -70,7 +71,7 @@ class Shelf:
 
     def _open(self) -> OpenedLibrary | None:
         try:
-            return OpenedLibrary(self.place.folder, self._device)
+            return OpenedLibrary(self.place.folder, self._device, self._backbone)
         except LibraryNotFound:
             return None
 

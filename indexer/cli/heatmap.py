@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.output import DeviceOption, JsonOption, print_json, say, warn_untrained
+from indexer.cli.output import DeviceOption, JsonOption, OwnBackboneOption, print_json, say, warn_untrained
 from indexer.cli.output import out as console
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
-    from rspnet_core.models.two_head import Encoder
+    from rspnet_core.models.two_head import EncoderModel
 
 
 def heatmap(
@@ -24,6 +24,7 @@ def heatmap(
     index: Annotated[
         Path | None, typer.Option("--index", help="A library: its own encoder is used, and its ids are understood.")
     ] = None,
+    backbone: OwnBackboneOption = None,
     threshold: Annotated[float, typer.Option(help="Where rectangles begin, 0 to 1 of the colour scale.")] = 0.5,
     judge: Annotated[
         bool, typer.Option("--faithfulness", help="Hide what the maps mark, embed again, compare with random areas.")
@@ -42,7 +43,7 @@ def heatmap(
 
     check_threshold(threshold)
     place = choose_device(device)
-    model, spec, videos = _load(query, match, weights, index)
+    model, spec, videos = _load(query, match, weights, index, backbone)
     check_output(out, *videos)
     explanation = explain_pair(model.to(place), spec, *videos)
     write_heatmap(explanation, out, threshold)
@@ -60,21 +61,21 @@ def heatmap(
 
 
 def _load(
-    query: str, match: str, weights: str | None, index: Path | None
-) -> "tuple[Encoder, EncoderSpec, tuple[Path, Path]]":
+    query: str, match: str, weights: str | None, index: Path | None, backbone: str | None
+) -> "tuple[EncoderModel, EncoderSpec, tuple[Path, Path]]":
     """The encoder, and the files of both videos."""
     from indexer.retrieval.library import Library
-    from rspnet_core.weights.checkpoint import load_checkpoint, load_encoder
+    from rspnet_core.weights.sources import load_encoder
 
-    if (weights is None) == (index is None):
+    if ((weights or backbone) is None and index is None) or not (weights is None or index is None):
         raise InvalidSetting(
             f"got {'neither' if index is None else 'both'} of --weights and --index; give one: "
             "weights for two video files, or a library, whose encoder is used"
         )
     if index is None:
-        return *load_encoder(weights, None), (_file(query), _file(match))
-    with Library.open(index, device="cpu") as library:
-        model, spec = load_checkpoint(library.place.encoder_path(library.record.fingerprint))
+        return *load_encoder(weights, backbone), (_file(query), _file(match))
+    with Library.open(index, device="cpu", backbone=backbone) as library:
+        model, spec = library.load_network()
         return model, spec, (library.locate(query)[0], library.locate(match)[0])
 
 

@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.cli.heatmap import heatmap
-from indexer.cli.output import DeviceOption, IndexOption, JsonOption, log, out, print_json, say, warn_untrained
+from indexer.cli.output import (
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    OwnBackboneOption,
+    log,
+    out,
+    print_json,
+    say,
+    warn_untrained,
+)
 from indexer.cli.upkeep import export, info, remove, repair, verify
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, program, run
 
@@ -33,31 +43,43 @@ def sample_data(
     say(f"{len(manifest.videos)} videos in {folder}; next: rspnet-index build {folder}")
 
 
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(help="A .safetensors or official .pth.tar file, official:resnet18, torchvision:r3d_18, hf:USER/NAME."),
+]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(
+        help="c3d, resnet18, r2plus1d, s3dg or tsm18, untrained, where no weights are given; or package.module:factory."
+    ),
+]
+PoolingOption = Annotated[
+    Literal["max-mean", "mean"] | None, typer.Option(help="max-mean is the paper's, mean the authors' release's.")
+]
+FpsOption = Annotated[
+    float | None, typer.Option(help="Resample to this rate by timestamps (the paper: 25); default as recorded.")
+]
+ListsOption = Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")]
+CatalogueOption = Annotated[
+    str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
+]
+EngineOption = Annotated[
+    Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
+]
+
+
 @app.command()
 def build(
     data: Annotated[Path, typer.Argument(help="Folder of videos; its layout is recognised.")],
     index: Annotated[Path | None, typer.Option("--index", help="Where the library goes; default DATA/.rspnet.")] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A .safetensors or official .pth.tar file, official:resnet18 or torchvision:r3d_18."),
-    ] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="c3d, resnet18, r2plus1d, s3dg or tsm18, untrained, where no weights are given.")
-    ] = None,
-    pooling: Annotated[
-        Literal["max-mean", "mean"] | None, typer.Option(help="max-mean is the paper's, mean the authors' release's.")
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Resample to this rate by timestamps (the paper: 25); default as recorded.")
-    ] = None,
-    split_lists: Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")] = None,
+    weights: WeightsOption = None,
+    backbone: BackboneOption = None,
+    pooling: PoolingOption = None,
+    fps: FpsOption = None,
+    split_lists: ListsOption = None,
     fold: Annotated[int | None, typer.Option(help="Official split that the lists must have.", min=1)] = None,
-    catalogue: Annotated[
-        str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
-    ] = None,
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
-    ] = "local",
+    catalogue: CatalogueOption = None,
+    engine: EngineOption = "local",
     workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -112,6 +134,7 @@ def search(
     label: Annotated[str | None, typer.Option(help="Only videos of this class.")] = None,
     split: Annotated[str | None, typer.Option(help="Only train, test or val of official split 1.")] = None,
     folder: Annotated[str | None, typer.Option(help="Only videos below this folder of the data folder.")] = None,
+    backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -125,7 +148,7 @@ def search(
     from indexer.retrieval.search import PartWeights
 
     weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
-    with Library.open(index, device=device) as library:
+    with Library.open(index, device=device, backbone=backbone) as library:
         result = library.search(
             query,
             top=top,

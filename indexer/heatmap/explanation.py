@@ -4,6 +4,7 @@
         --best pair--> maps of both heads in both clips (Eq. 4), one scale a head
 
 The pair shown is the one whose mean cosine over both heads is highest, so that both heads explain the same frames.
+An encoder without heads is explained by its backbone alone, which stands in the place of the heads.
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,9 @@ from torch.nn.functional import normalize
 from rspnet_core.config import ClipGeometry, EncoderSpec
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.regions import Box, BoxShares, box_shares, boxes_around
-from rspnet_core.explain.similarity_maps import HEADS, linear_head, pair_maps, projections, upsampled
+from rspnet_core.explain.similarity_maps import explained_by, linear_head, pair_maps, projections, upsampled
 from rspnet_core.models.features import clip_features
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.reading.decode import Clips
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 
@@ -99,7 +100,7 @@ class PairExplanation:
 
 
 def explain_pair(
-    model: Encoder,
+    model: EncoderModel,
     spec: EncoderSpec,
     query: Path,
     match: Path,
@@ -109,14 +110,13 @@ def explain_pair(
     """Decode two video files in child processes, embed their clips and explain the best pair of them.
 
     Args:
-        model: with linear heads, in eval mode, on any device.
+        model: with linear heads or none, in eval mode, on any device.
         spec: its specification, from ``load_encoder`` or ``load_checkpoint``.
         query: a video file.
         match: another, or the same.
         positions: explain this pair of clips (of the query, of the match) and not the best one.
 
     Raises:
-        MissingHead: the encoder has no heads.
         InvalidSetting: a head that is not linear, or positions out of range.
         VideoError: a file cannot be decoded; the message names it.
     """
@@ -126,9 +126,9 @@ def explain_pair(
     return explain(model, *embedded, positions=positions)
 
 
-def check_heads(model: Encoder) -> dict[str, nn.Linear]:
-    """Both heads of an encoder; raises MissingHead or InvalidSetting where heat maps cannot be made."""
-    return {name: linear_head(model, name) for name in HEADS}
+def check_heads(model: EncoderModel) -> dict[str, nn.Linear]:
+    """What explains an encoder: both heads, or the backbone; InvalidSetting where heat maps cannot be made."""
+    return {name: linear_head(model, name) for name in explained_by(model)}
 
 
 def read_pair(query: Path, match: Path, geometry: ClipGeometry) -> tuple[Clips, Clips]:
@@ -144,13 +144,13 @@ def read_pair(query: Path, match: Path, geometry: ClipGeometry) -> tuple[Clips, 
     return decoded[str(query.resolve())], decoded[str(match.resolve())]
 
 
-def embed(model: Encoder, spec: EncoderSpec, name: str, clips: Clips) -> EmbeddedVideo:
+def embed(model: EncoderModel, spec: EncoderSpec, name: str, clips: Clips) -> EmbeddedVideo:
     """Feature maps of all clips of a video; ``name`` is what pictures call it."""
     return EmbeddedVideo(name, clips, clip_features(model, clips.frames, spec.normalisation))
 
 
 def explain(
-    model: Encoder, query: EmbeddedVideo, match: EmbeddedVideo, *, positions: tuple[int, int] | None = None
+    model: EncoderModel, query: EmbeddedVideo, match: EmbeddedVideo, *, positions: tuple[int, int] | None = None
 ) -> PairExplanation:
     """Explain two embedded videos; takes milliseconds, so another pair of clips can be shown at once.
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from indexer.heatmap.explanation import PairExplanation, Side
 from rspnet_core.config import EncoderSpec
 from rspnet_core.explain.faithfulness import Faithfulness, faithfulness
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 
 SIDES = ("query", "match")
 
@@ -17,7 +17,7 @@ FaithfulnessOfBoth = Mapping[str, Mapping[str, Faithfulness]]
 """Head, then ``query`` or ``match``: whose clip was partly hidden."""
 
 
-def faithfulness_of_both(model: Encoder, spec: EncoderSpec, explanation: PairExplanation) -> FaithfulnessOfBoth:
+def faithfulness_of_both(model: EncoderModel, spec: EncoderSpec, explanation: PairExplanation) -> FaithfulnessOfBoth:
     """Faithfulness of both heads' maps in both clips; embeds a clip 52 times. Raises as ``faithfulness`` does."""
     query, match = explanation.query.frames, explanation.match.frames
     pairs = {"query": (query, match), "match": (match, query)}
@@ -49,7 +49,7 @@ def heatmap_document(
 
 def heatmap_table(document: Mapping[str, Any]) -> Table:
     """A row for each head and video: what its rectangles hold, and how faithful the map is where that was asked."""
-    judged = "faithfulness" in document["heads"]["motion"]["query"]
+    judged = any("faithfulness" in figures["query"] for figures in document["heads"].values())
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     names = ["head", "video", "cosine", "map", "area"]
     for name in names + (["drop", "at random, 95 %", "beats"] if judged else []):

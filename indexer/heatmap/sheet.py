@@ -1,4 +1,4 @@
-"""An explained pair as one picture: a row for each video, columns frame, motion and appearance.
+"""An explained pair as one picture: a row for each video, columns frame, motion and appearance (or backbone alone).
 
         Frame   Motion (RSP)   Appearance (A-VID)
 query    ###        ###               ###            ### a panel, a caption below it
@@ -17,15 +17,11 @@ from rspnet_core.explain.drawing import colour_bar, draw_boxes, enlarged, fitted
 from rspnet_core.explain.regions import boxes_around
 from rspnet_core.reports.colours import INK, MUTED, PAPER
 
-TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
+TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)", "backbone": "Backbone"}
 
 _PANEL, _GAP, _MARGIN = 288, 16, 24
-_LEFT = {
-    "frame": _MARGIN,
-    "motion": _MARGIN + _PANEL + _GAP,
-    "appearance": _MARGIN + 2 * (_PANEL + _GAP),
-}
-_WIDTH = _LEFT["appearance"] + _PANEL + _MARGIN
+_COLUMN = {"frame": 0, "motion": 1, "appearance": 2, "backbone": 1}
+_LEFT = {name: _MARGIN + number * (_PANEL + _GAP) for name, number in _COLUMN.items()}
 _HEAD, _NAME, _CAPTION, _FOOT = 56, 30, 34, 62  # heights of the strips of text
 _TOP = {"query": _MARGIN + _HEAD + _NAME, "match": _MARGIN + _HEAD + 2 * _NAME + _PANEL + _CAPTION}
 _BARS = _TOP["match"] + _PANEL + _CAPTION + 10
@@ -76,22 +72,23 @@ def _sides(explanation: PairExplanation) -> dict[str, Side]:
 def _paste_panels(sheet: Image.Image, explanation: PairExplanation, threshold: float, frame: int) -> None:
     for row, side in _sides(explanation).items():
         sheet.paste(enlarged(side.frames[frame], _PANEL), (_LEFT["frame"], _TOP[row]))
-        for head in TITLES:
+        for head in explanation.cosines:
             sheet.paste(panel(explanation, side, head, frame, threshold), (_LEFT[head], _TOP[row]))
 
 
 def _background(explanation: PairExplanation, threshold: float) -> Image.Image:
     """All of the sheet that is the same for every frame."""
-    sheet = Image.new("RGB", (_WIDTH, _HEIGHT), PAPER)
+    width = max(_LEFT[head] for head in explanation.cosines) + _PANEL + _MARGIN
+    sheet = Image.new("RGB", (width, _HEIGHT), PAPER)
     draw = ImageDraw.Draw(sheet)
     _text(draw, "frame", _MARGIN, "Frame", 18, bold=True)
     _text(draw, "frame", _MARGIN + 27, "as the encoder sees it", 13)
-    for head, title in TITLES.items():
-        _text(draw, head, _MARGIN, title, 18, bold=True)
-        _text(draw, head, _MARGIN + 27, f"cosine of the two clips {explanation.cosines[head]:.3f}", 13)
+    for head, cosine in explanation.cosines.items():
+        _text(draw, head, _MARGIN, TITLES[head], 18, bold=True)
+        _text(draw, head, _MARGIN + 27, f"cosine of the two clips {cosine:.3f}", 13)
     for row, side in _sides(explanation).items():
-        _name_row(draw, row, side)
-        for head in TITLES:
+        _name_row(draw, row, side, width)
+        for head in explanation.cosines:
             shares = explanation.shares(side, head, threshold)
             caption = f"in rectangles: {shares.energy:.0%} of map, {shares.area:.0%} of area"
             _text(draw, head, _TOP[row] + _PANEL + 8, caption, 13)
@@ -99,14 +96,14 @@ def _background(explanation: PairExplanation, threshold: float) -> Image.Image:
     return sheet
 
 
-def _name_row(draw: ImageDraw.ImageDraw, row: str, side: Side) -> None:
+def _name_row(draw: ImageDraw.ImageDraw, row: str, side: Side, width: int) -> None:
     y = _TOP[row] - 24
     bold, plain = font(14, bold=True), font(14)
     start, end = side.span_seconds
     detail = f"clip {side.clip + 1} of {len(side.spans_seconds)}, {start:.2f}-{end:.2f} s"
     x = _MARGIN + bold.getlength(f"{row.capitalize()}  ")
     draw.text((_MARGIN, y), row.capitalize(), INK, bold)
-    name = fitted(side.name, plain, _WIDTH - _MARGIN - x - plain.getlength(f"   {detail}"))
+    name = fitted(side.name, plain, width - _MARGIN - x - plain.getlength(f"   {detail}"))
     draw.text((x, y), name, INK, plain)
     draw.text((x + plain.getlength(f"{name}   "), y), detail, MUTED, plain)
 
@@ -115,7 +112,7 @@ def _foot(sheet: Image.Image, draw: ImageDraw.ImageDraw, explanation: PairExplan
     legend = ("Colour: what each place adds to the", "cosine. One scale a head, for both", "videos and all frames.")
     for line, text in enumerate(legend):
         _text(draw, "frame", _BARS - 4 + 18 * line, text, 13)
-    for head in TITLES:
+    for head in explanation.cosines:
         left, below = _LEFT[head], _BARS + _BAR_HEIGHT
         sheet.paste(colour_bar(_PANEL, _BAR_HEIGHT), (left, _BARS))
         low, high = explanation.scale(head)

@@ -12,9 +12,10 @@ from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import BuildReport, Progress, ingest
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DatasetError
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import Dataset, scan
-from rspnet_core.weights.checkpoint import load_encoder, save_checkpoint
+from rspnet_core.weights.checkpoint import save_checkpoint
+from rspnet_core.weights.sources import load_encoder
 
 Started = Callable[[Dataset, ClipEncoder], None]
 """Called once when the folder is scanned and the encoder loaded."""
@@ -34,13 +35,17 @@ def build_library(
     engine_name: EngineName = "local",
     workers: int | None = None,
     device: str = "auto",
+    trusted: str | None = None,
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
 ) -> BuildReport:
     """Index the videos below ``data``, or bring their library up to date.
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets an untrained
-    3D ResNet-18. Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
+    3D ResNet-18. ``trusted`` names the backbone of the library's own encoder where that is code outside of rspnet, so
+    that it may be imported.
+
+    Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
     placed_on = choose_device(device)
     dataset = scan(data, split_lists)
@@ -51,7 +56,7 @@ def build_library(
         if record is not None and weights is None and backbone is None:
             weights = str(place.encoder_path(record.fingerprint))
             pooling = pooling or record.description["pooling"]
-        model, spec = load_encoder(weights, backbone, fps=fps)
+        model, spec = load_encoder(weights, backbone or trusted, fps=fps)
         encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on)
         # Before the record: a build killed here must not leave a library that names weights which it does not have.
         _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
@@ -86,7 +91,7 @@ def default_workers(encoder: ClipEncoder) -> int:
     return cores if encoder.device.type == "cuda" else max(1, cores // 2)
 
 
-def _keep_weights(model: Encoder, spec: EncoderSpec, path: Path) -> None:
+def _keep_weights(model: EncoderModel, spec: EncoderSpec, path: Path) -> None:
     """Copy the weights into the library once: it stays searchable wherever the original goes."""
     if not path.exists():
         path.parent.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import PARTS, Layout, clip_vectors
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
-from rspnet_core.models.two_head import PROJECTION_SIZE, Encoder, class_logits
+from rspnet_core.models.two_head import PROJECTION_SIZE, EncoderModel, class_logits
 
 HEADS = PARTS[1:]
 DECODER = "exact frames, scaled then cut, 1"
@@ -65,7 +65,7 @@ class ClipEncoder:
 
     def __init__(
         self,
-        model: Encoder,
+        model: EncoderModel,
         spec: EncoderSpec,
         *,
         pooling: Pooling = "max-mean",
@@ -74,7 +74,7 @@ class ClipEncoder:
         self.spec = spec
         self.pooling: Pooling = pooling
         self.device = device or choose_device()
-        self.precision = choose_precision(self.device)
+        self.precision = torch.float32 if model.backbone.is_float32_only else choose_precision(self.device)
         self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
         self.classifier = copy.deepcopy(model.classifier)
         if self.classifier is not None:
@@ -83,7 +83,7 @@ class ClipEncoder:
             {"backbone": model.channels} | {name: PROJECTION_SIZE for name in HEADS if name in self.heads}
         )
         self._backbone = copy.deepcopy(model.backbone).eval().to(self.device, self.precision)
-        if spec.backbone != "tsm18":  # its convolutions are 2D
+        if model.backbone.is_volumetric:
             self._backbone = self._backbone.to(memory_format=torch.channels_last_3d)
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))

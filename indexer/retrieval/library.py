@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from indexer.catalogue.catalogue import EncoderRecord, VideoRow, id_of_key
 from indexer.catalogue.publish import open_index
 from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
-from indexer.index import generations
 from indexer.index.place import Place
 from indexer.index.vector_index import VectorIndex
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.pooling import Layout, video_vector
+from indexer.retrieval.info import library_info
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
+from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import (
     LibraryDamaged,
     LibraryNotFound,
@@ -27,6 +28,7 @@ from rspnet_core.errors import (
     QueryNotFound,
     VideoError,
 )
+from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.reading.decode import Clips
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 from rspnet_core.weights.checkpoint import load_checkpoint
@@ -46,7 +48,14 @@ class Library:
     ...         print(hit.score, hit.path)
     """
 
-    def __init__(self, place: Place, catalogue: AnyCatalogue, record: EncoderRecord, device: torch.device) -> None:
+    def __init__(
+        self,
+        place: Place,
+        catalogue: AnyCatalogue,
+        record: EncoderRecord,
+        device: torch.device,
+        backbone: str | None = None,
+    ) -> None:
         self.place = place
         self.catalogue = catalogue
         """What the generation shows; of a library that nothing was published of yet, or by an older version only, the
@@ -54,10 +63,14 @@ class Library:
         self.record = record
         self.layout = Layout(dict(record.parts))
         self._device = device
+        self._backbone = backbone
 
     @classmethod
-    def open(cls, path: str | Path, *, device: str = "auto") -> Self:
+    def open(cls, path: str | Path, *, device: str = "auto", backbone: str | None = None) -> Self:
         """Open the library at ``path``, or the one in the data folder ``path``.
+
+        Where its encoder is code outside of rspnet, that code is imported only if ``backbone`` names it, and only when
+        a query must be embedded; queries by id need no encoder.
 
         Raises:
             LibraryNotFound: there is none, or nothing has been built yet.
@@ -69,7 +82,7 @@ class Library:
         if record is None:
             catalogue.close()
             raise LibraryNotFound(f"the library at {place.folder} is empty: run its build again")
-        return cls(place, catalogue, record, placed_on)
+        return cls(place, catalogue, record, placed_on, backbone)
 
     def close(self) -> None:
         """Release the catalogue, and end the decoder process if a query started one."""
@@ -96,7 +109,7 @@ class Library:
         Raises:
             LibraryDamaged: the copy is not the encoder that the vectors were made with.
         """
-        model, spec = load_checkpoint(self.place.encoder_path(self.record.fingerprint))
+        model, spec = self.load_network()
         encoder = ClipEncoder(model, spec, pooling=self.record.description["pooling"], device=self._device)
         if encoder.fingerprint != self.record.fingerprint:
             raise LibraryDamaged(
@@ -104,6 +117,10 @@ class Library:
                 f"{encoder.fingerprint} in this version of rspnet; build into a new --index"
             )
         return encoder
+
+    def load_network(self) -> tuple[EncoderModel, EncoderSpec]:
+        """The network of the library's own copy of its encoder, in eval mode on the CPU. Raises WeightsError."""
+        return load_checkpoint(self.place.encoder_path(self.record.fingerprint), named_by_user=self._backbone)
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -157,7 +174,7 @@ class Library:
         try:
             return self._answer(query, request)
         except LibraryOutdated:
-            with type(self).open(self.place.folder, device=str(self._device)) as newer:
+            with type(self).open(self.place.folder, device=str(self._device), backbone=self._backbone) as newer:
                 return newer._answer(query, request)
 
     def _answer(self, query: str | Path, asked: Request) -> SearchResult:
@@ -267,20 +284,4 @@ class Library:
 
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""
-        counts = self.catalogue.counts()
-        if isinstance(self.catalogue, PublishedCatalogue):
-            manifest, live = self.catalogue.generation.manifest, self.catalogue.live
-        else:
-            live = self.catalogue
-            with generations.open_current(self.place.folder) as generation:
-                manifest = generation.manifest
-        return {
-            "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
-            "clips": counts.clips,
-            "encoder": dict(self.record.description),
-            "generation": manifest.generation,
-            "index_type": "flat",
-            "up_to_date": manifest.content.content_version == live.content_version(),
-            "data": sorted(os.path.normpath(self.place.folder / root) for root in self._roots.values()),
-            "folder": str(self.place.folder),
-        }
+        return library_info(self.place, self.catalogue, self.record)

@@ -14,7 +14,7 @@ from indexer.index import generations
 from indexer.index.lock import WriterLock
 from indexer.index.place import Place
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
-from rspnet_core.weights.checkpoint import load_checkpoint
+from rspnet_core.weights.checkpoint import check_checkpoint
 
 
 @dataclass
@@ -61,7 +61,7 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
         verdict.notes.append("no encoder yet: run the build again")
         return
     try:
-        load_checkpoint(place.encoder_path(record.fingerprint))
+        check_checkpoint(place.encoder_path(record.fingerprint))
     except WeightsError as error:
         verdict.problems.append(f"the library's encoder: {error}")
     if not (place.folder / generations.CURRENT).exists():

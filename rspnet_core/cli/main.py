@@ -17,7 +17,7 @@ from rspnet_core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
-    from rspnet_core.models import Encoder
+    from rspnet_core.models import EncoderModel
 
 app = program("Train RSPNet encoders and look after their weights.")
 weights_app = program("Import, inspect and download weights.")
@@ -106,7 +106,7 @@ def pull_weights(
     typer.echo(json.dumps({"name": name, "file": str(path)}) if as_json else path)
 
 
-def _document(file: Path, model: "Encoder", spec: "EncoderSpec") -> dict[str, Any]:
+def _document(file: Path, model: "EncoderModel", spec: "EncoderSpec") -> dict[str, Any]:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return {"file": str(file), "parameters": parameters, "heads": sorted(model.heads), **spec.model_dump(mode="json")}
 

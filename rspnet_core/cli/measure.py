@@ -72,7 +72,7 @@ def pretext_command(
     from rspnet_core.models import TwoHeadModel
     from rspnet_core.pretext.evaluation import probe_pretext
     from rspnet_core.video.reading.sandbox import DecodePool
-    from rspnet_core.weights.checkpoint import load_encoder
+    from rspnet_core.weights.sources import load_encoder
 
     model, spec = load_encoder(weights, None)
     if not isinstance(model, TwoHeadModel):

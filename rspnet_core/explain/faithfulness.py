@@ -17,7 +17,7 @@ from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.explain.similarity_maps import linear_head, pair_maps, projections
 from rspnet_core.models.features import clip_features
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 
 Mask = NDArray[np.bool_]
 
@@ -53,7 +53,7 @@ class Faithfulness:
 
 
 def faithfulness(
-    model: Encoder,
+    model: EncoderModel,
     normalisation: Normalisation,
     clip_i: NDArray[np.uint8],
     clip_j: NDArray[np.uint8],

@@ -4,7 +4,8 @@
 
 For a linear head p = W x + b, with x the mean of F, the cosine of two clips is p_i . p_j / (|p_i| |p_j|). Eq. 4 divided
 by the same norms is therefore the share of every place in that cosine: its mean over the clip is the cosine, less what
-the bias adds. Only a linear head splits like that, so any other is refused.
+the bias adds. Only a linear head splits like that, so any other is refused. An encoder without heads is explained by
+its backbone: W is the identity, and the cosine that of the mean feature vectors.
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from torch.nn import functional as F
 
 from rspnet_core.errors import InvalidSetting, MissingHead
 from rspnet_core.explain.cam import similarity_activation_map
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 
 HEADS = ("motion", "appearance")
 """Relative speed perception (RSP) and appearance-focused video instance discrimination (A-VID)."""
+BACKBONE = "backbone"
+"""What explains an encoder without heads."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,20 @@ class PairMaps:
     """Of the two clips' projections, bias included."""
 
 
-def linear_head(model: Encoder, name: str) -> nn.Linear:
-    """The head ``motion`` or ``appearance`` of an encoder.
+def explained_by(model: EncoderModel) -> tuple[str, ...]:
+    """What an encoder's similarities are explained by: its heads, or its backbone where it has none."""
+    return HEADS if model.heads else (BACKBONE,)
+
+
+def linear_head(model: EncoderModel, name: str) -> nn.Linear:
+    """The head ``motion`` or ``appearance`` of an encoder; ``backbone`` of one without heads: the identity.
 
     Raises:
         MissingHead: the encoder has no such head.
         InvalidSetting: an unknown name, or a head that is not one linear layer, which Eq. 4 cannot explain.
     """
+    if name == BACKBONE and not model.heads:
+        return _identity(model)
     if name not in HEADS:
         raise InvalidSetting(f"got head {name!r}, allowed are {' and '.join(HEADS)}")
     if name not in model.heads:
@@ -55,6 +65,13 @@ def linear_head(model: Encoder, name: str) -> nn.Linear:
             "use weights with linear heads"
         )
     return head
+
+
+def _identity(model: EncoderModel) -> nn.Linear:
+    head = nn.Linear(model.channels, model.channels).requires_grad_(False)
+    nn.init.eye_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head.to(next(model.parameters(), head.weight).device)
 
 
 @torch.inference_mode()

@@ -10,12 +10,16 @@ from rspnet_core.errors import InvalidSetting
 class Backbone(nn.Module):
     """Clips float (B, 3, T, H, W) -> feature map (B, channels, T', H', W') of the last convolutional stage."""
 
-    channels: ClassVar[int]
+    channels: int
     """Channels of the feature map."""
     min_frames: ClassVar[int] = 1
     """Fewest frames T that leave at least one step of time in the feature map."""
     min_size: ClassVar[int] = 1
     """Smallest height or width in pixels that leaves at least one cell in the feature map."""
+    is_volumetric: ClassVar[bool] = True
+    """Whether it convolves in 3D, which channels-last memory makes fast."""
+    is_float32_only: ClassVar[bool] = False
+    """Whether it must not be run in a lower precision."""
 
     def check(self, clips: Tensor) -> None:
         """Raise InvalidSetting unless ``clips`` can go through this backbone.

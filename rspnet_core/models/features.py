@@ -7,13 +7,13 @@ from torch import Tensor
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.models.two_head import Encoder
+from rspnet_core.models.two_head import EncoderModel
 
 _CLIPS_AT_ONCE = 4  # bounds memory: one S3D-G clip of 16x224x224 takes about 0.3 GB on its way through
 
 
 @torch.inference_mode()
-def clip_features(model: Encoder, clips: NDArray[np.uint8], normalisation: Normalisation) -> Tensor:
+def clip_features(model: EncoderModel, clips: NDArray[np.uint8], normalisation: Normalisation) -> Tensor:
     """Feature maps of clips.
 
     Args:
@@ -29,7 +29,7 @@ def clip_features(model: Encoder, clips: NDArray[np.uint8], normalisation: Norma
     """
     if model.training:
         raise InvalidSetting("the model is in training mode, maps need it in eval mode: call model.eval() first")
-    weight = next(model.parameters())
+    weight = next(model.parameters(), torch.empty(0))  # a module from outside may have none
     mean, std = (
         torch.tensor(values, device=weight.device).view(1, 3, 1, 1, 1)
         for values in (normalisation.mean, normalisation.std)

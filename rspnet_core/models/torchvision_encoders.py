@@ -47,6 +47,7 @@ class S3D(_Stages):
     min_size = 17
 
 
+TORCHVISION = "torchvision:"
 _NETWORKS: dict[str, type[_Stages]] = {
     "r3d_18": VideoResNet18,
     "r2plus1d_18": VideoResNet18,
@@ -56,15 +57,31 @@ _NETWORKS: dict[str, type[_Stages]] = {
 TORCHVISION_ENCODERS: tuple[str, ...] = tuple(_NETWORKS)
 
 
+class TorchvisionEntry:
+    """One of TORCHVISION_ENCODERS, of fresh weights, under torchvision's parameter names less the classifier's."""
+
+    takes_heads: ClassVar[bool] = False
+    brings_weights: ClassVar[bool] = True
+
+    def __init__(self, name: str) -> None:
+        """Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS."""
+        _check_name(name)
+        self._name = name
+
+    def create(self) -> Backbone:
+        """A network of random weights."""
+        from torchvision.models import get_model  # takes seconds to import
+
+        return _NETWORKS[self._name](get_model(self._name, weights=None))
+
+    def settings(self) -> tuple[ClipGeometry, Normalisation]:
+        """16 frames, with the side and the pixel statistics of the published weights."""
+        return torchvision_settings(self._name)
+
+
 def create_torchvision_model(name: str) -> BackboneModel:
-    """An encoder of fresh weights, whose backbone has torchvision's parameter names less those of the classifier.
-
-    Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS.
-    """
-    _check_name(name)
-    from torchvision.models import get_model  # takes seconds to import
-
-    return BackboneModel(_NETWORKS[name](get_model(name, weights=None)))
+    """An encoder of fresh weights and no heads. Raises UnknownBackbone for a name not in TORCHVISION_ENCODERS."""
+    return BackboneModel(TorchvisionEntry(name).create())
 
 
 def torchvision_weights(name: str) -> Any:

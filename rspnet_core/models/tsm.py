@@ -59,6 +59,7 @@ class TSM18(Backbone):
     """Clips (B, 3, T, H, W) -> (B, 512, T, H/32, W/32), rounded up: 8x112x112 gives 8x4x4."""
 
     channels = 512
+    is_volumetric = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class TwoHeadOutput(NamedTuple):
         return f"TwoHeadOutput({', '.join(f'{name}={tuple(part.shape)}' for name, part in self._asdict().items())})"
 
 
-class Encoder(nn.Module):
+class EncoderModel(nn.Module):
     """A backbone and the heads upon it; indexing needs no more than this."""
 
     classifier: nn.Linear | None
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
         return features
 
 
-class BackboneModel(Encoder):
+class BackboneModel(EncoderModel):
     """An encoder without projection heads: its output is the feature map."""
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class BackboneModel(Encoder):
         return self.features(clips)
 
 
-class TwoHeadModel(Encoder):
+class TwoHeadModel(EncoderModel):
     """f(.; theta) with g_m and g_a of the paper, heads with biases on the mean of the feature map."""
 
     def __init__(self, backbone: Backbone, head: HeadKind = "linear") -> None:

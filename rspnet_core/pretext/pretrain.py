@@ -35,7 +35,8 @@ from rspnet_core.training.source import BatchSource
 from rspnet_core.video.clips.loader import ClipLoader, Shard
 from rspnet_core.video.datasets.dataset import listed_videos
 from rspnet_core.video.reading.sandbox import DecodePool
-from rspnet_core.weights.checkpoint import describe, load_encoder
+from rspnet_core.weights.checkpoint import describe
+from rspnet_core.weights.sources import load_encoder
 
 
 def build_objective(recipe: PretrainRecipe, num_steps: int) -> RSPNetObjective:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
-from rspnet_core.models import Encoder, class_logits
+from rspnet_core.models import EncoderModel, class_logits
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.loader import Sample
@@ -45,7 +45,7 @@ def make_batch(
 class Classifier(nn.Module):
     """Clips float32 (B, 3, T, H, W) -> logits float32 (B, classes), by an encoder that has a classifier."""
 
-    def __init__(self, encoder: Encoder, *, dropout: float, freeze: bool) -> None:
+    def __init__(self, encoder: EncoderModel, *, dropout: float, freeze: bool) -> None:
         super().__init__()
         self.encoder = encoder.requires_grad_(not freeze)
         self.new_layer.requires_grad_(True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.models import Encoder
+from rspnet_core.models import EncoderModel
 from rspnet_core.recognition.document import document
 from rspnet_core.recognition.frozen import ProbeKind, probe
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
@@ -18,7 +18,7 @@ from rspnet_core.recognition.scores import measure
 from rspnet_core.training.fabric import default_workers, make_fabric
 from rspnet_core.training.listener import Listener
 from rspnet_core.video.reading.sandbox import DecodePool
-from rspnet_core.weights.checkpoint import load_encoder
+from rspnet_core.weights.sources import load_encoder
 
 
 def evaluate(
@@ -100,7 +100,7 @@ def _about(spec: EncoderSpec) -> dict[str, Any]:
 
 
 def _tested(
-    encoder: Encoder,
+    encoder: EncoderModel,
     spec: EncoderSpec,
     videos: LabelledVideos,
     judge: Callable[..., Predictions],

@@ -18,7 +18,7 @@ from torch import nn
 
 from rspnet_core.config import EncoderSpec, Normalisation
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.models import BackboneModel, Encoder, create_backbone_model
+from rspnet_core.models import BackboneModel, EncoderModel, create_backbone_model
 from rspnet_core.recognition.classification import Classification, Classifier, make_batch
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.recipe import FinetuneRecipe
@@ -33,7 +33,8 @@ from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedul
 from rspnet_core.training.source import BatchSource
 from rspnet_core.video.clips.loader import ClipLoader, Shard
 from rspnet_core.video.reading.sandbox import DecodePool
-from rspnet_core.weights.checkpoint import describe, load_encoder
+from rspnet_core.weights.checkpoint import describe
+from rspnet_core.weights.sources import load_encoder
 
 
 def finetune(
@@ -120,7 +121,7 @@ def build_classifier(recipe: FinetuneRecipe, num_classes: int, num_steps: int) -
     All weights trained leave the projection heads behind, as these no longer belong to them; a frozen encoder keeps
     them. Raises UnknownBackbone, WeightsError.
     """
-    encoder: Encoder
+    encoder: EncoderModel
     if recipe.from_weights:
         encoder, spec = load_encoder(recipe.from_weights, recipe.backbone)
         normalisation = spec.normalisation
@@ -158,8 +159,8 @@ def _aim(recipe: FinetuneRecipe, videos: LabelledVideos) -> str:
 
 
 def _described(
-    encoder: Encoder, recipe: FinetuneRecipe, videos: LabelledVideos, normalisation: Normalisation, progress: str
-) -> tuple[Encoder, EncoderSpec]:
+    encoder: EncoderModel, recipe: FinetuneRecipe, videos: LabelledVideos, normalisation: Normalisation, progress: str
+) -> tuple[EncoderModel, EncoderSpec]:
     start = f", from {Path(recipe.from_weights).name}" if recipe.from_weights else " from scratch"
     kind = "linear layer trained" if recipe.freeze else "fine-tuned"
     spec = describe(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rspnet_core.config import EncoderSpec, Normalisation, Pooling
-from rspnet_core.models import Encoder
+from rspnet_core.models import EncoderModel
 from rspnet_core.models.features import clip_features
 from rspnet_core.models.pooling import pool_features
 from rspnet_core.recognition.labelled import LabelledVideos
@@ -43,7 +43,7 @@ class FrozenFeatures:
 
 
 def video_vector(
-    encoder: Encoder, normalisation: Normalisation, pooling: Pooling
+    encoder: EncoderModel, normalisation: Normalisation, pooling: Pooling
 ) -> Callable[[NDArray[np.uint8]], Tensor]:
     """Turns the clips uint8 (num_clips, T, H, W, 3) of a video into its vector float32 (C,), unit length."""
 
@@ -55,7 +55,7 @@ def video_vector(
 
 
 def probe(
-    encoder: Encoder,
+    encoder: EncoderModel,
     spec: EncoderSpec,
     videos: LabelledVideos,
     pool: DecodePool,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.models import Encoder, class_logits
+from rspnet_core.models import EncoderModel, class_logits
 from rspnet_core.models.features import clip_features
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predictions import Predictions
@@ -18,7 +18,7 @@ from rspnet_core.video.reading.sandbox import DecodePool
 
 
 def predict(
-    encoder: Encoder,
+    encoder: EncoderModel,
     spec: EncoderSpec,
     videos: LabelledVideos,
     pool: DecodePool,

@@ -8,7 +8,7 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from rspnet_core.config import ClipGeometry, Normalisation
-from rspnet_core.models import Encoder
+from rspnet_core.models import EncoderModel
 from rspnet_core.recognition.frozen import video_vector
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.video.clips.video_rows import video_rows
@@ -16,7 +16,7 @@ from rspnet_core.video.reading.sandbox import DecodePool
 
 
 def first_hit_ranks(
-    model: Encoder,
+    model: EncoderModel,
     videos: LabelledVideos,
     geometry: ClipGeometry,
     pool: DecodePool,
@@ -59,7 +59,7 @@ class ProbePlan:
 
 
 def make_probe(
-    plan: ProbePlan, model: Encoder, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
+    plan: ProbePlan, model: EncoderModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
 ) -> Callable[[int], dict[str, float]]:
     """What to call after each epoch: figures of retrieval every few epochs on rank 0, else nothing.
 

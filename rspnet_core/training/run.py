@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from rspnet_core.config import EncoderSpec
-from rspnet_core.models import Encoder
+from rspnet_core.models import EncoderModel
 from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.curves import draw_curves
 from rspnet_core.training.listener import Listener
@@ -88,7 +88,7 @@ class RunWatcher:
 
     folder: RunFolder
     listener: Listener
-    described: Callable[[str], tuple[Encoder, EncoderSpec]]
+    described: Callable[[str], tuple[EncoderModel, EncoderSpec]]
     """The encoder as it is now and its spec, given how far the run is ("epoch 3 of 8")."""
     num_epochs: int
     latest: dict[str, Any] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class RunWatcher:
             save_checkpoint(model, spec, path)
 
 
-def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, encoder: Encoder, *, resume: bool) -> None:
+def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, encoder: EncoderModel, *, resume: bool) -> None:
     """Make the folder of a new run, by the first process.
 
     Raises InvalidSetting when clips are too short or small for the encoder, and as ``RunFolder.begin``.

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from rspnet_core.errors import WeightsError
+from rspnet_core.models import BACKBONES
 from rspnet_core.text import printable
 
-BACKBONE_OF_ARCH = {"c3d": "c3d", "resnet18": "resnet18", "r2plus1d-vcop": "r2plus1d", "s3dg": "s3dg"}
+BACKBONE_OF_ARCH = {entry.arch: name for name, entry in BACKBONES.items() if entry.arch is not None}
 """The release's names of its networks -> ours."""
 
 _RENAMED_PREFIXES = {

@@ -25,8 +25,8 @@ _START = notice(
     kind="info",
 )
 _NO_HEADS = notice(
-    "This library's encoder has no motion and appearance heads, so there are no heat maps: they explain those heads. "
-    "The clips are compared by the backbone.",
+    "This library's encoder has no motion and appearance heads: clips are compared, and the heat map is drawn, by its "
+    "backbone.",
     kind="info",
 )
 _TEST = (
@@ -80,8 +80,7 @@ class _Why:
 
     def maps(self, pair: Pair | None, threshold: float, progress: gr.Progress = _PROGRESS) -> tuple[Any, ...]:
         """Draw the heat maps; outputs are the maps, the threshold, the button of the test, and its figures."""
-        there = pair is not None and self._services.has_heads
-        if pair is None or not there:
+        if pair is None:
             return gr.HTML(value=None), gr.Slider(visible=False), gr.Column(visible=False), ""
         progress(0.2, desc="Drawing heat maps")
         explanation = self.explanation(pair)
@@ -93,10 +92,12 @@ class _Why:
         return gr.skip() if pair is None else gr.HTML(boxes=rectangles(self.explanation(pair), threshold))
 
     def test(self, pair: Pair, progress: gr.Progress = _PROGRESS) -> str:
-        """Judge both maps of the query's clip."""
+        """Judge the maps of the query's clip."""
         found = {}
-        for number, (head, title) in enumerate(TITLES.items()):
-            progress(number / len(TITLES), desc=f"Hiding parts: {title}")
+        heads = self.explanation(pair).cosines
+        for number, head in enumerate(heads):
+            title = TITLES[head]
+            progress(number / len(heads), desc=f"Hiding parts: {title}")
             found[title] = self._services.faithfulness(pair.query, pair.match_id, head, pair.cell)
         return _judged(found)
 
@@ -115,7 +116,7 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     maps = component("film", elem_id="film", boxes=None)
     with gr.Column(visible=False) as testing:
         gr.Markdown(_TEST)
-        test = gr.Button("Test both maps", size="sm", elem_id="test-maps")
+        test = gr.Button("Test the maps", size="sm", elem_id="test-maps")
         figures = gr.HTML(elem_id="faithfulness", css_template=_FIGURES_CSS)
     with gr.Accordion("Compare two videos by their ids", open=False, elem_id="by-ids"), gr.Row(equal_height=False):
         query_id = gr.Textbox(label="Query", placeholder="16 hex digits; empty keeps the query", elem_id="query-id")

@@ -121,7 +121,7 @@ def test_the_film_goes_through_the_frames(open_page, served) -> None:
 
 def test_the_maps_can_be_tested(open_page, served) -> None:
     page = compare(open_page, served, *ids(served.services, 0, 9))
-    page.get_by_role("button", name="Test both maps").click()
+    page.get_by_role("button", name="Test the maps").click()
     verdicts = page.get_by_role("list", name="Test of the maps").get_by_role("listitem")
     expect(verdicts).to_have_count(2)
     expect(verdicts.nth(0)).to_contain_text(re.compile(r"Motion \(RSP\): .*it falls by -?\d\.\d{3}; with random"))
@@ -144,7 +144,7 @@ def test_an_uploaded_query_is_explained(open_page, served, new_video: Path) -> N
     expect(page.locator("#film .side").first).to_contain_text(new_video.name)
 
 
-def test_an_encoder_without_heads_compares_clips_and_has_no_maps(
+def test_an_encoder_without_heads_is_explained_by_its_backbone(
     open_page, serve, few_videos: Path, tmp_path: Path
 ) -> None:
     weights = tmp_path / "headless.safetensors"
@@ -160,7 +160,9 @@ def test_an_encoder_without_heads_compares_clips_and_has_no_maps(
     expect(page.get_by_text("no motion and appearance heads")).to_be_visible()
     expect(page.locator("#pair table button")).to_have_count(9)
     expect(page.locator("#pair .chosen")).to_contain_text("backbone similarity")
-    expect(page.locator("#film .film")).to_be_hidden()
+    expect(page.locator("#film .side").first).to_be_visible()
+    expect(page.locator("#film")).to_contain_text("Backbone")
+    expect(page.locator("#film")).not_to_contain_text("Motion")
 
 
 def test_why_fits_a_phone(open_page, served) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from indexer.cli.heatmap import heatmap
 from indexer.retrieval.library import Library
 from rspnet_core.config import ClipGeometry
-from rspnet_core.errors import InvalidSetting, LibraryNotFound, MissingHead, QueryNotFound, RspnetError, VideoError
+from rspnet_core.errors import InvalidSetting, LibraryNotFound, QueryNotFound, RspnetError, VideoError
 from rspnet_core.models import create_torchvision_model
 from rspnet_core.video.reading.decode import read_clips
 from rspnet_core.weights.checkpoint import describe, load_checkpoint, save_checkpoint
@@ -154,12 +154,12 @@ def test_a_video_is_never_replaced_by_its_heat_map(few_videos: Path, small_weigh
     assert match.read_bytes() == before
 
 
-def test_an_encoder_without_heads_is_refused(sample_videos: Path, tmp_path: Path) -> None:
+def test_an_encoder_without_heads_is_explained_by_its_backbone(sample_videos: Path, tmp_path: Path) -> None:
     weights, model = tmp_path / "supervised.safetensors", create_torchvision_model("mc3_18").eval()
     geometry = ClipGeometry(num_clips=1, frames_per_clip=2, size=32)
     spec = describe(model, "torchvision:mc3_18", source="test", trained=True, geometry=geometry)
     save_checkpoint(model, spec, weights)
-    result = run(sample_videos / SPIN, sample_videos / ZOOM, "--weights", weights, "--out", tmp_path / "why.png")
-    with pytest.raises(MissingHead, match="no motion head"):
-        raise result.exception
-    assert not (tmp_path / "why.png").exists()
+    figures = document(sample_videos / SPIN, sample_videos / ZOOM, "--weights", weights, "--out", tmp_path / "why.png")
+    assert set(figures["heads"]) == {"backbone"}
+    assert 0 <= figures["heads"]["backbone"]["query"]["energy_share"] <= 1
+    assert (tmp_path / "why.png").exists()

@@ -2,16 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from indexer.heatmap.explanation import PairExplanation, Side, embed, explain, explain_pair
 from indexer.heatmap.figures import heatmap_document
 from indexer.heatmap.sheet import TITLES, panel, render_frames, render_still
-from rspnet_core.errors import InvalidSetting, MissingHead, VideoError
+from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.drawing import INK, PAPER, font
 from rspnet_core.explain.regions import Box
 from rspnet_core.explain.similarity_maps import HEADS
-from rspnet_core.models import TwoHeadModel, create_torchvision_model
+from rspnet_core.models import BackboneModel, TwoHeadModel, create_model
+from rspnet_core.models.features import clip_features
 from rspnet_core.video.reading.decode import read_clips
 from tests.rspnet_core.hand_set_encoder import FRAMES, QUARTERS, SIDE, SPEC, hand_set_encoder, share_in_quarter
 from tests.rspnet_core.hand_set_encoder import write_scene as write
@@ -99,9 +101,9 @@ def left_edge_of(title: str, sheet: Image.Image) -> int:
     return int(found[0][1])
 
 
-def test_titles_name_each_head_once() -> None:
-    assert tuple(TITLES) == HEADS
-    assert TITLES == {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
+def test_titles_name_each_head_once(same_motion: PairExplanation) -> None:
+    assert tuple(same_motion.cosines) == HEADS
+    assert [TITLES[head] for head in HEADS] == ["Motion (RSP)", "Appearance (A-VID)"]
 
 
 def test_the_best_pair_of_clips_has_the_highest_mean_cosine(
@@ -178,9 +180,22 @@ def test_a_threshold_off_the_scale_is_refused(same_motion: PairExplanation, thre
         render_still(same_motion, threshold)
 
 
-def test_an_encoder_without_heads_is_refused_before_anything_is_decoded() -> None:
-    with pytest.raises(MissingHead):
-        explain_pair(create_torchvision_model("r3d_18").eval(), SPEC, Path("no"), Path("such file"))
+def test_a_head_that_cannot_be_explained_is_refused_before_anything_is_decoded() -> None:
+    with pytest.raises(InvalidSetting, match="one linear layer"):
+        explain_pair(create_model("tsm18", head="mlp").eval(), SPEC, Path("no"), Path("such file"))
+
+
+def test_an_encoder_without_heads_is_explained_by_its_mean_features(scenes: dict[tuple[str, str], Path]) -> None:
+    model = BackboneModel(hand_set_encoder().backbone).eval()
+    explained = explain_pair(model, SPEC, scenes["right", "upright"], scenes["right", "level"])
+    assert set(explained.cosines) == {"backbone"}
+    clips = [read_clips(scenes["right", look], SPEC.geometry).frames for look in ("upright", "level")]
+    means = [clip_features(model, each, SPEC.normalisation).mean(dim=(2, 3, 4)) for each in clips]
+    cosines = torch.nn.functional.cosine_similarity(means[0][:, None], means[1][None], dim=2).numpy()
+    np.testing.assert_allclose(explained.similarities["backbone"], cosines, atol=1e-5)
+    for side in (explained.query, explained.match):  # every place's share; together they are the cosine
+        assert side.maps["backbone"].mean() == pytest.approx(explained.cosines["backbone"], abs=0.05)
+    assert render_still(explained).width < render_still(explained).height
 
 
 def test_a_file_that_cannot_be_decoded_is_named(

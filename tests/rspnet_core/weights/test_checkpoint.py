@@ -15,7 +15,8 @@ from rspnet_core.errors import InvalidSetting, MissingHead, UnknownBackbone, Wei
 from rspnet_core.models import TwoHeadModel, create_model, create_torchvision_model
 from rspnet_core.recognition.finetune import build_classifier
 from rspnet_core.recognition.recipe import FinetuneRecipe
-from rspnet_core.weights.checkpoint import describe, load_checkpoint, load_encoder, load_model, save_checkpoint
+from rspnet_core.weights.checkpoint import describe, load_checkpoint, load_model, save_checkpoint
+from rspnet_core.weights.sources import load_encoder
 
 BACKBONE = "s3dg"  # the smallest: 36 MB
 SOME_KEY = "backbone.feature.sepInc_5c.branch0.conv3d.weight"
