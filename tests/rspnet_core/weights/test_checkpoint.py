@@ -167,8 +167,10 @@ def test_missing_files_are_one_clear_error(saved: Path) -> None:
     saved.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match=r"cannot read .*model\.json.*keep it beside model\.safetensors"):
         load_checkpoint(saved)
+    empty = saved.parent / "empty"
+    empty.mkdir()
     with pytest.raises(WeightsError, match=r"is a folder; give a weights file, such as .*model\.safetensors"):
-        load_checkpoint(saved.parent)
+        load_checkpoint(empty)
     with pytest.raises(WeightsError, match=r"no weights file absent\.pth\.tar; give"):
         load_checkpoint("absent.pth.tar")
     os.mkfifo(saved.parent / "pipe.pth.tar")
