@@ -11,7 +11,7 @@ from app.serving.visitors import Visitor
 from indexer.index.place import Place
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder
-from indexer.ingest.ingest import BuildReport, Failure
+from indexer.ingest.report import BuildReport, Failure
 from rspnet_core.errors import InvalidSetting, LibraryBusy, RspnetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import Dataset

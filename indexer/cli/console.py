@@ -12,7 +12,7 @@ from rich.text import Text
 
 from indexer.catalogue.catalogue import VideoRow
 from indexer.ingest.encoder import ClipEncoder
-from indexer.ingest.ingest import BuildReport
+from indexer.ingest.report import BuildReport
 from indexer.retrieval.search import SearchResult
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import Dataset
@@ -86,19 +86,6 @@ def build_lines(report: BuildReport, index: Path) -> list[str]:
     if report.interrupted:
         lines.append("stopped early: what is indexed is kept and published; the same command goes on")
     return lines
-
-
-def build_document(report: BuildReport) -> dict[str, Any]:
-    """What ``build --json`` prints."""
-    return {
-        **report.counts(),
-        "failed": [{"path": failure.path, "reason": failure.reason} for failure in report.failed],
-        "seconds": round(report.seconds, 3),
-        "videos_per_second": round(report.videos_per_second, 3),
-        "layout": report.layout,
-        "notes": report.notes,
-        "interrupted": report.interrupted,
-    }
 
 
 def hits_table(result: SearchResult) -> Table:

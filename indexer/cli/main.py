@@ -89,7 +89,7 @@ def build(
     Examples: [bold]rspnet-index build demo[/bold]
     [bold]rspnet-index build ucf101 --weights official:resnet18 --index /fast/ucf101[/bold]
     """
-    from indexer.cli.console import BuildProgress, build_document, build_lines
+    from indexer.cli.console import BuildProgress, build_lines
     from indexer.index.place import FOLDER_NAME
     from indexer.ingest.build import build_library
 
@@ -113,7 +113,7 @@ def build(
     for line in build_lines(report, index or data / FOLDER_NAME):
         say(line)
     if as_json:
-        print_json(build_document(report))
+        print_json(report.to_json())
     if report.interrupted:
         raise typer.Exit(INTERRUPTED)
     if report.failed:

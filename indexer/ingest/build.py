@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.catalogue.catalogue import Catalogue, EncoderRecord
-from indexer.index.lock import WriterLock
+from indexer.catalogue.catalogue import EncoderRecord
 from indexer.index.place import FOLDER_NAME, Place
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.engines import EngineName, open_engine
-from indexer.ingest.ingest import BuildReport, Progress, ingest
+from indexer.ingest.ingest import Ingest, Progress
+from indexer.ingest.report import BuildReport
+from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
-from rspnet_core.errors import DatasetError
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import Dataset, scan
 from rspnet_core.weights.checkpoint import save_checkpoint
@@ -48,41 +48,24 @@ def build_library(
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
     placed_on = choose_device(device)
-    dataset = scan(data, split_lists)
-    _check_fold(dataset, fold)
-    place = Place.prepare(index or data / FOLDER_NAME, catalogue_url)
-    with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
-        record = catalogue.encoder()
+    dataset = scan(data, split_lists, fold=fold)
+    with LibraryWriter(Place.prepare(index or data / FOLDER_NAME, catalogue_url)) as library:
+        record = library.catalogue.encoder()
         if record is not None and weights is None and backbone is None:
-            weights = str(place.encoder_path(record.fingerprint))
+            weights = str(library.place.encoder_path(record.fingerprint))
             pooling = pooling or record.description["pooling"]
         model, spec = load_encoder(weights, backbone or trusted, fps=fps)
         encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on)
         # Before the record: a build killed here must not leave a library that names weights which it does not have.
-        _keep_weights(model, spec, place.encoder_path(encoder.fingerprint))
-        catalogue.set_encoder(
+        _keep_weights(model, spec, library.place.encoder_path(encoder.fingerprint))
+        library.catalogue.set_encoder(
             EncoderRecord(
                 fingerprint=encoder.fingerprint, description=encoder.description, parts=dict(encoder.layout.dims)
             )
         )
         started(dataset, encoder)
         with open_engine(engine_name, workers or default_workers(encoder)) as engine:
-            return ingest(
-                dataset,
-                data.resolve(),
-                catalogue=catalogue,
-                folder=place.folder,
-                encoder=encoder,
-                engine=engine,
-                progress=progress,
-            )
-
-
-def _check_fold(dataset: Dataset, fold: int | None) -> None:
-    """A data set with lists must have those of the ``fold`` that was asked for; one without lists has no folds."""
-    folds = sorted({number for file in dataset.files for number in file.splits})
-    if fold is not None and folds and fold not in folds:
-        raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
+            return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())
 
 
 def default_workers(encoder: ClipEncoder) -> int:

@@ -1,7 +1,5 @@
 """Looking after a library: verify, repair, remove. The catalogue is the truth, the FAISS files follow from it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from indexer.catalogue.catalogue import Catalogue
-from indexer.catalogue.publish import is_current, open_index, publish_index
+from indexer.catalogue.publish import is_current, open_index
 from indexer.index import generations
-from indexer.index.lock import WriterLock
 from indexer.index.place import Place
+from indexer.ingest.writer import LibraryWriter
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
 from rspnet_core.weights.checkpoint import check_checkpoint
 
@@ -28,14 +26,6 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The document that ``rspnet-index verify --json`` prints."""
         return {"sound": not self.problems} | asdict(self)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[tuple[Place, Catalogue]]:
-    """Hold the writer's lock of the library at ``path`` and its catalogue, open for writing."""
-    place = Place.find(path)
-    with WriterLock(place.folder), Catalogue.open(place.catalogue_target, write=True) as catalogue:
-        yield place, catalogue
 
 
 def verify_library(path: Path, *, deep: bool = False) -> Verdict:
@@ -86,10 +76,10 @@ def repair_library(path: Path) -> list[str]:
 
     Raises LibraryDamaged when the catalogue itself cannot be read.
     """
-    with writing(path) as (place, catalogue):
-        damaged = sorted(catalogue.damaged(deep=True))
-        catalogue.drop(damaged)
-        publish_index(catalogue, place.folder, always=True)
+    with LibraryWriter(Place.find(path)) as library:
+        damaged = sorted(library.catalogue.damaged(deep=True))
+        library.catalogue.drop(damaged)
+        library.publish(always=True)
     return damaged
 
 
@@ -100,8 +90,8 @@ def remove_videos(path: Path, names: list[str], *, everything: bool = False) -> 
     """
     if bool(names) == everything:
         raise InvalidSetting("give ids or paths to remove, or --all for every video; not both")
-    with writing(path) as (place, catalogue):
-        rows = list(catalogue.videos())
+    with LibraryWriter(Place.find(path)) as library:
+        rows = list(library.catalogue.videos())
         chosen: set[str] = set()
         for name in names:
             below = name.rstrip("/") + "/"
@@ -111,6 +101,6 @@ def remove_videos(path: Path, names: list[str], *, everything: bool = False) -> 
                     f"no video of the library has the id or path {name!r}; paths are relative to the data folder"
                 )
             chosen |= found
-        catalogue.drop([row.id for row in rows if everything or row.id in chosen])
-        publish_index(catalogue, place.folder)
+        library.catalogue.drop([row.id for row in rows if everything or row.id in chosen])
+        library.publish()
     return len(rows) if everything else len(chosen)

@@ -49,15 +49,19 @@ class Dataset:
     """Fold and side -> how many listed videos have no file."""
 
 
-def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | None = None) -> Dataset:
+def scan(
+    root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | None = None, *, fold: int | None = None
+) -> Dataset:
     """Recognise UCF101, HMDB51, Kinetics, Something-Something-V2, class folders or a flat folder, and read its lists.
 
     Lists are looked for inside ``root``, then beside it, or only in the folder ``split_lists`` where that is given.
-    ``val`` counts as a side of its own beside ``train`` and ``test``.
+    ``val`` counts as a side of its own beside ``train`` and ``test``. ``fold`` is one that the lists must have, where
+    there are lists: a data set without any has no folds.
 
     Raises:
         DatasetError: ``root`` is no readable folder or holds no video; a list has a line that does not fit its
-            format or puts a video on two sides of one fold; ``split_lists`` holds no list with a video of ``root``.
+            format or puts a video on two sides of one fold; ``split_lists`` holds no list with a video of ``root``;
+            there are lists, and none of ``fold``.
 
     """
     tree = walk(Path(root))
@@ -68,6 +72,7 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
     files = [
         _video_file(path, tree.videos[path], match.layout, match.listings.get(path)) for path in sorted(tree.videos)
     ]
+    _check_fold(files, fold)
     classes = sorted({file.label for file in files if file.label is not None})
     numbered = read_class_numbers(match.lists) if match.layout is UCF101 else set()
     families = next((read_families(path) for path in match.lists if path.name == _FAMILIES), {})
@@ -81,7 +86,14 @@ def scan(root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | Non
             for fold, groups in leaks.items()
         ),
     ]
-    return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, dict(match.missing))
+    missing = dict(match.missing)
+    return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, missing)
+
+
+def _check_fold(files: list[VideoFile], fold: int | None) -> None:
+    folds = sorted({number for file in files for number in file.splits})
+    if fold is not None and folds and fold not in folds:
+        raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
 
 
 def listed_videos(data: Path, list_files: list[Path]) -> list[str]:

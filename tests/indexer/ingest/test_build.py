@@ -7,7 +7,7 @@ import pytest
 from indexer.catalogue.catalogue import Catalogue
 from indexer.index.lock import WriterLock
 from indexer.ingest.build import build_library
-from indexer.ingest.ingest import BuildReport
+from indexer.ingest.report import BuildReport
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import verify_library
 from rspnet_core.errors import (

@@ -1,0 +1,51 @@
+"""What a build did."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that is in the folder and cannot be indexed."""
+
+    path: str
+    """Relative to the data folder."""
+    reason: str
+
+
+@dataclass
+class BuildReport:
+    """What a build did; ``interrupted`` when it was asked to stop before the end."""
+
+    layout: str
+    notes: list[str]
+    total: int
+    indexed: int = 0
+    reused: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def counts(self) -> dict[str, int]:
+        """The numbers that the catalogue keeps of a build."""
+        names = ("total", "indexed", "reused", "skipped", "dropped")
+        return {name: getattr(self, name) for name in names} | {"failed": len(self.failed)}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``rspnet-index build --json`` prints."""
+        return {
+            **self.counts(),
+            "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+            "seconds": round(self.seconds, 3),
+            "videos_per_second": round(self.videos_per_second, 3),
+            "layout": self.layout,
+            "notes": self.notes,
+            "interrupted": self.interrupted,
+        }
+
+    @property
+    def videos_per_second(self) -> float:
+        """Newly embedded videos a second of the whole build."""
+        return self.indexed / self.seconds if self.seconds else 0.0
