@@ -6,7 +6,7 @@ DEMO := demo
 SETUP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format lint types lock clean
+.PHONY: help setup demo docs test slow check format lint types lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: setup ## write sample videos, index them, search, print the report
 	$(BIN)/rspnet-index build $(DEMO)
 	$(BIN)/rspnet-index search $$(find $(DEMO) -name '*.mp4' | sort | head -n 1) --index $(DEMO)/.rspnet
 	$(BIN)/rspnet-index benchmark --index $(DEMO)/.rspnet --report $(DEMO)/report
+
+docs: setup ## build the manual into site/ (site/index.html opens without a server)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: setup ## run the suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
@@ -49,5 +52,5 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --all-extras --no-emit-index-url \
 		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
-clean: ## remove the demo and the tools' caches (not .venv)
-	rm -rf $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## remove the demo, the built manual and the tools' caches (not .venv)
+	rm -rf $(DEMO) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
