@@ -116,14 +116,14 @@ def _differences(recipe: PretrainRecipe, device: str) -> tuple[float, float]:
     plain = PlainStep(copy.deepcopy(objective.query.model), recipe)
     loss_difference = gradient_difference = 0.0
     for batch in batches:
-        ours, _ = objective.loss(batch, objective.query)
-        theirs = plain.loss(batch)
+        outcome = objective.loss(batch, objective.query)
+        ours, theirs = outcome.loss, plain.loss(batch)
         fabric.backward(ours)
         fabric.backward(theirs)
         loss_difference = max(loss_difference, float(abs(ours - theirs).detach() / theirs.detach()))
         own, other = _gradients(objective.query.model), _gradients(plain.model)
         gradient_difference = max(gradient_difference, float((own - other).norm() / other.norm()))
-        objective.after_step()
+        objective.after_step(outcome)
         plain.update_keys()
     return loss_difference, gradient_difference
 

@@ -40,7 +40,7 @@ class Loop:
     """One run. ``run`` trains from wherever the checkpoint in the folder is, or from the start."""
 
     fabric: Fabric
-    task: Task
+    task: Task[Any]
     source: Batches
     folder: RunFolder
     schedule: Schedule
@@ -190,15 +190,15 @@ class Loop:
 
 
 def take_step(
-    fabric: Fabric, task: Task, batch: Any, module: nn.Module, optimiser: Any, share: float = 1.0
+    fabric: Fabric, task: Task[Any], batch: Any, module: nn.Module, optimiser: Any, share: float = 1.0
 ) -> dict[str, Tensor]:
     """One step of training: figures of the batch, ``loss`` among them.
 
     Processes average their gradients; ``share`` is the weight of this one's, below 1 where its batch lost a video.
     """
-    loss, figures = task.loss(batch, module)
-    fabric.backward(loss * share)
+    outcome = task.loss(batch, module)
+    fabric.backward(outcome.loss * share)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
-    task.after_step()
-    return {"loss": loss.detach(), **figures}
+    task.after_step(outcome)
+    return {"loss": outcome.loss.detach(), **outcome.figures}
