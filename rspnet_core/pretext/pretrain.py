@@ -22,16 +22,17 @@ from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.recognition.retrieval import ProbePlan, make_probe
+from rspnet_core.recognition.retrieval import RetrievalPlan, retrieval_judge
 from rspnet_core.training.batch_norm import shorten_statistics
 from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
-from rspnet_core.training.run_folder import Figures, RunFolder
+from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import cosine_schedule
 from rspnet_core.training.source import BatchSource
+from rspnet_core.training.task import Judgement
 from rspnet_core.video.clips.loader import ClipLoader, Shard
 from rspnet_core.video.datasets.dataset import listed_videos
 from rspnet_core.video.reading.sandbox import DecodePool
@@ -74,7 +75,7 @@ def pretrain(
     device: str = "auto",
     workers: int | None = None,
     max_unreadable: float = 0.01,
-    probe: ProbePlan | None = None,
+    retrieval: RetrievalPlan | None = None,
     keep_every: int | None = None,
     listener: Listener | None = None,
 ) -> TrainingRun:
@@ -89,7 +90,7 @@ def pretrain(
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
         max_unreadable: part of the videos that may be unreadable.
-        probe: labelled videos on which retrieval is measured while training.
+        retrieval: labelled videos on which it is measured while training, and which epoch is the best.
         keep_every: keep the encoder of each epoch that this divides, for Figure 3.
         listener: told how it goes; None tells nobody.
 
@@ -115,10 +116,10 @@ def pretrain(
     begin(fabric, folder, recipe, model, resume=resume)
     with DecodePool(workers or default_workers(fabric)) as pool:
         source = BatchSource(loader, pool, partial(make_batch, recipe=recipe, device=fabric.device))
-        measure = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
-        after_epoch = partial(_after_epoch, keep_every if fabric.is_global_zero else None, watcher, measure)
+        measure = None if retrieval is None else retrieval_judge(retrieval, model, clip_geometry(recipe), fabric, pool)
+        judge = partial(_judge, keep_every if fabric.is_global_zero else None, watcher, measure)
         steps = loader.steps_per_epoch
-        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, after_epoch)
+        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, judge)
         aim = f"by {'+'.join(recipe.objectives)}"
         carry_out(loop, opening_lines(recipe, fabric, len(paths), schedule.num_steps, aim), listener, resume=resume)
     return TrainingRun(
@@ -126,12 +127,12 @@ def pretrain(
     )
 
 
-def _after_epoch(
-    keep_every: int | None, watcher: RunWatcher, measure: Callable[[int], Figures] | None, epoch: int
-) -> Figures:
+def _judge(
+    keep_every: int | None, watcher: RunWatcher, measure: Callable[[int], Judgement] | None, epoch: int
+) -> Judgement:
     if keep_every and epoch % keep_every == 0:
         watcher.keep(epoch)
-    return measure(epoch) if measure else {}
+    return measure(epoch) if measure else Judgement()
 
 
 def _described(

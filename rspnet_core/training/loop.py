@@ -29,7 +29,7 @@ from rspnet_core.training.state import (
     write_state,
 )
 from rspnet_core.training.stopping import StopBetweenSteps
-from rspnet_core.training.task import Batches, Task, Watcher
+from rspnet_core.training.task import Batches, Judgement, Task, Watcher
 
 LOG_EVERY_STEPS = 10
 _CHECKPOINT_SECONDS = 300.0
@@ -48,14 +48,16 @@ class Loop:
     new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
     """Given the trained module."""
     watcher: Watcher
-    after_epoch: Callable[[int], Figures] | None = None
-    """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
+    judge: Callable[[int], Judgement] = lambda epoch: Judgement()
+    """Called with the number of finished epochs, on every rank; what it tells on rank 0 counts."""
 
     step: int = 0
     window: Means = field(default_factory=Means)
     best_score: float = -math.inf
     stopped: bool = False
     """Ended early by Ctrl-C or SIGTERM; the state is saved."""
+    saved_at: float = -math.inf
+    """When the last checkpoint was written, by ``time.monotonic()``."""
 
     def run(self, *, resume: bool) -> None:
         """Train to the end of the schedule. Raises TrainingDiverged, WeightsError."""
@@ -92,7 +94,7 @@ class Loop:
         return num_samples / float(reduced(self.fabric, torch.tensor(float(num_samples)), "mean"))
 
     def _finish_step(self, optimiser: Any, started: float) -> float:
-        """Figures at the end of an interval, probe and checkpoint at the end of an epoch; when the interval began."""
+        """Figures at the end of an interval, judgement and checkpoint at that of an epoch; when the interval began."""
         ends_epoch = self.step % self.steps_per_epoch == 0
         if not ends_epoch and self.step % LOG_EVERY_STEPS:
             return started
@@ -127,25 +129,25 @@ class Loop:
             self.watcher.interval(line)
 
     def _judge_epoch(self, epoch: int) -> bool:
-        """Whether the probe, if there is one, finds this the best epoch so far.
+        """Whether the judge, if there is one, finds this the best epoch so far.
 
         The loss is no judge: InfoNCE rises while its queue fills, whatever is learnt.
         """
-        figures = {} if self.after_epoch is None else self.after_epoch(epoch)
-        if figures and self.fabric.is_global_zero:
-            self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
-        score = figures.get("probe_top1", -math.inf)
+        judgement = self.judge(epoch)
+        if judgement.figures and self.fabric.is_global_zero:
+            self.watcher.interval({"step": self.step, "epoch": epoch, **judgement.figures})
+        score = -math.inf if judgement.score is None else judgement.score
         is_best = score > self.best_score
         self.best_score = max(score, self.best_score)
         return is_best
 
     def _maybe_save(self, optimiser: Any, *, is_best: bool) -> None:
-        recently = time.monotonic() - getattr(self, "_saved_at", -math.inf) < _CHECKPOINT_SECONDS
+        recently = time.monotonic() - self.saved_at < _CHECKPOINT_SECONDS
         if is_best or not recently or self.step == self.schedule.num_steps:
             self._save(optimiser, is_best=is_best)
 
     def _save(self, optimiser: Any, *, is_best: bool) -> None:
-        self._saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
         values = {
             "step": self.step,
             "best_score": self.best_score,

@@ -1,7 +1,7 @@
 """What the training loop asks of what it trains, of where batches come from, and of who watches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -43,6 +43,16 @@ class Task(Protocol[Carried]):
 
     def after_step(self, outcome: Outcome[Carried]) -> None:
         """After the optimiser's step, whose loss was that of ``outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is found out about the network after an epoch."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    """For the run's figures; may be empty."""
+    score: float | None = None
+    """The higher the better; the epoch of the highest is the best one. None judges nothing."""
 
 
 class Batches(Protocol):

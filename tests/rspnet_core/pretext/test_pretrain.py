@@ -12,7 +12,7 @@ from rspnet_core.cli.main import app
 from rspnet_core.errors import DatasetError, InvalidSetting, TrainingDiverged
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.recognition.retrieval import ProbePlan
+from rspnet_core.recognition.retrieval import RetrievalPlan
 from rspnet_core.weights.checkpoint import load_checkpoint
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, Hearing, state
 
@@ -84,10 +84,9 @@ def test_fewer_videos_than_a_batch_are_refused(few_videos: Path, tmp_path: Path)
         pretrain(few_videos, tmp_path / "run", RECIPE, device="cpu")
 
 
-def test_a_probe_measures_retrieval_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
-    run = pretrain(
-        sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", probe=ProbePlan(sample_videos, every_epochs=1)
-    )
+def test_retrieval_is_measured_while_training_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
+    plan = RetrievalPlan(sample_videos, every_epochs=1)
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", retrieval=plan)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     probes = [line["probe_top1"] for line in lines if "probe_top1" in line]
     assert len(probes) == 2
