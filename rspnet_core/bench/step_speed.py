@@ -28,7 +28,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.pretrain import build_objective, new_optimiser, on_device
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.training.fabric import make_fabric
+from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.loop import take_step
 from rspnet_core.video.clips.loader import Sample
 from rspnet_core.video.reading.decode import RandomClips
@@ -76,7 +76,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
             f"got objectives {'+'.join(recipe.objectives)}, rsp_gradients {recipe.rsp_gradients}, positives "
             f"{recipe.positives}; Algorithm 1 is rsp+avid, all, random: choose another recipe or use --set"
         )
-    make_fabric(device, recipe.precision)  # an absent device is told here, not in a child
+    choose_machine(device, recipe.precision)  # an absent device is told here, not in a child
     seconds: dict[StepKind, list[float]] = {kind: [] for kind in KINDS}
     processes = {kind: _Measured(kind, recipe, device) for kind in KINDS}
     try:
@@ -109,7 +109,7 @@ def noise_samples(recipe: PretrainRecipe, number: int) -> list[Sample]:
 
 def _differences(recipe: PretrainRecipe, device: str) -> tuple[float, float]:
     """Largest relative differences of loss and gradients over two steps on the same clips, in float32."""
-    fabric = make_fabric(device, "fp32")
+    fabric = choose_machine(device, "fp32").fabric
     objective = on_device(build_objective(recipe, num_steps=2), fabric)
     batches = [make_batch(noise_samples(recipe, number), recipe, fabric.device) for number in range(2)]
     objective.start(batches[0])
@@ -175,7 +175,7 @@ class _Measured:
 
 
 def _serve(connection: Connection, kind: StepKind, recipe: PretrainRecipe, device: str) -> None:
-    fabric = make_fabric(device, recipe.precision)
+    fabric = choose_machine(device, recipe.precision).fabric
     step = (_rspnet_step if kind == "rspnet" else _plain_step)(recipe, fabric)
     with suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:

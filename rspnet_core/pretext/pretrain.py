@@ -24,7 +24,7 @@ from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.recognition.retrieval import RetrievalPlan, retrieval_judge
 from rspnet_core.training.batch_norm import shorten_statistics
-from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
+from rspnet_core.training.fabric import choose_machine, default_workers, gather_in_order, prepare
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
@@ -100,7 +100,8 @@ def pretrain(
         WeightsError: a checkpoint cannot be read or written.
     """
     listener = listener or Listener()
-    fabric = make_fabric(device, recipe.precision)
+    machine = choose_machine(device, recipe.precision)
+    fabric = machine.fabric
     fabric.launch()
     shard = Shard(fabric.global_rank, fabric.world_size)
     paths = listed_videos(data, list_files or [])
@@ -119,9 +120,20 @@ def pretrain(
         measure = None if retrieval is None else retrieval_judge(retrieval, model, clip_geometry(recipe), fabric, pool)
         judge = partial(_judge, keep_every if fabric.is_global_zero else None, watcher, measure)
         steps = loader.steps_per_epoch
-        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, judge)
+        loop = Loop(
+            fabric,
+            objective,
+            source,
+            folder,
+            schedule,
+            steps,
+            new_optimiser(recipe),
+            watcher,
+            judge,
+            machine.lowered_to,
+        )
         aim = f"by {'+'.join(recipe.objectives)}"
-        carry_out(loop, opening_lines(recipe, fabric, len(paths), schedule.num_steps, aim), listener, resume=resume)
+        carry_out(loop, opening_lines(recipe, machine, len(paths), schedule.num_steps, aim), listener, resume=resume)
     return TrainingRun(
         loop, recipe, loader, watcher.latest, next_command=f"rspnet-index build VIDEOS --weights {folder.model}"
     )

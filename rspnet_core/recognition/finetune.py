@@ -23,7 +23,7 @@ from rspnet_core.recognition.classification import Classification, Classifier, m
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.batch_norm import shorten_statistics
-from rspnet_core.training.fabric import default_workers, make_fabric, prepare
+from rspnet_core.training.fabric import choose_machine, default_workers, prepare
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
@@ -67,7 +67,8 @@ def finetune(
         WeightsError: weights or a checkpoint cannot be read or written.
     """
     listener = listener or Listener()
-    fabric = make_fabric(device, recipe.precision)
+    machine = choose_machine(device, recipe.precision)
+    fabric = machine.fabric
     fabric.launch()
     videos = labelled_videos(data, recipe.fold, split_lists)
     loader = _loader(videos, recipe, Shard(fabric.global_rank, fabric.world_size), max_unreadable, listener)
@@ -81,7 +82,7 @@ def finetune(
     described = partial(_described, classifier.encoder, recipe, videos, normalisation)
     labels = videos.places(videos.train)
     batch = partial(make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=fabric.device)
-    opening = opening_lines(recipe, fabric, len(labels), schedule.num_steps, _aim(recipe, videos))
+    opening = opening_lines(recipe, machine, len(labels), schedule.num_steps, _aim(recipe, videos))
     with DecodePool(workers or default_workers(fabric)) as pool:
         loop = Loop(
             fabric,
@@ -92,6 +93,7 @@ def finetune(
             loader.steps_per_epoch,
             partial(_new_optimiser, recipe),
             watcher := RunWatcher(folder, listener, described, recipe.epochs),
+            lowered_to=machine.lowered_to,
         )
         carry_out(loop, [f"note: {note}" for note in videos.notes] + opening, listener, resume=resume)
     next_command = f"rspnet-train evaluate {shlex.quote(str(data))} --weights {shlex.quote(str(folder.model))}"

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rspnet_core.errors import TrainingDiverged
-from rspnet_core.training.fabric import lowers_precision, reduced
+from rspnet_core.training.fabric import reduced
 from rspnet_core.training.means import Means
 from rspnet_core.training.precision import check_gradients
 from rspnet_core.training.run_folder import Figures, RunFolder
@@ -50,6 +50,8 @@ class Loop:
     watcher: Watcher
     judge: Callable[[int], Judgement] = lambda epoch: Judgement()
     """Called with the number of finished epochs, on every rank; what it tells on rank 0 counts."""
+    lowered_to: torch.dtype | None = None
+    """What the fabric lets the module compute in; gradients in less than float32 are checked before the first step."""
 
     step: int = 0
     window: Means = field(default_factory=Means)
@@ -70,8 +72,8 @@ class Loop:
             steps_left = self.schedule.num_steps - self.step
             first_step = self.step
             for batch, num_samples in self.source.batches(self.step, steps_left):
-                if self.step == first_step and lowers_precision(self.fabric):
-                    check_gradients(self.task.trained, self.task.inputs(batch), torch.bfloat16)
+                if self.step == first_step and self.lowered_to is not None:
+                    check_gradients(self.task.trained, self.task.inputs(batch), self.lowered_to)
                 if self.step == 0:
                     self.task.start(batch)
                 figures = self._take_step(batch, num_samples, module, wrapped)

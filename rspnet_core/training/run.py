@@ -12,6 +12,7 @@ from rspnet_core.config import EncoderSpec
 from rspnet_core.models import Encoder
 from rspnet_core.training.alarms import collapse_alarms
 from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.fabric import Machine
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.recipe import TrainRecipe
@@ -143,11 +144,12 @@ def carry_out(loop: Loop, opening_lines: list[str], listener: Listener, *, resum
         draw_curves(loop.folder, loop.folder.curves)
 
 
-def opening_lines(recipe: TrainRecipe, fabric: Fabric, num_videos: int, num_steps: int, aim: str) -> list[str]:
+def opening_lines(recipe: TrainRecipe, machine: Machine, num_videos: int, num_steps: int, aim: str) -> list[str]:
     """How much will be done, and by what network on what device; ``aim`` says what is learnt."""
+    fabric = machine.fabric
     processes = f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
     return [
         f"{num_videos} videos, {num_steps} steps of {recipe.batch_size} ({recipe.epochs} epochs)",
         f"{recipe.backbone} {aim}, {recipe.frames_per_clip} frames of "
-        f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {fabric._precision.precision}",
+        f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {machine.precision}",
     ]

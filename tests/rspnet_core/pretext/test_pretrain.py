@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from indexer.ingest.build import build_library
 from rspnet_core.cli.main import app
-from rspnet_core.errors import DatasetError, InvalidSetting, TrainingDiverged
+from rspnet_core.errors import DatasetError, InvalidSetting, PrecisionUnsafe, TrainingDiverged
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.recognition.retrieval import RetrievalPlan
@@ -137,3 +137,11 @@ def test_encoders_of_epochs_are_kept_where_asked_for(sample_videos: Path, tmp_pa
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=3), device="cpu", keep_every=2)
     assert [path.name for path in (tmp_path / "run" / "epochs").glob("*.safetensors")] == ["2.safetensors"]
     assert load_checkpoint(run.folder.kept(2))[1].source.endswith("epoch 2 of 3")
+
+
+def test_a_run_in_lower_precision_checks_its_gradients_first(
+    sample_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rspnet_core.training.precision.MAX_RELATIVE_ERROR", 0.0)  # rounding alone is too much
+    with pytest.raises(PrecisionUnsafe, match="gradients in bfloat16 are wrong on cpu"):
+        pretrain(sample_videos, tmp_path / "run", recipe(precision="bf16"), device="cpu")
