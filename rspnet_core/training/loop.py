@@ -29,7 +29,7 @@ from rspnet_core.training.state import (
     write_state,
 )
 from rspnet_core.training.stopping import StopBetweenSteps
-from rspnet_core.training.task import Batches, Judgement, Task, Watcher
+from rspnet_core.training.task import Batches, Judgement, Task, Watcher, no_judgement
 
 LOG_EVERY_STEPS = 10
 _CHECKPOINT_SECONDS = 300.0
@@ -48,7 +48,7 @@ class Loop:
     new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
     """Given the trained module."""
     watcher: Watcher
-    judge: Callable[[int], Judgement] = lambda epoch: Judgement()
+    judge: Callable[[int], Judgement] = no_judgement
     """Called with the number of finished epochs, on every rank; what it tells on rank 0 counts."""
     lowered_to: torch.dtype | None = None
     """What the fabric lets the module compute in; gradients in less than float32 are checked before the first step."""

@@ -145,3 +145,10 @@ def test_a_run_in_lower_precision_checks_its_gradients_first(
     monkeypatch.setattr("rspnet_core.training.precision.MAX_RELATIVE_ERROR", 0.0)  # rounding alone is too much
     with pytest.raises(PrecisionUnsafe, match="gradients in bfloat16 are wrong on cpu"):
         pretrain(sample_videos, tmp_path / "run", recipe(precision="bf16"), device="cpu")
+
+
+def test_labelled_videos_that_are_not_there_leave_no_run_behind(sample_videos: Path, tmp_path: Path) -> None:
+    plan = RetrievalPlan(tmp_path / "nothing", every_epochs=1)
+    with pytest.raises(DatasetError):
+        pretrain(sample_videos, tmp_path / "run", recipe(), device="cpu", retrieval=plan)
+    assert not (tmp_path / "run").exists()
