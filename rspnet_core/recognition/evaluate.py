@@ -9,7 +9,7 @@ from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import Encoder
 from rspnet_core.recognition.document import document
-from rspnet_core.recognition.frozen import ProbeKind, probe
+from rspnet_core.recognition.frozen import FrozenKind, predict_frozen
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.predict import predict
 from rspnet_core.recognition.predictions import Predictions
@@ -48,10 +48,10 @@ def evaluate(
     ]
 
 
-def probe_frozen(
+def evaluate_frozen(
     data: Path,
     weights: str,
-    kind: ProbeKind,
+    kind: FrozenKind,
     *,
     fold: int = 1,
     split_lists: Path | None = None,
@@ -62,7 +62,7 @@ def probe_frozen(
     """One document, of frozen features of any encoder; see ``recognition.frozen``. Raises as ``evaluate``."""
     encoder, spec = load_encoder(weights, None)
     videos = labelled_videos(data, fold, split_lists)
-    return [_tested(encoder, spec, videos, partial(probe, kind=kind), device, workers, listener)]
+    return [_tested(encoder, spec, videos, partial(predict_frozen, kind=kind), device, workers, listener)]
 
 
 def retrieve(
