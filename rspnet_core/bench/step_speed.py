@@ -28,7 +28,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.pretrain import build_objective, new_optimiser, on_device
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.training.fabric import make_fabric
+from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.loop import take_step
 from rspnet_core.video.clips.loader import Sample
 from rspnet_core.video.reading.decode import RandomClips
@@ -76,7 +76,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
             f"got objectives {'+'.join(recipe.objectives)}, rsp_gradients {recipe.rsp_gradients}, positives "
             f"{recipe.positives}; Algorithm 1 is rsp+avid, all, random: choose another recipe or use --set"
         )
-    make_fabric(device, recipe.precision)  # an absent device is told here, not in a child
+    choose_machine(device, recipe.precision)  # an absent device is told here, not in a child
     seconds: dict[StepKind, list[float]] = {kind: [] for kind in KINDS}
     processes = {kind: _Measured(kind, recipe, device) for kind in KINDS}
     try:
@@ -109,21 +109,21 @@ def noise_samples(recipe: PretrainRecipe, number: int) -> list[Sample]:
 
 def _differences(recipe: PretrainRecipe, device: str) -> tuple[float, float]:
     """Largest relative differences of loss and gradients over two steps on the same clips, in float32."""
-    fabric = make_fabric(device, "fp32")
+    fabric = choose_machine(device, "fp32").fabric
     objective = on_device(build_objective(recipe, num_steps=2), fabric)
     batches = [make_batch(noise_samples(recipe, number), recipe, fabric.device) for number in range(2)]
     objective.start(batches[0])
     plain = PlainStep(copy.deepcopy(objective.query.model), recipe)
     loss_difference = gradient_difference = 0.0
     for batch in batches:
-        ours, _ = objective.loss(batch, objective.query)
-        theirs = plain.loss(batch)
+        outcome = objective.loss(batch, objective.query)
+        ours, theirs = outcome.loss, plain.loss(batch)
         fabric.backward(ours)
         fabric.backward(theirs)
         loss_difference = max(loss_difference, float(abs(ours - theirs).detach() / theirs.detach()))
         own, other = _gradients(objective.query.model), _gradients(plain.model)
         gradient_difference = max(gradient_difference, float((own - other).norm() / other.norm()))
-        objective.after_step()
+        objective.after_step(outcome)
         plain.update_keys()
     return loss_difference, gradient_difference
 
@@ -175,7 +175,7 @@ class _Measured:
 
 
 def _serve(connection: Connection, kind: StepKind, recipe: PretrainRecipe, device: str) -> None:
-    fabric = make_fabric(device, recipe.precision)
+    fabric = choose_machine(device, recipe.precision).fabric
     step = (_rspnet_step if kind == "rspnet" else _plain_step)(recipe, fabric)
     with suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:

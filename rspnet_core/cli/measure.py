@@ -70,7 +70,7 @@ def pretext_command(
     """
     from rspnet_core.errors import MissingHead
     from rspnet_core.models import TwoHeadModel
-    from rspnet_core.pretext.evaluation import probe_pretext
+    from rspnet_core.pretext.evaluation import evaluate_pretext
     from rspnet_core.video.reading.sandbox import DecodePool
     from rspnet_core.weights.sources import load_encoder
 
@@ -78,7 +78,7 @@ def pretext_command(
     if not isinstance(model, TwoHeadModel):
         raise MissingHead(f"{weights} has no motion head to rank speeds by; use weights of an RSPNet model")
     with DecodePool(workers=1) as pool:
-        found = probe_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets)
+        found = evaluate_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets)
     for path, reason in found.unreadable.items():
         typer.echo(printable(f"unreadable, left out: {path}: {reason}"), err=True)
     if as_json:

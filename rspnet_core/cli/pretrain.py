@@ -58,7 +58,7 @@ def pretrain_command(
     """
     from rspnet_core.pretext.pretrain import pretrain
     from rspnet_core.pretext.recipe import PretrainRecipe
-    from rspnet_core.recognition.retrieval import ProbePlan
+    from rspnet_core.recognition.retrieval import RetrievalPlan
 
     chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
     with Bar() as bar:
@@ -71,7 +71,7 @@ def pretrain_command(
             device=device,
             workers=workers,
             max_unreadable=max_unreadable,
-            probe=None if probe is None else ProbePlan(probe, probe_every),
+            retrieval=None if probe is None else RetrievalPlan(probe, probe_every),
             listener=bar,
         )
     finish(run, as_json=as_json)

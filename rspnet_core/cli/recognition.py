@@ -130,12 +130,12 @@ def probe_command(
 
     Example: rspnet-train probe ucf101 --weights official:resnet18 --linear --report report
     """
-    from rspnet_core.recognition.evaluate import probe_frozen
+    from rspnet_core.recognition.evaluate import evaluate_frozen
 
     if knn == linear:
         raise InvalidSetting("choose one of --knn and --linear")
     with Bar() as bar:
-        found = probe_frozen(
+        found = evaluate_frozen(
             data,
             weights,
             "knn" if knn else "linear",

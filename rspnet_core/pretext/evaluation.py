@@ -36,7 +36,7 @@ _VIDEOS_AHEAD = 4
 
 
 @dataclass(frozen=True)
-class PretextProbe:
+class PretextScores:
     """What was found, as parts from 0 to 1."""
 
     ranked: NDArray[np.float64]
@@ -63,7 +63,7 @@ class PretextProbe:
         return float(low), float(high)
 
 
-def probe_pretext(
+def evaluate_pretext(
     model: TwoHeadModel,
     spec: EncoderSpec,
     data: Path,
@@ -71,7 +71,7 @@ def probe_pretext(
     *,
     list_files: list[Path] | None = None,
     triplets: int = 4,
-) -> PretextProbe:
+) -> PretextScores:
     """Measure both rankings on the videos of a folder.
 
     Args:
@@ -113,7 +113,7 @@ def probe_pretext(
     relatives = {}
     if manifest is not None:
         relatives = motion_before_look(_head_vectors(model, spec, data, list(ranked), pool), manifest)
-    return PretextProbe(np.array(list(ranked.values())), relatives, unreadable)
+    return PretextScores(np.array(list(ranked.values())), relatives, unreadable)
 
 
 def _asked_ahead(

@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
 from rspnet_core.pretext.batches import SpeedBatch
-from rspnet_core.pretext.losses import avid_logits, rsp_triplet_loss, speed_gaps
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.pretext.queue import KeyQueue
 from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.pretext.terms import Term, instance_discrimination, speed_prediction, speed_ranking, weighted_sum
+from rspnet_core.training.task import Outcome
 
 Gather = Callable[[Tensor], Tensor]
 """(n, ...) of this process -> (sum of n, ...) of all, in the order of ranks."""
@@ -57,8 +57,20 @@ class _Keys(NamedTuple):
     """Appearance of what c_i is paired with, one or both of c_j and c_k; empty without instance discrimination."""
 
 
+class NewKeys(NamedTuple):
+    """What a step adds to the queue, of all processes."""
+
+    keys: Tensor
+    """(n, 128)."""
+    video_ids: Tensor
+    """int64 (n,)."""
+
+
 class RSPNetObjective:
-    """Query encoder, key encoder and queue, and the loss of a batch. Build it, then call ``start`` once per run."""
+    """Query encoder, key encoder and queue, and the loss of a batch: a ``training.task.Task``.
+
+    Build it, then call ``start`` once per run.
+    """
 
     def __init__(self, model: TwoHeadModel, recipe: PretrainRecipe) -> None:
         self.recipe = recipe
@@ -68,7 +80,6 @@ class RSPNetObjective:
         self.keys = momentum_copy(model)
         self.queue = KeyQueue(recipe.queue_size)
         self.gather: Gather = lambda values: values
-        self._new_keys: tuple[Tensor, Tensor] | None = None  # the queue must not change before the backward pass
 
     @property
     def trained(self) -> nn.Module:
@@ -89,8 +100,8 @@ class RSPNetObjective:
         measure_statistics(self.query.model, batch.anchor)
         follow(self.keys, self.query.model, momentum=0.0)
 
-    def loss(self, batch: SpeedBatch, query: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and figures of a batch.
+    def loss(self, batch: SpeedBatch, query: nn.Module) -> Outcome[NewKeys | None]:
+        """Loss, figures and new keys of a batch; the queue takes these ``after_step``, as the loss needs it unchanged.
 
         Args:
             batch: B videos.
@@ -103,23 +114,28 @@ class RSPNetObjective:
         recipe = self.recipe
         keys = self._through_keys(batch)
         motions, appearance, speed_logits = self._through_queries(batch, query)
-        losses: dict[str, Tensor] = {}
-        figures: dict[str, Tensor] = {}
+        terms: dict[str, Term] = {}
+        new_keys = None
         if "rsp" in recipe.objectives:
-            m_i, m_j, m_k = motions if self._trains_all_clips else (motions[0], *keys.motion)
-            losses["rsp"] = rsp_triplet_loss(m_i / recipe.rsp_temperature, m_j, m_k, recipe.margin)
-            figures["rsp_accuracy"] = (speed_gaps(m_i, m_j, m_k) > 0).float().mean()
-            figures["motion_std"] = _spread(m_i)
+            triplet = motions if self._trains_all_clips else (motions[0], *keys.motion)
+            terms["rsp"] = speed_ranking(*triplet, margin=recipe.margin, temperature=recipe.rsp_temperature)
         if speed_logits is not None:
-            losses["sp"] = F.cross_entropy(speed_logits, batch.anchor_speeds)
-            figures["sp_accuracy"] = (speed_logits.argmax(dim=1) == batch.anchor_speeds).float().mean()
+            terms["sp"] = speed_prediction(speed_logits, batch.anchor_speeds)
         if recipe.appearance_objective is not None:
-            loss, seen = self._appearance_loss(appearance, keys.positives, batch)
-            losses[recipe.appearance_objective] = loss
-            figures |= seen
-        figures |= {f"{name}_loss": loss for name, loss in losses.items()}
-        total = torch.stack([recipe.weight_of(name) * loss for name, loss in losses.items()]).sum()
-        return total, {name: figure.detach() for name, figure in figures.items()}
+            negatives, ids = self.queue.negatives()
+            is_own_video = batch.video_ids[:, None] == ids
+            terms[recipe.appearance_objective] = instance_discrimination(
+                appearance, keys.positives, negatives, temperature=recipe.temperature, is_own_video=is_own_video
+            )
+            new_keys = NewKeys(self.gather(keys.positives[-1]), self.gather(batch.video_ids))
+        loss, figures = weighted_sum(terms, {name: recipe.weight_of(name) for name in terms})
+        return Outcome(loss, figures, new_keys)
+
+    def after_step(self, outcome: Outcome[NewKeys | None]) -> None:
+        """Let the key encoder follow the query encoder, and the queue take the keys of the step."""
+        follow(self.keys, self.query.model, self.recipe.momentum)
+        if outcome.carried is not None:
+            self.queue.put(*outcome.carried)
 
     @property
     def _trains_all_clips(self) -> bool:
@@ -146,36 +162,3 @@ class RSPNetObjective:
             clips = torch.where(batch.positive_is_other.view(-1, 1, 1, 1, 1), batch.other_speed, batch.same_speed)
             return _Keys((), (self.keys(clips).appearance,))
         return _Keys((), ())
-
-    def _appearance_loss(
-        self, appearance: Tensor, positives: tuple[Tensor, ...], batch: SpeedBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """InfoNCE against the queue, which takes the positives' keys after the step."""
-        negatives, ids = self.queue.negatives()
-        is_own_video = batch.video_ids[:, None] == ids
-        logits = [
-            avid_logits(appearance, positive, negatives, self.recipe.temperature, is_own_video=is_own_video)
-            for positive in positives
-        ]
-        target = torch.zeros(len(appearance), dtype=torch.long, device=appearance.device)
-        loss = torch.stack([F.cross_entropy(each, target) for each in logits]).sum()
-        above = (logits[-1][:, 1:] >= logits[-1][:, :1]).sum(dim=1)  # a tie is a miss: a collapse scores 0
-        figures = {f"avid_top{k}": (above < k).float().mean() for k in (1, 5)}
-        figures["appearance_std"] = _spread(appearance)
-        if len(negatives):
-            figures["queue_similarity"] = (appearance @ negatives.mean(dim=0)).mean()
-        self._new_keys = self.gather(positives[-1]), self.gather(batch.video_ids)
-        return loss, figures
-
-    def after_step(self) -> None:
-        """Let the key encoder follow the query encoder, and the queue take the keys of the step."""
-        follow(self.keys, self.query.model, self.recipe.momentum)
-        if self._new_keys is not None:
-            self.queue.put(*self._new_keys)
-            self._new_keys = None
-
-
-def _spread(vectors: Tensor) -> Tensor:
-    """Standard deviation over a batch of unit vectors: 1 where they are even on the sphere, 0 where they are equal."""
-    spread: Tensor = vectors.std(dim=0).mean() * vectors.shape[1] ** 0.5
-    return spread

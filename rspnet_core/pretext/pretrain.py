@@ -22,19 +22,16 @@ from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.recognition.retrieval import ProbePlan, make_probe
+from rspnet_core.recognition.retrieval import RetrievalPlan, retrieval_judge
 from rspnet_core.training.batch_norm import shorten_statistics
-from rspnet_core.training.fabric import default_workers, gather_in_order, make_fabric, prepare
+from rspnet_core.training.fabric import gather_in_order, prepare
 from rspnet_core.training.listener import Listener
-from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
-from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
-from rspnet_core.training.run_folder import Figures, RunFolder
+from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.schedule import cosine_schedule
-from rspnet_core.training.source import BatchSource
-from rspnet_core.video.clips.loader import ClipLoader, Shard
+from rspnet_core.training.session import Session, Training, open_session
+from rspnet_core.training.task import Judgement, no_judgement
 from rspnet_core.video.datasets.dataset import listed_videos
-from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.weights.checkpoint import describe
 from rspnet_core.weights.sources import load_encoder
 
@@ -75,7 +72,7 @@ def pretrain(
     device: str = "auto",
     workers: int | None = None,
     max_unreadable: float = 0.01,
-    probe: ProbePlan | None = None,
+    retrieval: RetrievalPlan | None = None,
     keep_every: int | None = None,
     listener: Listener | None = None,
 ) -> TrainingRun:
@@ -90,7 +87,7 @@ def pretrain(
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
         max_unreadable: part of the videos that may be unreadable.
-        probe: labelled videos on which retrieval is measured while training.
+        retrieval: labelled videos on which it is measured while training, and which epoch is the best.
         keep_every: keep the encoder of each epoch that this divides, for Figure 3.
         listener: told how it goes; None tells nobody.
 
@@ -99,49 +96,41 @@ def pretrain(
         TrainingDiverged: the loss became NaN.
         WeightsError: a checkpoint cannot be read or written.
     """
-    listener = listener or Listener()
-    fabric = make_fabric(device, recipe.precision)
-    fabric.launch()
-    shard = Shard(fabric.global_rank, fabric.world_size)
-    paths = listed_videos(data, list_files or [])
-    loader = ClipLoader(
-        data, paths, recipe.sampling, recipe.batch_size, recipe.seed, shard, max_unreadable, listener.unreadable
-    )
-    schedule = cosine_schedule(recipe, loader.steps_per_epoch)
-    objective = on_device(build_objective(recipe, schedule.num_steps), fabric)
-    folder = RunFolder(out)
-    described = partial(_described, objective, recipe, data.resolve().name)
-    watcher = RunWatcher(folder, listener, described, recipe.epochs)
-    model = objective.query.model
-    begin(fabric, folder, recipe, model, resume=resume)
-    with DecodePool(workers or default_workers(fabric)) as pool:
-        source = BatchSource(loader, pool, partial(make_batch, recipe=recipe, device=fabric.device))
-        measure = None if probe is None else make_probe(probe, model, clip_geometry(recipe), fabric, pool)
-        after_epoch = partial(_after_epoch, keep_every if fabric.is_global_zero else None, watcher, measure)
-        steps = loader.steps_per_epoch
-        loop = Loop(fabric, objective, source, folder, schedule, steps, new_optimiser(recipe), watcher, after_epoch)
-        aim = f"by {'+'.join(recipe.objectives)}"
-        carry_out(loop, opening_lines(recipe, fabric, len(paths), schedule.num_steps, aim), listener, resume=resume)
-    return TrainingRun(
-        loop, recipe, loader, watcher.latest, next_command=f"rspnet-index build VIDEOS --weights {folder.model}"
-    )
+    with open_session(
+        out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
+    ) as session:
+        fabric = session.fabric
+        loader = session.loader(data, listed_videos(data, list_files or []), recipe.sampling)
+        schedule = cosine_schedule(recipe, loader.steps_per_epoch)
+        objective = on_device(build_objective(recipe, schedule.num_steps), fabric)
+        model = objective.query.model
+        training = Training(
+            task=objective,
+            encoder=model,
+            loader=loader,
+            make_batch=partial(make_batch, recipe=recipe, device=fabric.device),
+            schedule=schedule,
+            new_optimiser=new_optimiser(recipe),
+            spec=partial(_spec, model, recipe, data.resolve().name),
+            aim=f"by {'+'.join(recipe.objectives)}",
+            next_command=f"rspnet-index build VIDEOS --weights {session.folder.model}",
+            judge=_judge(retrieval, model, recipe, session),
+            keep_every=keep_every,
+        )
+        return session.train(training)
 
 
-def _after_epoch(
-    keep_every: int | None, watcher: RunWatcher, measure: Callable[[int], Figures] | None, epoch: int
-) -> Figures:
-    if keep_every and epoch % keep_every == 0:
-        watcher.keep(epoch)
-    return measure(epoch) if measure else {}
+def _judge(
+    plan: RetrievalPlan | None, model: TwoHeadModel, recipe: PretrainRecipe, session: Session
+) -> Callable[[int], Judgement]:
+    if plan is None:
+        return no_judgement
+    return retrieval_judge(plan, model, clip_geometry(recipe), session.fabric, session.pool)
 
 
-def _described(
-    objective: RSPNetObjective, recipe: PretrainRecipe, data_name: str, progress: str
-) -> tuple[TwoHeadModel, EncoderSpec]:
-    model = objective.query.model
+def _spec(model: TwoHeadModel, recipe: PretrainRecipe, data_name: str, progress: str) -> EncoderSpec:
     source = f"pre-trained on {data_name} by {'+'.join(recipe.objectives)}, {progress}"
-    geometry = clip_geometry(recipe)
-    return model, describe(model, recipe.backbone, source=source, trained=True, geometry=geometry)
+    return describe(model, recipe.backbone, source=source, trained=True, geometry=clip_geometry(recipe))
 
 
 def clip_geometry(recipe: PretrainRecipe) -> ClipGeometry:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from rspnet_core.config import Normalisation
 from rspnet_core.models import EncoderModel, class_logits
 from rspnet_core.recognition.recipe import FinetuneRecipe
+from rspnet_core.training.task import Outcome
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.loader import Sample
 
@@ -97,11 +98,11 @@ class Classification:
     def start(self, batch: LabelledBatch) -> None:
         """Nothing to prepare."""
 
-    def loss(self, batch: LabelledBatch, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: LabelledBatch, module: nn.Module) -> Outcome[None]:
         """Mean cross-entropy, and the part of clips whose best class is theirs."""
         logits = module(batch.clips).float()
         top1 = (logits.detach().argmax(dim=1) == batch.labels).float().mean()
-        return F.cross_entropy(logits, batch.labels), {"clip_top1": top1}
+        return Outcome(F.cross_entropy(logits, batch.labels), {"clip_top1": top1}, carried=None)
 
-    def after_step(self) -> None:
+    def after_step(self, outcome: Outcome[None]) -> None:
         """Nothing follows the weights."""

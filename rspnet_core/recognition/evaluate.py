@@ -9,13 +9,13 @@ from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import EncoderModel
 from rspnet_core.recognition.document import document
-from rspnet_core.recognition.frozen import ProbeKind, probe
+from rspnet_core.recognition.frozen import FrozenKind, predict_frozen
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.predict import predict
 from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.recognition.retrieval import first_hit_ranks
 from rspnet_core.recognition.scores import measure
-from rspnet_core.training.fabric import default_workers, make_fabric
+from rspnet_core.training.fabric import choose_machine, default_workers
 from rspnet_core.training.listener import Listener
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.weights.sources import load_encoder
@@ -48,10 +48,10 @@ def evaluate(
     ]
 
 
-def probe_frozen(
+def evaluate_frozen(
     data: Path,
     weights: str,
-    kind: ProbeKind,
+    kind: FrozenKind,
     *,
     fold: int = 1,
     split_lists: Path | None = None,
@@ -62,7 +62,7 @@ def probe_frozen(
     """One document, of frozen features of any encoder; see ``recognition.frozen``. Raises as ``evaluate``."""
     encoder, spec = load_encoder(weights, None)
     videos = labelled_videos(data, fold, split_lists)
-    return [_tested(encoder, spec, videos, partial(probe, kind=kind), device, workers, listener)]
+    return [_tested(encoder, spec, videos, partial(predict_frozen, kind=kind), device, workers, listener)]
 
 
 def retrieve(
@@ -80,7 +80,7 @@ def retrieve(
     """
     encoder, spec = load_encoder(weights, None)
     videos = labelled_videos(data, fold, split_lists)
-    fabric = make_fabric(device, "auto")
+    fabric = choose_machine(device, "auto").fabric
     with DecodePool(workers or default_workers(fabric)) as pool, fabric.autocast():
         ranks = first_hit_ranks(encoder.to(fabric.device), videos, spec.geometry, pool, spec.normalisation)
     return {
@@ -110,7 +110,7 @@ def _tested(
 ) -> dict[str, Any]:
     """What ``judge`` predicts, as a document."""
     listener = listener or Listener()
-    fabric = make_fabric(device, "auto")
+    fabric = choose_machine(device, "auto").fabric
     listener.started([f"note: {note}" for note in videos.notes], len(videos.test))
     with DecodePool(workers or default_workers(fabric)) as pool, fabric.autocast():
         predictions = judge(encoder.to(fabric.device), spec, videos, pool, on_video=listener.video)

@@ -23,16 +23,13 @@ from rspnet_core.recognition.classification import Classification, Classifier, m
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.batch_norm import shorten_statistics
-from rspnet_core.training.fabric import default_workers, make_fabric, prepare
+from rspnet_core.training.fabric import prepare
 from rspnet_core.training.listener import Listener
-from rspnet_core.training.loop import Loop
 from rspnet_core.training.optimiser import optimiser_of
-from rspnet_core.training.run import RunWatcher, TrainingRun, begin, carry_out, opening_lines
+from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedule
-from rspnet_core.training.source import BatchSource
-from rspnet_core.video.clips.loader import ClipLoader, Shard
-from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.training.session import Training, open_session
 from rspnet_core.weights.checkpoint import describe
 from rspnet_core.weights.sources import load_encoder
 
@@ -67,52 +64,37 @@ def finetune(
         TrainingDiverged: the loss became NaN.
         WeightsError: weights or a checkpoint cannot be read or written.
     """
-    listener = listener or Listener()
-    fabric = make_fabric(device, recipe.precision)
-    fabric.launch()
-    videos = labelled_videos(data, recipe.fold, split_lists)
-    loader = _loader(videos, recipe, Shard(fabric.global_rank, fabric.world_size), max_unreadable, listener)
-    schedule = _schedule(recipe, loader.steps_per_epoch)
-    classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
-    prepare(fabric, classifier)
-    folder = RunFolder(out)
-    if resume:
-        _check_classes(folder, videos.classes)
-    begin(fabric, folder, recipe, classifier.encoder, resume=resume)
-    described = partial(_described, classifier.encoder, recipe, videos, normalisation)
-    labels = videos.places(videos.train)
-    batch = partial(make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=fabric.device)
-    opening = opening_lines(recipe, fabric, len(labels), schedule.num_steps, _aim(recipe, videos))
-    with DecodePool(workers or default_workers(fabric)) as pool:
-        loop = Loop(
-            fabric,
-            Classification(classifier),
-            BatchSource(loader, pool, batch),
-            folder,
-            schedule,
-            loader.steps_per_epoch,
-            partial(_new_optimiser, recipe),
-            watcher := RunWatcher(folder, listener, described, recipe.epochs),
+    with open_session(
+        out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
+    ) as session:
+        videos = labelled_videos(data, recipe.fold, split_lists)
+        _check_missing(videos, max_unreadable)
+        if resume:
+            _check_classes(session.folder, videos.classes)
+        loader = session.loader(videos.folder, [file.path for file in videos.train], recipe.sampling)
+        schedule = _schedule(recipe, loader.steps_per_epoch)
+        classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
+        labels = videos.places(videos.train)
+        prepare(session.fabric, classifier)
+        training = Training(
+            task=Classification(classifier),
+            encoder=classifier.encoder,
+            loader=loader,
+            make_batch=partial(
+                make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=session.fabric.device
+            ),
+            schedule=schedule,
+            new_optimiser=partial(_new_optimiser, recipe),
+            spec=partial(_spec, classifier.encoder, recipe, videos, normalisation),
+            aim=_aim(recipe, videos),
+            next_command=_test_command(data, session.folder),
+            notes=videos.notes,
         )
-        carry_out(loop, [f"note: {note}" for note in videos.notes] + opening, listener, resume=resume)
-    next_command = f"rspnet-train evaluate {shlex.quote(str(data))} --weights {shlex.quote(str(folder.model))}"
-    return TrainingRun(loop, recipe, loader, watcher.latest, next_command)
+        return session.train(training)
 
 
-def _loader(
-    videos: LabelledVideos, recipe: FinetuneRecipe, shard: Shard, max_unreadable: float, listener: Listener
-) -> ClipLoader:
-    _check_missing(videos, max_unreadable)
-    return ClipLoader(
-        videos.folder,
-        [file.path for file in videos.train],
-        recipe.sampling,
-        recipe.batch_size,
-        recipe.seed,
-        shard,
-        max_unreadable,
-        listener.unreadable,
-    )
+def _test_command(data: Path, folder: RunFolder) -> str:
+    return f"rspnet-train evaluate {shlex.quote(str(data))} --weights {shlex.quote(str(folder.model))}"
 
 
 def build_classifier(recipe: FinetuneRecipe, num_classes: int, num_steps: int) -> tuple[Classifier, Normalisation]:
@@ -158,12 +140,12 @@ def _aim(recipe: FinetuneRecipe, videos: LabelledVideos) -> str:
     return f"from {start}, {layers}, {len(videos.classes)} classes of fold {recipe.fold}"
 
 
-def _described(
+def _spec(
     encoder: EncoderModel, recipe: FinetuneRecipe, videos: LabelledVideos, normalisation: Normalisation, progress: str
-) -> tuple[EncoderModel, EncoderSpec]:
+) -> EncoderSpec:
     start = f", from {Path(recipe.from_weights).name}" if recipe.from_weights else " from scratch"
     kind = "linear layer trained" if recipe.freeze else "fine-tuned"
-    spec = describe(
+    return describe(
         encoder,
         recipe.backbone,
         source=f"{kind} on {videos.folder.resolve().name}, fold {videos.fold}{start}, {progress}",
@@ -173,7 +155,6 @@ def _described(
         classes=videos.classes,
         fold=videos.fold,
     )
-    return encoder, spec
 
 
 def _check_missing(videos: LabelledVideos, allowed: float) -> None:

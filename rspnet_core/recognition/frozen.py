@@ -20,7 +20,7 @@ from rspnet_core.recognition.predictions import Predictions
 from rspnet_core.video.clips.video_rows import video_rows
 from rspnet_core.video.reading.sandbox import DecodePool
 
-ProbeKind = Literal["knn", "linear"]
+FrozenKind = Literal["knn", "linear"]
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 """Wu et al. (CVPR 2018) weigh the votes of the nearest by exp(cosine / 0.07)."""
@@ -54,14 +54,14 @@ def video_vector(
     return vector
 
 
-def probe(
+def predict_frozen(
     encoder: EncoderModel,
     spec: EncoderSpec,
     videos: LabelledVideos,
     pool: DecodePool,
     on_video: Callable[[], None] = lambda: None,
     *,
-    kind: ProbeKind,
+    kind: FrozenKind,
 ) -> Predictions:
     """Predictions for the test side from frozen features of the train side.
 

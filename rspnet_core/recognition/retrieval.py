@@ -11,6 +11,7 @@ from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.models import EncoderModel
 from rspnet_core.recognition.frozen import video_vector
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
+from rspnet_core.training.task import Judgement
 from rspnet_core.video.clips.video_rows import video_rows
 from rspnet_core.video.reading.sandbox import DecodePool
 
@@ -51,27 +52,28 @@ def part_within(ranks: Iterable[int | None], k: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbePlan:
+class RetrievalPlan:
     """Labelled videos, and how often retrieval is measured on them."""
 
     data: Path
     every_epochs: int
 
 
-def make_probe(
-    plan: ProbePlan, model: EncoderModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
-) -> Callable[[int], dict[str, float]]:
-    """What to call after each epoch: figures of retrieval every few epochs on rank 0, else nothing.
+def retrieval_judge(
+    plan: RetrievalPlan, model: EncoderModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
+) -> Callable[[int], Judgement]:
+    """What to call after each epoch: every few epochs on rank 0 it measures retrieval, whose top-1 is the score.
 
     Raises DatasetError as ``labelled_videos`` does.
     """
     labelled = labelled_videos(plan.data)
 
-    def probe(epoch: int) -> dict[str, float]:
+    def judge(epoch: int) -> Judgement:
         if epoch % plan.every_epochs or not fabric.is_global_zero:
-            return {}
+            return Judgement()
         with fabric.autocast():
             ranks = first_hit_ranks(model, labelled, geometry, pool).values()
-        return {f"probe_top{k}": round(part_within(ranks, k), 6) for k in (1, 5)}
+        top_k = {k: round(part_within(ranks, k), 6) for k in (1, 5)}
+        return Judgement({f"probe_top{k}": accuracy for k, accuracy in top_k.items()}, score=top_k[1])
 
-    return probe
+    return judge

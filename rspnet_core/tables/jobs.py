@@ -22,7 +22,7 @@ from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.tables.rows import Row
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.recipe import TrainRecipe
-from rspnet_core.training.recipe_file import load_recipe, to_toml
+from rspnet_core.training.recipe_file import load_recipe
 from rspnet_core.training.run_folder import RunFolder
 
 Document = dict[str, Any]
@@ -124,7 +124,7 @@ class Step:
     def check(self) -> None:
         """Raise InvalidSetting when the folder holds a run of other settings."""
         written = self.folder / "recipe.toml"
-        if written.exists() and written.read_text(encoding="utf-8") != to_toml(self.recipe):
+        if written.exists() and load_recipe(type(self.recipe), str(written), {}) != self.recipe:
             raise InvalidSetting(f"{self.folder} was begun with other settings; give the same ones, or another --out")
 
 

@@ -1,4 +1,4 @@
-"""A run's figures as a picture: losses, accuracies of the pretext tasks, and the probe (Figure 3 of the paper)."""
+"""A run's figures as a picture: losses, accuracies of the pretext tasks, and retrieval (Figure 3 of the paper)."""
 
 from collections.abc import Sequence
 from pathlib import Path

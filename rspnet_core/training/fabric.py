@@ -1,6 +1,7 @@
 """Devices, precision and processes, by Lightning Fabric: one command for a CPU, a GPU, many GPUs and many nodes."""
 
 import os
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -14,8 +15,22 @@ from rspnet_core.training.sync_batch_norm import synchronise_batch_norms
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def make_fabric(device: str, precision: Precision) -> Fabric:
-    """Fabric for this process, whether started alone or by torchrun.
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a run computes, and how exactly."""
+
+    fabric: Fabric
+    precision: Literal["32-true", "bf16-mixed"]
+    """That of modules which the fabric wraps, in Lightning's words."""
+
+    @property
+    def lowered_to(self) -> torch.dtype | None:
+        """What such modules compute in where that is less than float32, else None."""
+        return torch.bfloat16 if self.precision == "bf16-mixed" else None
+
+
+def choose_machine(device: str, precision: Precision) -> Machine:
+    """Fabric and precision for this process, whether started alone or by torchrun.
 
     Args:
         device: ``auto`` (GPUs if there are any), ``cpu`` or ``cuda``.
@@ -36,13 +51,15 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     chosen = precision
     if precision == "auto":
         chosen = "bf16" if on_gpu and torch.cuda.is_bf16_supported() else "fp32"
-    return Fabric(
+    computes_in: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if chosen == "bf16" else "32-true"
+    fabric = Fabric(
         accelerator="cuda" if on_gpu else "cpu",
         devices=processes,
         num_nodes=nodes,
         strategy="ddp" if processes * nodes > 1 else "auto",
-        precision="bf16-mixed" if chosen == "bf16" else "32-true",
+        precision=computes_in,
     )
+    return Machine(fabric, computes_in)
 
 
 def prepare(fabric: Fabric, model: nn.Module) -> None:
@@ -54,11 +71,6 @@ def prepare(fabric: Fabric, model: nn.Module) -> None:
         keep_freed_memory()  # and contiguous: channels-last makes the last stage's weight gradients 3 times as slow
     elif any(parameter.ndim == 5 for parameter in model.parameters()):
         model.to(memory_format=torch.channels_last_3d)
-
-
-def lowers_precision(fabric: Fabric) -> bool:
-    """Whether modules that ``fabric`` wraps compute in less than float32."""
-    return str(fabric._precision.precision) != "32-true"
 
 
 def reduced(fabric: Fabric, values: Tensor, operation: Literal["mean", "sum"]) -> Tensor:

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from rspnet_core.errors import TrainingDiverged
-from rspnet_core.training.fabric import lowers_precision, reduced
+from rspnet_core.training.fabric import reduced
 from rspnet_core.training.means import Means
 from rspnet_core.training.precision import check_gradients
 from rspnet_core.training.run_folder import Figures, RunFolder
@@ -29,7 +29,7 @@ from rspnet_core.training.state import (
     write_state,
 )
 from rspnet_core.training.stopping import StopBetweenSteps
-from rspnet_core.training.task import Batches, Task, Watcher
+from rspnet_core.training.task import Batches, Judgement, Task, Watcher, no_judgement
 
 LOG_EVERY_STEPS = 10
 _CHECKPOINT_SECONDS = 300.0
@@ -40,7 +40,7 @@ class Loop:
     """One run. ``run`` trains from wherever the checkpoint in the folder is, or from the start."""
 
     fabric: Fabric
-    task: Task
+    task: Task[Any]
     source: Batches
     folder: RunFolder
     schedule: Schedule
@@ -48,14 +48,18 @@ class Loop:
     new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
     """Given the trained module."""
     watcher: Watcher
-    after_epoch: Callable[[int], Figures] | None = None
-    """Called with the number of finished epochs, on every rank; gives figures (``probe_top1``) or nothing."""
+    judge: Callable[[int], Judgement] = no_judgement
+    """Called with the number of finished epochs, on every rank; what it tells on rank 0 counts."""
+    lowered_to: torch.dtype | None = None
+    """What the fabric lets the module compute in; gradients in less than float32 are checked before the first step."""
 
     step: int = 0
     window: Means = field(default_factory=Means)
     best_score: float = -math.inf
     stopped: bool = False
     """Ended early by Ctrl-C or SIGTERM; the state is saved."""
+    saved_at: float = -math.inf
+    """When the last checkpoint was written, by ``time.monotonic()``."""
 
     def run(self, *, resume: bool) -> None:
         """Train to the end of the schedule. Raises TrainingDiverged, WeightsError."""
@@ -68,8 +72,8 @@ class Loop:
             steps_left = self.schedule.num_steps - self.step
             first_step = self.step
             for batch, num_samples in self.source.batches(self.step, steps_left):
-                if self.step == first_step and lowers_precision(self.fabric):
-                    check_gradients(self.task.trained, self.task.inputs(batch), torch.bfloat16)
+                if self.step == first_step and self.lowered_to is not None:
+                    check_gradients(self.task.trained, self.task.inputs(batch), self.lowered_to)
                 if self.step == 0:
                     self.task.start(batch)
                 figures = self._take_step(batch, num_samples, module, wrapped)
@@ -92,7 +96,7 @@ class Loop:
         return num_samples / float(reduced(self.fabric, torch.tensor(float(num_samples)), "mean"))
 
     def _finish_step(self, optimiser: Any, started: float) -> float:
-        """Figures at the end of an interval, probe and checkpoint at the end of an epoch; when the interval began."""
+        """Figures at the end of an interval, judgement and checkpoint at that of an epoch; when the interval began."""
         ends_epoch = self.step % self.steps_per_epoch == 0
         if not ends_epoch and self.step % LOG_EVERY_STEPS:
             return started
@@ -127,25 +131,25 @@ class Loop:
             self.watcher.interval(line)
 
     def _judge_epoch(self, epoch: int) -> bool:
-        """Whether the probe, if there is one, finds this the best epoch so far.
+        """Whether the judge, if there is one, finds this the best epoch so far.
 
         The loss is no judge: InfoNCE rises while its queue fills, whatever is learnt.
         """
-        figures = {} if self.after_epoch is None else self.after_epoch(epoch)
-        if figures and self.fabric.is_global_zero:
-            self.watcher.interval({"step": self.step, "epoch": epoch, **figures})
-        score = figures.get("probe_top1", -math.inf)
+        judgement = self.judge(epoch)
+        if judgement.figures and self.fabric.is_global_zero:
+            self.watcher.interval({"step": self.step, "epoch": epoch, **judgement.figures})
+        score = -math.inf if judgement.score is None else judgement.score
         is_best = score > self.best_score
         self.best_score = max(score, self.best_score)
         return is_best
 
     def _maybe_save(self, optimiser: Any, *, is_best: bool) -> None:
-        recently = time.monotonic() - getattr(self, "_saved_at", -math.inf) < _CHECKPOINT_SECONDS
+        recently = time.monotonic() - self.saved_at < _CHECKPOINT_SECONDS
         if is_best or not recently or self.step == self.schedule.num_steps:
             self._save(optimiser, is_best=is_best)
 
     def _save(self, optimiser: Any, *, is_best: bool) -> None:
-        self._saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
         values = {
             "step": self.step,
             "best_score": self.best_score,
@@ -190,15 +194,15 @@ class Loop:
 
 
 def take_step(
-    fabric: Fabric, task: Task, batch: Any, module: nn.Module, optimiser: Any, share: float = 1.0
+    fabric: Fabric, task: Task[Any], batch: Any, module: nn.Module, optimiser: Any, share: float = 1.0
 ) -> dict[str, Tensor]:
     """One step of training: figures of the batch, ``loss`` among them.
 
     Processes average their gradients; ``share`` is the weight of this one's, below 1 where its batch lost a video.
     """
-    loss, figures = task.loss(batch, module)
-    fabric.backward(loss * share)
+    outcome = task.loss(batch, module)
+    fabric.backward(outcome.loss * share)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
-    task.after_step()
-    return {"loss": loss.detach(), **figures}
+    task.after_step(outcome)
+    return {"loss": outcome.loss.detach(), **outcome.figures}

@@ -47,6 +47,10 @@ class TrainRecipe(Settings):
     def _no_resampling(cls, value: Any) -> Any:
         return None if value == 0 else value
 
+    def toml_values(self) -> dict[str, Any]:
+        """All settings as TOML can hold them, which has no null: ``fps`` None is 0, as it is typed."""
+        return self.model_dump(mode="json") | ({"fps": 0} if self.fps is None else {})
+
     @property
     def summary(self) -> str:
         """What tells it from others of its kind, in a few words."""

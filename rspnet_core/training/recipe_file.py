@@ -1,12 +1,12 @@
 """Recipes as TOML: those that come with rspnet, a user's, and the one that every run keeps; read, checked, written."""
 
-import json
 import tomllib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tomli_w
 from pydantic import ValidationError
 
 from rspnet_core.config import Augmentation
@@ -48,18 +48,7 @@ def load_recipe(kind: type[Recipe], name: str | None, overrides: dict[str, Any])
 
 def to_toml(recipe: TrainRecipe) -> str:
     """All settings, the defaults too, as TOML that ``load_recipe`` reads back to an equal recipe."""
-    values = recipe.model_dump(mode="json")
-    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
-    lines = [f"{name} = {_toml_value(value)}" for name, value in values.items() if name not in tables]
-    for table, settings in tables.items():
-        lines += ["", f"[{table}]", *(f"{name} = {_toml_value(value)}" for name, value in settings.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_value(value: Any) -> str:
-    if value is None:
-        return "0"
-    return repr(value) if isinstance(value, float) else json.dumps(value)
+    return tomli_w.dumps(recipe.toml_values())
 
 
 def _read(kind: type[TrainRecipe], name: str) -> dict[str, Any]:

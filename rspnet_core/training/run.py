@@ -5,17 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning_fabric import Fabric
-
 from rspnet_core.config import EncoderSpec
 from rspnet_core.models import EncoderModel
 from rspnet_core.training.alarms import collapse_alarms
-from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.fabric import Machine
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.recipe import TrainRecipe
-from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.video.clips.loader import ClipLoader
 from rspnet_core.weights.checkpoint import save_checkpoint
@@ -88,8 +84,9 @@ class RunWatcher:
 
     folder: RunFolder
     listener: Listener
-    described: Callable[[str], tuple[EncoderModel, EncoderSpec]]
-    """The encoder as it is now and its spec, given how far the run is ("epoch 3 of 8")."""
+    encoder: EncoderModel
+    spec: Callable[[str], EncoderSpec]
+    """Of the encoder as it is now, given how far the run is ("epoch 3 of 8")."""
     num_epochs: int
     latest: dict[str, Any] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set)
@@ -114,40 +111,17 @@ class RunWatcher:
         self._write(self.folder.kept(epoch))
 
     def _write(self, *paths: Path) -> None:
-        model, spec = self.described(f"epoch {self.latest.get('epoch', 0):g} of {self.num_epochs}")
+        spec = self.spec(f"epoch {self.latest.get('epoch', 0):g} of {self.num_epochs}")
         for path in paths:
-            save_checkpoint(model, spec, path)
+            save_checkpoint(self.encoder, spec, path)
 
 
-def begin(fabric: Fabric, folder: RunFolder, recipe: TrainRecipe, encoder: EncoderModel, *, resume: bool) -> None:
-    """Make the folder of a new run, by the first process.
-
-    Raises InvalidSetting when clips are too short or small for the encoder, and as ``RunFolder.begin``.
-    """
-    side = recipe.clip_size
-    encoder.backbone.check(torch.empty(1, 3, recipe.frames_per_clip, side, side, device="meta"))
-    if fabric.is_global_zero and not resume:
-        folder.begin(to_toml(recipe))
-    fabric.barrier()
-
-
-def carry_out(loop: Loop, opening_lines: list[str], listener: Listener, *, resume: bool) -> None:
-    """Say what will be done, train, and draw the curves. Raises as ``Loop.run``."""
-    is_first = loop.fabric.is_global_zero
-    if is_first:
-        listener.started(opening_lines, loop.schedule.num_steps)
-    if resume and is_first:
-        loop.folder.forget_after(loop.resume_step())
-    loop.run(resume=resume)
-    if is_first and loop.folder.lines():
-        draw_curves(loop.folder, loop.folder.curves)
-
-
-def opening_lines(recipe: TrainRecipe, fabric: Fabric, num_videos: int, num_steps: int, aim: str) -> list[str]:
+def opening_lines(recipe: TrainRecipe, machine: Machine, num_videos: int, num_steps: int, aim: str) -> list[str]:
     """How much will be done, and by what network on what device; ``aim`` says what is learnt."""
+    fabric = machine.fabric
     processes = f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
     return [
         f"{num_videos} videos, {num_steps} steps of {recipe.batch_size} ({recipe.epochs} epochs)",
         f"{recipe.backbone} {aim}, {recipe.frames_per_clip} frames of "
-        f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {fabric._precision.precision}",
+        f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {machine.precision}",
     ]

@@ -1,13 +1,28 @@
 """What the training loop asks of what it trains, of where batches come from, and of who watches."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+Carried = TypeVar("Carried")
 
-class Task(Protocol):
-    """What is trained."""
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Carried]):
+    """What a forward pass found."""
+
+    loss: Tensor
+    """Float32 scalar, to go backward through."""
+    figures: dict[str, Tensor]
+    """Detached scalars."""
+    carried: Carried
+    """What ``after_step`` takes of it once the optimiser has stepped."""
+
+
+class Task(Protocol[Carried]):
+    """What is trained. The loop calls ``loss``, goes backward, steps, and hands the outcome to ``after_step``."""
 
     @property
     def trained(self) -> nn.Module:
@@ -23,11 +38,26 @@ class Task(Protocol):
     def start(self, batch: Any) -> None:
         """Before the first step of a run, never after a resume."""
 
-    def loss(self, batch: Any, module: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: Any, module: nn.Module) -> Outcome[Carried]:
         """Loss of a batch and figures, through ``module``, which wraps ``trained``."""
 
-    def after_step(self) -> None:
-        """After the optimiser's step."""
+    def after_step(self, outcome: Outcome[Carried]) -> None:
+        """After the optimiser's step, whose loss was that of ``outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is found out about the network after an epoch."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    """For the run's figures; may be empty."""
+    score: float | None = None
+    """The higher the better; the epoch of the highest is the best one. None judges nothing."""
+
+
+def no_judgement(epoch: int) -> Judgement:
+    """What is found out after an epoch where nobody looks."""
+    return Judgement()
 
 
 class Batches(Protocol):

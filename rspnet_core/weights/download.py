@@ -4,7 +4,6 @@ Beside ``FILE`` in the cache lie ``FILE.json`` (where it came from, its SHA-256 
 process downloads, others wait) and, until it is complete, ``FILE.part`` with ``FILE.part.json``.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import cast
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -106,14 +106,17 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _one_process_at_a_time(lock: Path) -> Iterator[None]:
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            Console(stderr=True).print(f"another process is downloading {lock.stem}; waiting for it", highlight=False)
-            fcntl.flock(file, fcntl.LOCK_EX)
+def _one_process_at_a_time(path: Path) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        Console(stderr=True).print(f"another process is downloading {path.stem}; waiting for it", highlight=False)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _download(url: str, path: Path) -> None:

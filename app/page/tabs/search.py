@@ -1,9 +1,12 @@
 """Search: give a video, see what is like it, weigh motion against appearance."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from app.page import permalink
 from app.page.messages import message_of, notice, telling
@@ -15,9 +18,11 @@ from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.ranking import RankedPage
 from app.session.services import Services
-from indexer.ingest.pooling import PARTS
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
+
+Updates = dict[Block, Any]
+"""New values of some of an event's outputs, by component; the others stay as they are."""
 
 
 def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -95,50 +100,66 @@ def _connect_queries(services: Services, parts: SearchParts, state: SharedState)
             show_progress_on=parts.query,
             api_visibility="private",
         ).then(
-            _ranker(services, first_page=True),
-            [state.query, parts.page, *parts.weighing],
+            _ranker(services, parts, state, first_page=True),
+            _ranking_inputs(parts, state),
             parts.ranked,
             show_progress="hidden",
             api_visibility="private",
         )
 
 
-def _ranker(services: Services, *, first_page: bool = False, step: int = 0) -> Any:
-    """A function from query, page, weights and filters to the outputs of a ranking."""
+@dataclass(frozen=True)
+class Ranking:
+    """What the page shows of a ranking; by default that there is none."""
 
-    def rank(
-        handle: QueryHandle | None,
-        page: int,
-        backbone: float,
-        motion: float,
-        appearance: float,
-        *chosen: str | None,
-    ) -> tuple[Any, ...]:
+    results: str = ""
+    """Cards, or why there are none; HTML."""
+    summary: str = ""
+    page: int = 1
+    num_pages: int = 1
+
+    def updates(self, parts: SearchParts) -> Updates:
+        """For the outputs ``parts.ranked``."""
+        has_pager = self.num_pages > 1
+        return {
+            parts.results: self.results,
+            parts.summary: self.summary,
+            parts.position: f"Page {self.page} of {self.num_pages}" if has_pager else "",
+            parts.previous: gr.Button(interactive=self.page > 1, visible=has_pager),
+            parts.following: gr.Button(interactive=self.page < self.num_pages, visible=has_pager),
+            parts.page: self.page,
+        }
+
+
+def _ranking_inputs(parts: SearchParts, state: SharedState) -> set[Block]:
+    """What decides a ranking; as a set, so that a function takes their values by component."""
+    return {state.query, parts.page, *parts.sliders.values(), *parts.filters.values()}
+
+
+def _ranker(
+    services: Services, parts: SearchParts, state: SharedState, *, first_page: bool = False, step: int = 0
+) -> Callable[[dict[Block, Any]], Updates]:
+    """A function from the values of ``_ranking_inputs`` to the outputs ``parts.ranked``."""
+
+    def rank(values: dict[Block, Any]) -> Updates:
+        handle: QueryHandle | None = values[state.query]
         if handle is None:
-            return _no_results("")
-        filters = Filters(*(None if value in (None, ALL) else value for value in chosen))
+            return Ranking().updates(parts)
+        shares = {part: values[slider] for part, slider in parts.sliders.items()}
+        chosen = {name: values[dropdown] for name, dropdown in parts.filters.items()}
+        filters = Filters(**{name: None if value == ALL else value for name, value in chosen.items()})
         try:
-            weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-            found = services.rank(handle, weights, filters, page=1 if first_page else page + step)
+            weights = PartWeights(**shares)
+            found = services.rank(handle, weights, filters, page=1 if first_page else values[parts.page] + step)
         except Exception as error:
-            text = "Move at least one slider above 0." if _all_zero(error, backbone, motion, appearance) else None
+            text = "Move at least one slider above 0." if _all_zero(error, *shares.values()) else None
             problem = notice(text or message_of(error), kind="warning" if text else "error")
-            return _no_results(problem)
-        return (
-            cards.results(found, can_explain=services.has_heads),
-            _summary(handle, weights, filters, found),
-            f"Page {found.page} of {found.num_pages}" if found.num_pages > 1 else "",
-            gr.Button(interactive=found.page > 1, visible=found.num_pages > 1),
-            gr.Button(interactive=found.page < found.num_pages, visible=found.num_pages > 1),
-            found.page,
-        )
+            return Ranking(problem).updates(parts)
+        results = cards.results(found, can_explain=services.has_heads)
+        summary = _summary(handle, weights, filters, found)
+        return Ranking(results, summary, found.page, found.num_pages).updates(parts)
 
     return rank
-
-
-def _no_results(message: str) -> tuple[Any, ...]:
-    """Outputs of a ranking where there is none."""
-    return message, "", "", gr.Button(visible=False), gr.Button(visible=False), 1
 
 
 def _all_zero(error: Exception, *weights: float) -> bool:
@@ -161,12 +182,12 @@ def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found:
 
 def _connect_ranking(services: Services, parts: SearchParts, state: SharedState) -> None:
     """Sliders and filters rank again from the first page; the pager turns pages."""
-    inputs = [state.query, parts.page, *parts.weighing]
+    inputs = _ranking_inputs(parts, state)
     moved = [parts.sliders[part].input for part in services.parts]
     chosen = [dropdown.input for dropdown in parts.filters.values()]
     gr.on(
         [*moved, *chosen],
-        _ranker(services, first_page=True),
+        _ranker(services, parts, state, first_page=True),
         inputs,
         parts.ranked,
         trigger_mode="always_last",
@@ -175,7 +196,11 @@ def _connect_ranking(services: Services, parts: SearchParts, state: SharedState)
     )
     for button, step in ((parts.previous, -1), (parts.following, 1)):
         button.click(
-            _ranker(services, step=step), inputs, parts.ranked, show_progress="hidden", api_visibility="private"
+            _ranker(services, parts, state, step=step),
+            inputs,
+            parts.ranked,
+            show_progress="hidden",
+            api_visibility="private",
         )
 
 
@@ -183,24 +208,24 @@ def _connect_cards(services: Services, parts: SearchParts, state: SharedState) -
     """Connect the cards' buttons: "Why?" goes to its tab, "More like this" and examples search by a stored video."""
 
     @telling
-    def press(current: QueryHandle | None, event: gr.EventData) -> tuple[Any, ...]:
+    def press(event: gr.EventData) -> Updates:
         video_id = str(event.id)
         if event.action == "why":
             services.video(video_id)
-            return current, video_id, gr.Tabs(selected="why"), gr.skip()
+            return {state.hit_id: video_id, state.tabs: gr.Tabs(selected="why")}
         handle = services.stored(video_id)
-        return handle, gr.skip(), gr.skip(), _query_panel(services, handle)
+        return {state.query: handle, parts.query: _query_panel(services, handle)}
 
     for component in (parts.results, parts.examples):
         component.select(
             press,
-            state.query,
+            None,
             [state.query, state.hit_id, state.tabs, parts.query],
             show_progress="hidden",
             api_visibility="private",
         ).success(
-            _ranker(services, first_page=True),
-            [state.query, parts.page, *parts.weighing],
+            _ranker(services, parts, state, first_page=True),
+            _ranking_inputs(parts, state),
             parts.ranked,
             show_progress="hidden",
             api_visibility="private",
@@ -209,25 +234,25 @@ def _connect_cards(services: Services, parts: SearchParts, state: SharedState) -
 
 def _connect_address(services: Services, app: gr.Blocks, parts: SearchParts, state: SharedState) -> None:
     """A page that is opened by a link restores its search."""
-    outputs = [state.query, parts.query, parts.page, *parts.weighing]
+    outputs = [state.query, parts.query, parts.page, *parts.sliders.values(), *parts.filters.values()]
 
-    def restore(request: gr.Request) -> tuple[Any, ...]:
+    def restore(request: gr.Request) -> Updates:
         asked = permalink.parse(dict(request.query_params))
-        skipped = tuple(gr.skip() for _ in outputs)
         if asked is None:
-            return skipped
+            return {state.query: gr.skip()}  # an empty dictionary would be a value
         try:
             handle = services.stored(asked.video_id, asked.start_seconds, asked.end_seconds)
             panel = _query_panel(services, handle)
         except Exception as error:
-            return (None, notice(message_of(error)), *skipped[2:])
-        filters = [getattr(asked.filters, name) or ALL for name in parts.filters]
-        weights = [getattr(asked.weights, part) for part in PARTS]
-        return handle, panel, asked.page, *weights, *filters
+            return {state.query: None, parts.query: notice(message_of(error))}
+        updates: Updates = {state.query: handle, parts.query: panel, parts.page: asked.page}
+        updates |= {slider: getattr(asked.weights, part) for part, slider in parts.sliders.items()}
+        updates |= {dropdown: getattr(asked.filters, name) or ALL for name, dropdown in parts.filters.items()}
+        return updates
 
     app.load(restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private").success(
-        _ranker(services),
-        [state.query, parts.page, *parts.weighing],
+        _ranker(services, parts, state),
+        _ranking_inputs(parts, state),
         parts.ranked,
         show_progress="hidden",
         api_visibility="private",

@@ -9,7 +9,6 @@ from gradio.components import Component
 from app.page import permalink
 from app.page.tabs import cards
 from app.session.services import Services
-from indexer.ingest.pooling import PARTS
 
 ALL = "All"
 _EXAMPLES = 6
@@ -43,11 +42,6 @@ class SearchParts:
     position: gr.HTML
     following: gr.Button
     page: gr.State
-
-    @property
-    def weighing(self) -> list[Component]:
-        """Inputs that decide the ranking of a query."""
-        return [*(self.sliders[part] for part in PARTS), *self.filters.values()]
 
     @property
     def ranked(self) -> list[Component]:

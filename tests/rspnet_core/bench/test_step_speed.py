@@ -31,13 +31,14 @@ def test_both_kinds_of_step_train_the_same_network_over_several_steps() -> None:
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
     optimisers = [new_optimiser(RECIPE)(model) for model in (objective.query.model, plain.model)]
     for batch in batches:
-        ours, theirs = objective.loss(batch, objective.query)[0], plain.loss(batch)
+        outcome = objective.loss(batch, objective.query)
+        ours, theirs = outcome.loss, plain.loss(batch)
         assert torch.allclose(ours, theirs, rtol=1e-4)
         for loss, optimiser in zip((ours, theirs), optimisers, strict=True):
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
-        objective.after_step()
+        objective.after_step(outcome)
         plain.update_keys()
     assert relative_difference(objective.query.model, plain.model) < 1e-3
     assert relative_difference(objective.keys, plain.keys) < 1e-3
@@ -57,8 +58,9 @@ def test_a_video_is_no_negative_of_itself_in_either_kind() -> None:
     objective.start(batch)
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
     for _ in range(2):  # the second time the queue holds keys of these very videos
-        ours, theirs = objective.loss(batch, objective.query)[0], plain.loss(batch)
-        objective.after_step()
+        outcome = objective.loss(batch, objective.query)
+        ours, theirs = outcome.loss, plain.loss(batch)
+        objective.after_step(outcome)
         plain.update_keys()
     assert torch.allclose(ours, theirs, rtol=1e-4)
 

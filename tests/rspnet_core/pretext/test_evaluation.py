@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from rspnet_core.cli.main import app
 from rspnet_core.config import ClipGeometry
 from rspnet_core.models import TwoHeadModel, create_model
-from rspnet_core.pretext.evaluation import motion_before_look, probe_pretext
+from rspnet_core.pretext.evaluation import evaluate_pretext, motion_before_look
 from rspnet_core.video.making.scenes import MOTIONS
 from rspnet_core.video.making.synthetic import SampleManifest, read_manifest, write_sample_data
 from rspnet_core.video.reading.sandbox import DecodePool
@@ -94,7 +94,7 @@ def test_each_video_has_draws_of_its_own(tmp_path: Path, sample: SampleManifest,
     model, spec = load_checkpoint(weights)
     assert isinstance(model, TwoHeadModel)
     with DecodePool(workers=1) as pool:
-        ranked = probe_pretext(model, spec, tmp_path, pool, triplets=6).ranked
+        ranked = evaluate_pretext(model, spec, tmp_path, pool, triplets=6).ranked
     assert len(set(ranked.tolist())) > 1  # the same draws would rank equal files alike
 
 

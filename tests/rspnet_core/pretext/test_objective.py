@@ -32,8 +32,7 @@ def objective(**settings: object) -> RSPNetObjective:
     recipe = PretrainRecipe.model_validate({"backbone": "tsm18", "queue_size": 6, "momentum": 0.5, **settings})
     made = RSPNetObjective(create_model("tsm18", seed=0), recipe)
     made.start(batch(0))
-    made.loss(batch(7), made.query)
-    made.after_step()  # so that the queue holds four keys, of videos 3, 1, 4 and 5
+    made.after_step(made.loss(batch(7), made.query))  # so that the queue holds four keys, of videos 3, 1, 4 and 5
     return made
 
 
@@ -90,15 +89,14 @@ def test_the_loss_is_that_of_algorithm_1(settings: dict[str, object]) -> None:
     if made.recipe.appearance_objective == "vid":
         clips = replace(clips, positive_is_other=torch.zeros(VIDEOS, dtype=torch.bool))
     expected = by_hand(made, clips)
-    loss, figures = made.loss(clips, made.query)
-    assert loss.item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
-    assert figures.keys() >= {f"{name}_loss" for name in made.recipe.objectives}
+    outcome = made.loss(clips, made.query)
+    assert outcome.loss.item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert outcome.figures.keys() >= {f"{name}_loss" for name in made.recipe.objectives}
 
 
 def test_gradients_reach_the_query_encoder_alone() -> None:
     made = objective()
-    loss, _ = made.loss(batch(1), made.query)
-    loss.backward()
+    made.loss(batch(1), made.query).loss.backward()
     assert all(parameter.grad is not None for parameter in made.query.parameters())
     assert all(parameter.grad is None for parameter in made.keys.parameters())
 
@@ -106,11 +104,11 @@ def test_gradients_reach_the_query_encoder_alone() -> None:
 def test_the_queue_and_the_keys_change_after_the_step_and_not_before() -> None:
     made = objective()
     keys_before = copy.deepcopy(made.keys.state_dict())
-    made.loss(batch(1), made.query)
+    outcome = made.loss(batch(1), made.query)
     assert int(made.queue.written) == 4
     assert all(values.equal(made.keys.state_dict()[name]) for name, values in keys_before.items())
     expected = [made.keys(clips) for clips in (batch(1).same_speed, batch(1).other_speed)]
-    made.after_step()
+    made.after_step(outcome)
     assert int(made.queue.written) == 8
     newest = torch.stack([made.queue.keys[place % 6] for place in range(4, 8)])
     chosen = torch.where(batch(1).positive_is_other[:, None], expected[1].appearance, expected[0].appearance)
@@ -119,7 +117,7 @@ def test_the_queue_and_the_keys_change_after_the_step_and_not_before() -> None:
 
 def test_accuracies_are_counted_as_the_release_counts_them() -> None:
     made = objective(rsp_gradients="anchor")
-    _, figures = made.loss(batch(1), made.query)
+    figures = made.loss(batch(1), made.query).figures
     query = made.query(batch(1).anchor)
     same, other = (made.keys(clips) for clips in (batch(1).same_speed, batch(1).other_speed))
     gaps = [dot(m, j) - dot(m, k) for m, j, k in zip(query[0], same.motion, other.motion, strict=True)]

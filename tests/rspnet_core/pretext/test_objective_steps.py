@@ -142,7 +142,8 @@ def test_training_follows_algorithm_1_step_by_step(values: dict[str, object]) ->
     for step, videos in enumerate(ids):
         clips = batch(step, videos, of_vid=made.recipe.appearance_objective == "vid")
         expected = oracle.loss(made.query, clips)
-        loss, figures = made.loss(clips, made.query)
+        outcome = made.loss(clips, made.query)
+        loss, figures = outcome.loss, outcome.figures
         assert loss.item() == pytest.approx(expected, rel=2e-4, abs=2e-4), step
         for name, value in oracle.figures.items():
             assert figures[name].item() == pytest.approx(value), (step, name)
@@ -152,7 +153,7 @@ def test_training_follows_algorithm_1_step_by_step(values: dict[str, object]) ->
         with torch.no_grad():
             for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
                 parameter.sub_(0.02 * gradient)
-        made.after_step()
+        made.after_step(outcome)
         oracle.after_step(made.query.model)
     held, held_ids = made.queue.negatives()
     mine = sorted(zip(held_ids.tolist(), held.tolist(), strict=True))
@@ -167,7 +168,7 @@ def test_what_a_key_of_the_own_video_holds_changes_neither_loss_nor_gradient() -
     for content in (torch.zeros(128), torch.ones(128) / 128**0.5):
         made = filled(objectives=["avid"])
         made.queue.keys[[1, 4]] = content  # of video 8
-        loss, _ = made.loss(batch(1, (8, 8, 8)), made.query)
+        loss = made.loss(batch(1, (8, 8, 8)), made.query).loss
         loss.backward()
         results.append((loss.item(), [parameter.grad for parameter in made.query.model.backbone.parameters()]))
     assert results[0][0] == results[1][0]
@@ -179,17 +180,17 @@ def test_keys_of_other_videos_do_change_the_loss() -> None:
     for content in (torch.zeros(128), torch.ones(128) / 128**0.5):
         made = filled(objectives=["avid"], temperature=1)
         made.queue.keys[[1, 4]] = content
-        losses.append(made.loss(batch(1, (3, 9, 3)), made.query)[0].item())
+        losses.append(made.loss(batch(1, (3, 9, 3)), made.query).loss.item())
     assert losses[0] != pytest.approx(losses[1], abs=1e-4)
 
 
 def test_with_an_empty_queue_instance_discrimination_costs_nothing() -> None:
     made = objective(objectives=["avid"])
-    loss, figures = made.loss(batch(1), made.query)
-    loss.backward()
-    assert loss.item() == 0
-    assert figures["avid_top1"] == figures["avid_top5"] == 1
-    assert "queue_similarity" not in figures
+    outcome = made.loss(batch(1), made.query)
+    outcome.loss.backward()
+    assert outcome.loss.item() == 0
+    assert outcome.figures["avid_top1"] == outcome.figures["avid_top5"] == 1
+    assert "queue_similarity" not in outcome.figures
     assert not any(parameter.grad.any() for parameter in made.query.model.backbone.parameters())
 
 
@@ -201,7 +202,7 @@ def test_a_collapsed_encoder_scores_0() -> None:
         for head in (model.motion_head, model.appearance_head):
             torch.nn.init.zeros_(head.weight)
             torch.nn.init.ones_(head.bias)
-    _, figures = made.loss(batch(1, (0, 1, 2)), made.query)
+    figures = made.loss(batch(1, (0, 1, 2)), made.query).figures
     assert figures["rsp_accuracy"] == figures["avid_top1"] == figures["avid_top5"] == 0
     assert figures["motion_std"] == pytest.approx(0, abs=1e-5)
     assert figures["appearance_std"] == pytest.approx(0, abs=1e-5)
@@ -211,7 +212,7 @@ def test_a_collapsed_encoder_scores_0() -> None:
 def test_spread_figures_are_the_standard_deviation_over_the_batch() -> None:
     made = filled(rsp_gradients="anchor")
     motion, appearance, _ = made.query(batch(1).anchor)
-    _, figures = made.loss(batch(1), made.query)
+    figures = made.loss(batch(1), made.query).figures
     for name, vectors in (("motion_std", motion), ("appearance_std", appearance)):
         assert figures[name].item() == pytest.approx(doubles(vectors).std(axis=0, ddof=1).mean() * 128**0.5, rel=1e-4)
     similarity = (doubles(appearance) @ doubles(made.queue.keys).T).mean()
@@ -235,11 +236,11 @@ def test_gradients_reach_the_clips_of_the_query_encoder_alone(
     made.query.eval()  # in training batch norms pass gradients between clips
     clips = batch(1)
     parts = [part.clone().requires_grad_() for part in (clips.anchor, clips.same_speed, clips.other_speed)]
-    loss, figures = made.loss(replace(clips, anchor=parts[0], same_speed=parts[1], other_speed=parts[2]), made.query)
-    loss.backward()
+    outcome = made.loss(replace(clips, anchor=parts[0], same_speed=parts[1], other_speed=parts[2]), made.query)
+    outcome.loss.backward()
     assert tuple(part.grad is not None and bool(part.grad.any()) for part in parts) == reached
     assert all(parameter.grad is None for parameter in made.keys.parameters())
-    assert not any(figure.requires_grad for figure in figures.values())
+    assert not any(figure.requires_grad for figure in outcome.figures.values())
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_gradients_reach_the_clips_of_the_query_encoder_alone(
 )
 def test_the_head_without_an_objective_takes_no_gradient(objectives: list[str], idle: str) -> None:
     made = filled(objectives=objectives)
-    made.loss(batch(1), made.query)[0].backward()
+    made.loss(batch(1), made.query).loss.backward()
     for name, parameter in made.query.model.named_parameters():
         moved = parameter.grad is not None and bool(parameter.grad.any())
         assert moved is not name.startswith(idle), name
@@ -256,33 +257,31 @@ def test_the_head_without_an_objective_takes_no_gradient(objectives: list[str], 
 
 def test_a_weight_of_0_leaves_the_other_objective_as_it_is() -> None:
     alone, weighted = filled(objectives=["rsp"]), filled(appearance_weight=0)
-    assert weighted.loss(batch(1), weighted.query)[0].item() == pytest.approx(
-        alone.loss(batch(1), alone.query)[0].item()
+    assert weighted.loss(batch(1), weighted.query).loss.item() == pytest.approx(
+        alone.loss(batch(1), alone.query).loss.item()
     )
 
 
 @pytest.mark.parametrize("objectives", [["rsp"], ["sp"], ["rsp", "sp"]])
 def test_without_instance_discrimination_the_queue_stays_empty(objectives: list[str]) -> None:
     made = objective(objectives=objectives)
-    made.loss(batch(1), made.query)
-    made.after_step()
+    made.after_step(made.loss(batch(1), made.query))
     assert int(made.queue.written) == 0
 
 
-def test_a_step_puts_its_keys_in_the_queue_once() -> None:
+def test_a_step_puts_the_keys_of_its_own_outcome_in_the_queue() -> None:
     made = objective()
-    made.loss(batch(1), made.query)
+    outcome = made.loss(batch(1), made.query)
+    made.loss(batch(2, (7, 8, 9, 6)), made.query)  # of a batch that no step is taken on
     assert int(made.queue.written) == 0
-    made.after_step()
-    made.after_step()
-    assert int(made.queue.written) == VIDEOS
+    made.after_step(outcome)
+    assert made.queue.negatives()[1].tolist() == [3, 1, 4, 5]
 
 
 def test_keys_of_all_processes_go_into_the_queue_in_the_order_of_ranks() -> None:
     made = objective(objectives=["avid"], queue_size=20)
     made.gather = lambda values: torch.cat([values, -values])  # another process whose values are the negatives
-    made.loss(batch(1), made.query)
-    made.after_step()
+    made.after_step(made.loss(batch(1), made.query))
     keys, ids = made.queue.negatives()
     assert ids.tolist() == [3, 1, 4, 5, -3, -1, -4, -5]
     assert keys[VIDEOS:].equal(-keys[:VIDEOS])
@@ -309,11 +308,10 @@ def test_a_run_starts_with_equal_encoders_that_know_real_clips() -> None:
 
 def test_the_state_of_all_modules_makes_another_objective_go_on_alike() -> None:
     one, other = filled(objectives=["rsp", "avid", "sp"]), objective(objectives=["rsp", "avid", "sp"])
-    one.loss(batch(1), one.query)
-    one.after_step()
+    one.after_step(one.loss(batch(1), one.query))
     for name, module in one.modules.items():
         other.modules[name].load_state_dict(copy.deepcopy(module.state_dict()))
-    assert one.loss(batch(2), one.query)[0].equal(other.loss(batch(2), other.query)[0])
+    assert one.loss(batch(2), one.query).loss.equal(other.loss(batch(2), other.query).loss)
 
 
 @pytest.mark.parametrize(

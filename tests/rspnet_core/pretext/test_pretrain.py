@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from indexer.ingest.build import build_library
 from rspnet_core.cli.main import app
-from rspnet_core.errors import DatasetError, InvalidSetting, TrainingDiverged
+from rspnet_core.errors import DatasetError, InvalidSetting, PrecisionUnsafe, TrainingDiverged
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.recognition.retrieval import ProbePlan
+from rspnet_core.recognition.retrieval import RetrievalPlan
 from rspnet_core.weights.checkpoint import load_checkpoint
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, Hearing, state
 
@@ -84,10 +84,9 @@ def test_fewer_videos_than_a_batch_are_refused(few_videos: Path, tmp_path: Path)
         pretrain(few_videos, tmp_path / "run", RECIPE, device="cpu")
 
 
-def test_a_probe_measures_retrieval_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
-    run = pretrain(
-        sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", probe=ProbePlan(sample_videos, every_epochs=1)
-    )
+def test_retrieval_is_measured_while_training_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
+    plan = RetrievalPlan(sample_videos, every_epochs=1)
+    run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", retrieval=plan)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     probes = [line["probe_top1"] for line in lines if "probe_top1" in line]
     assert len(probes) == 2
@@ -138,3 +137,18 @@ def test_encoders_of_epochs_are_kept_where_asked_for(sample_videos: Path, tmp_pa
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=3), device="cpu", keep_every=2)
     assert [path.name for path in (tmp_path / "run" / "epochs").glob("*.safetensors")] == ["2.safetensors"]
     assert load_checkpoint(run.folder.kept(2))[1].source.endswith("epoch 2 of 3")
+
+
+def test_a_run_in_lower_precision_checks_its_gradients_first(
+    sample_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rspnet_core.training.precision.MAX_RELATIVE_ERROR", 0.0)  # rounding alone is too much
+    with pytest.raises(PrecisionUnsafe, match="gradients in bfloat16 are wrong on cpu"):
+        pretrain(sample_videos, tmp_path / "run", recipe(precision="bf16"), device="cpu")
+
+
+def test_labelled_videos_that_are_not_there_leave_no_run_behind(sample_videos: Path, tmp_path: Path) -> None:
+    plan = RetrievalPlan(tmp_path / "nothing", every_epochs=1)
+    with pytest.raises(DatasetError):
+        pretrain(sample_videos, tmp_path / "run", recipe(), device="cpu", retrieval=plan)
+    assert not (tmp_path / "run").exists()

@@ -26,13 +26,13 @@ def test_the_loss_is_the_mean_cross_entropy() -> None:
     classifier, _ = build_classifier(recipe(dropout=0.0), 4, 10)
     classifier.eval()
     logits = classifier(batch().clips)
-    loss, figures = Classification(classifier).loss(batch(), classifier)
+    outcome = Classification(classifier).loss(batch(), classifier)
     expected, right = 0.0, 0
     for row, label in zip(logits.tolist(), batch().labels.tolist(), strict=True):
         expected -= row[label] - math.log(sum(math.exp(value) for value in row))
         right += max(range(4), key=lambda place: row[place]) == label
-    assert loss.item() == pytest.approx(expected / 3, rel=1e-5)
-    assert float(figures["clip_top1"]) == pytest.approx(right / 3)
+    assert outcome.loss.item() == pytest.approx(expected / 3, rel=1e-5)
+    assert float(outcome.figures["clip_top1"]) == pytest.approx(right / 3)
 
 
 def test_logits_are_the_layer_of_the_mean_features() -> None:
@@ -63,8 +63,7 @@ def test_a_frozen_encoder_changes_nothing_but_the_new_layer() -> None:
     classifier, _ = build_classifier(recipe(freeze=True), 4, 10)
     before = {name: values.clone() for name, values in classifier.state_dict().items()}
     optimiser = _new_optimiser(recipe(freeze=True, weight_decay=0.1), classifier)
-    loss, _ = Classification(classifier).loss(batch(), classifier.train())
-    loss.backward()
+    Classification(classifier).loss(batch(), classifier.train()).loss.backward()
     optimiser.step()
     changed = {name for name, values in classifier.state_dict().items() if not values.equal(before[name])}
     assert changed == {"encoder.classifier.weight", "encoder.classifier.bias"}

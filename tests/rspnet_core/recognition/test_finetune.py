@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from indexer.ingest.build import build_library
 from rspnet_core.cli.main import app
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.recognition.evaluate import evaluate, probe_frozen
+from rspnet_core.recognition.evaluate import evaluate, evaluate_frozen
 from rspnet_core.recognition.finetune import finetune
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.state import read_state
@@ -191,7 +191,7 @@ def test_a_run_does_not_go_on_with_other_classes(tuned: Path, sample_videos: Pat
 
 def test_probes_and_tests_agree_on_who_is_tested(tuned: Path, sample_videos: Path, small_weights: Path) -> None:
     (tested,) = evaluate(sample_videos, [str(tuned / "model.safetensors")], device="cpu")
-    (probed,) = probe_frozen(sample_videos, str(small_weights), "knn", device="cpu")
+    (probed,) = evaluate_frozen(sample_videos, str(small_weights), "knn", device="cpu")
     paths = [{(entry["path"], entry["label"]) for entry in found["predictions"]} for found in (tested, probed)]
     assert paths[0] == paths[1]
 

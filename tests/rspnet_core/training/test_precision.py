@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from rspnet_core.errors import PrecisionUnsafe
+from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.precision import check_gradients
 
 
@@ -49,3 +50,16 @@ def test_dropout_is_no_wrong_gradient_and_leaves_the_runs_random_state() -> None
     before = torch.get_rng_state()
     check_gradients(module, torch.randn(16, 48, generator=torch.Generator().manual_seed(1)), torch.bfloat16)
     assert torch.get_rng_state().equal(before)
+
+
+@pytest.mark.parametrize(
+    ("precision", "words", "lowered_to", "computed_in"),
+    [("auto", "32-true", None, torch.float32), ("bf16", "bf16-mixed", torch.bfloat16, torch.bfloat16)],
+)
+def test_a_machine_says_what_modules_on_it_compute_in(
+    precision: str, words: str, lowered_to: torch.dtype | None, computed_in: torch.dtype
+) -> None:
+    machine = choose_machine("cpu", precision)
+    assert (machine.precision, machine.lowered_to) == (words, lowered_to)
+    with machine.fabric.autocast():
+        assert (torch.randn(2, 2) @ torch.randn(2, 2)).dtype == computed_in

@@ -4,6 +4,8 @@ import hashlib
 import json
 import multiprocessing
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ import pytest
 
 from rspnet_core.errors import InvalidSetting, WeightsError
 from rspnet_core.weights.download import OFFICIAL_FILES, cache_folder, pull
+from tests.conftest import REPOSITORY
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than two reads
 FILE_NAME = "model_best_resnet18_200epoch.pth.tar"
@@ -235,3 +238,29 @@ def test_two_processes_download_once(release: Release) -> None:
         paths = pool.map(pull, ["official:resnet18"] * 2, chunksize=1)
     assert paths[0] == paths[1] and paths[0].read_bytes() == CONTENT
     assert release.requests == [(f"/mirror/{FILE_NAME}", None)]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from rspnet_core.weights.download import _one_process_at_a_time
+with _one_process_at_a_time(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_waits_says_so_and_goes_on_when_the_holder_is_killed(
+    release: Release, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache_folder().mkdir()
+    command = [sys.executable, "-c", HOLDER, str(cache_folder() / f"{FILE_NAME}.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        killer = threading.Timer(0.5, holder.kill)
+        killer.start()
+        assert pull("official:resnet18").read_bytes() == CONTENT
+        killer.join()
+        assert holder.wait() != 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"another process is downloading {FILE_NAME}; waiting for it" in told

@@ -1,0 +1,167 @@
+"""What every run of training is wired of, once: machine, folder, decoding, figures, checkpoints and the loop.
+
+with open_session(OUT, recipe, ...) as session:
+    loader = session.loader(DATA, paths, recipe.sampling)
+    return session.train(Training(task, loader, ...))
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from rspnet_core.config import EncoderSpec, RandomSampling
+from rspnet_core.models import EncoderModel
+from rspnet_core.training.curves import draw_curves
+from rspnet_core.training.fabric import Machine, choose_machine, default_workers
+from rspnet_core.training.listener import Listener
+from rspnet_core.training.loop import Loop
+from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.training.recipe_file import to_toml
+from rspnet_core.training.run import RunWatcher, TrainingRun, opening_lines
+from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.schedule import Schedule
+from rspnet_core.training.source import BatchSource
+from rspnet_core.training.task import Judgement, Task, no_judgement
+from rspnet_core.video.clips.loader import ClipLoader, Sample, Shard
+from rspnet_core.video.reading.sandbox import DecodePool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What is trained, from what batches, with which schedule."""
+
+    task: Task[Any]
+    """Already on the session's device."""
+    encoder: EncoderModel
+    """What of the task is kept in the end."""
+    loader: ClipLoader
+    make_batch: Callable[[list[Sample]], Any]
+    """Puts the samples of a step on the device, augmented, as the task takes them."""
+    schedule: Schedule
+    new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
+    """Given the trained module."""
+    spec: Callable[[str], EncoderSpec]
+    """Of the encoder as it is, given how far the run is ("epoch 3 of 8")."""
+    aim: str
+    """What is learnt, for people."""
+    next_command: str
+    """What a user does with the result."""
+    notes: Sequence[str] = ()
+    """What is to be known about the data, for people."""
+    judge: Callable[[int], Judgement] = no_judgement
+    """Called with the number of finished epochs, on every rank."""
+    keep_every: int | None = None
+    """The encoder of each epoch that this divides is kept."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is about to begin or to go on; see ``open_session``."""
+
+    recipe: TrainRecipe
+    folder: RunFolder
+    machine: Machine
+    pool: DecodePool
+    listener: Listener
+    resume: bool
+    max_unreadable: float
+
+    @property
+    def fabric(self) -> Fabric:
+        """Device and processes."""
+        return self.machine.fabric
+
+    def loader(self, data: Path, paths: list[str], sampling: RandomSampling) -> ClipLoader:
+        """Of this process's part of the batches. Raises DatasetError and InvalidSetting as ``ClipLoader`` does."""
+        recipe, shard = self.recipe, Shard(self.fabric.global_rank, self.fabric.world_size)
+        told = self.listener.unreadable
+        return ClipLoader(data, paths, sampling, recipe.batch_size, recipe.seed, shard, self.max_unreadable, told)
+
+    def train(self, training: Training) -> TrainingRun:
+        """Make the folder, train to the end or to Ctrl-C, and draw the curves.
+
+        Raises:
+            InvalidSetting: clips too short or small for the encoder, or a run in the folder already.
+            DatasetError: too many videos cannot be read.
+            TrainingDiverged: the loss became NaN.
+            WeightsError: a checkpoint cannot be read or written.
+        """
+        self._begin(training.encoder)
+        watcher = RunWatcher(self.folder, self.listener, training.encoder, training.spec, self.recipe.epochs)
+        loop = Loop(
+            fabric=self.fabric,
+            task=training.task,
+            source=BatchSource(training.loader, self.pool, training.make_batch),
+            folder=self.folder,
+            schedule=training.schedule,
+            steps_per_epoch=training.loader.steps_per_epoch,
+            new_optimiser=training.new_optimiser,
+            watcher=watcher,
+            judge=partial(self._judge, training, watcher),
+            lowered_to=self.machine.lowered_to,
+        )
+        is_first = self.fabric.is_global_zero
+        if is_first:
+            self.listener.started(self._opening(training), training.schedule.num_steps)
+        if is_first and self.resume:
+            self.folder.forget_after(loop.resume_step())
+        loop.run(resume=self.resume)
+        if is_first and self.folder.lines():
+            draw_curves(self.folder, self.folder.curves)
+        return TrainingRun(loop, self.recipe, training.loader, watcher.latest, training.next_command)
+
+    def _begin(self, encoder: EncoderModel) -> None:
+        """Make the folder of a new run, by the first process, once it is sure that clips fit the encoder."""
+        side = self.recipe.clip_size
+        encoder.backbone.check(torch.empty(1, 3, self.recipe.frames_per_clip, side, side, device="meta"))
+        if self.fabric.is_global_zero and not self.resume:
+            self.folder.begin(to_toml(self.recipe))
+        self.fabric.barrier()
+
+    def _judge(self, training: Training, watcher: RunWatcher, epoch: int) -> Judgement:
+        if training.keep_every and epoch % training.keep_every == 0 and self.fabric.is_global_zero:
+            watcher.keep(epoch)
+        return training.judge(epoch)
+
+    def _opening(self, training: Training) -> list[str]:
+        num_videos, num_steps = len(training.loader.paths), training.schedule.num_steps
+        lines = opening_lines(self.recipe, self.machine, num_videos, num_steps, training.aim)
+        return [f"note: {note}" for note in training.notes] + lines
+
+
+@contextmanager
+def open_session(
+    out: Path,
+    recipe: TrainRecipe,
+    *,
+    resume: bool,
+    device: str,
+    workers: int | None,
+    max_unreadable: float,
+    listener: Listener | None,
+) -> Iterator[Session]:
+    """Choose the machine, start its processes, and hold the decoders until the run is over.
+
+    Args:
+        out: the run's folder.
+        recipe: all settings of the run.
+        resume: go on from the folder's last checkpoint.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
+        max_unreadable: part of the videos that may be unreadable, 0 to 1.
+        listener: told how it goes; None tells nobody.
+
+    Raises:
+        DeviceUnavailable, InvalidSetting: as ``choose_machine`` does.
+    """
+    machine = choose_machine(device, recipe.precision)
+    machine.fabric.launch()
+    with DecodePool(workers or default_workers(machine.fabric)) as pool:
+        yield Session(recipe, RunFolder(out), machine, pool, listener or Listener(), resume, max_unreadable)
