@@ -10,7 +10,7 @@ import gradio as gr
 
 from app.api.endpoints import add_endpoints
 from app.page.messages import notice
-from app.page.state import SharedState, TabHandles
+from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs.accuracy import accuracy_tab
 from app.page.tabs.library import library_tab
 from app.page.tabs.map import map_tab
@@ -79,16 +79,14 @@ def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML
     seen = gr.State(None)
     outputs = [seen, banner, *handles.outputs]
 
-    def load() -> tuple[Any, ...]:
+    def load() -> Updates:
         services.reload()
-        values = handles.refresh() if handles.refresh else ()
-        values = values if isinstance(values, (tuple, list)) else (values,)
-        return services.generation, _banner(services), *values
+        return {seen: services.generation, banner: _banner(services), **handles.refresh()}
 
-    def select(generation: str | None) -> tuple[Any, ...]:
+    def select(generation: str | None) -> Updates:
         services.reload()
         is_new = generation not in (None, services.generation)  # None: the page is being opened
-        return load() if is_new else tuple(gr.skip() for _ in outputs)
+        return load() if is_new else {seen: gr.skip()}
 
     app.load(load, None, outputs, show_progress="hidden", api_visibility="private")
     tab.select(select, seen, outputs, show_progress="hidden", api_visibility="private")

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 ENCODER = "encoder"
 """The queue of all events that embed, of the page and of the API: one at a time."""
+
+Updates = dict[Block, Any]
+"""New values of some of an event's outputs, by component; the others stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,10 @@ class SharedState:
 
 @dataclass(frozen=True)
 class TabHandles:
-    """What the page does with a tab: ``refresh()`` gives new values for ``outputs``.
+    """What the page does with a tab: ``refresh()`` gives new values for components among ``outputs``.
 
     It is called when the page is loaded, and when the tab is selected and a newer generation was published since.
     """
 
-    refresh: Callable[[], Any] | None = None
+    refresh: Callable[[], Updates] = dict
     outputs: Sequence[Component] = field(default_factory=tuple)

@@ -7,7 +7,7 @@ import gradio as gr
 from app.page.components import component
 from app.page.messages import telling
 from app.page.report_page import ReportPage, report_page
-from app.page.state import SharedState, TabHandles
+from app.page.state import SharedState, TabHandles, Updates
 from app.serving.visitors import Visitor, visitor_of
 from app.session.services import Services
 from indexer.ingest.pooling import PARTS
@@ -47,9 +47,10 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         page = report_page(report, scores, services.media, names)
         return page.shown, *_files(services, visitor_of(request), page)
 
-    def refresh() -> tuple[Any, ...]:
-        sliders = [gr.Slider(visible=part in services.parts) for part in PARTS]
-        return gr.Dropdown(choices=_fold_choices(services)), *sliders
+    def refresh() -> Updates:
+        updates: Updates = {fold: gr.Dropdown(choices=_fold_choices(services))}
+        sliders = zip(PARTS, weights, strict=True)
+        return updates | {slider: gr.Slider(visible=part in services.parts) for part, slider in sliders}
 
     def why(event: gr.EventData) -> tuple[Any, ...]:
         pair = event._data

@@ -1,13 +1,14 @@
 """Library: what is indexed, and what failed and why."""
 
+from dataclasses import dataclass
 from html import escape
 from math import ceil
-from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from app.page.messages import notice
-from app.page.state import SharedState, TabHandles
+from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs import cards
 from app.page.tabs.adding import adding_panel
 from app.session.services import Services
@@ -17,6 +18,40 @@ from rspnet_core.text import printable
 
 ROWS_PER_PAGE = 25
 _FAILURES_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The components of the table of videos and its pager."""
+
+    table: gr.HTML
+    position: gr.HTML
+    previous: gr.Button
+    following: gr.Button
+    page: gr.State
+
+    @property
+    def outputs(self) -> list[Component]:
+        """What ``updates`` changes."""
+        return [self.table, self.position, self.previous, self.following, self.page]
+
+    def updates(self, services: Services, wanted: str, number: int) -> Updates:
+        """A page of the videos that hold ``wanted``, where it stands, and which way one can turn."""
+        rows: list[VideoRow] = []
+        count, pages = 0, 1
+        if not services.is_empty:
+            count = len(services.opened.ids_with(wanted))
+            pages = max(1, ceil(count / ROWS_PER_PAGE))
+            number = min(max(number, 1), pages)
+            rows = services.videos(offset=(number - 1) * ROWS_PER_PAGE, limit=ROWS_PER_PAGE, text=wanted)
+        nothing = "" if services.is_empty else notice("No name or class holds this text.", kind="info")
+        return {
+            self.table: _table(rows) if rows else nothing,
+            self.position: "" if services.is_empty else f"Page {number} of {pages}, {count:,} videos",
+            self.previous: gr.Button(interactive=not services.is_empty and number > 1),
+            self.following: gr.Button(interactive=number < pages),
+            self.page: 1 if services.is_empty else number,
+        }
 
 
 def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -36,32 +71,30 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
         with gr.Column(scale=2, min_width=300):
             panel = adding_panel(services, app)
     page = gr.State(1)
-    listing = [table, position, previous, following, page]
+    listing = Listing(table, position, previous, following, page)
 
-    def show(wanted: str, number: int) -> tuple[Any, ...]:
-        return _listing(services, wanted, number)
-
-    def refresh() -> tuple[Any, ...]:
+    def refresh() -> Updates:
         services.reload()
-        return _facts(services), _failed(services), "", *show("", 1), panel.folders()
+        top: Updates = {facts: _facts(services), failed: _failed(services), text: ""}
+        return top | listing.updates(services, "", 1) | {panel.folder: panel.folders()}
 
     text.change(
-        lambda wanted: show(wanted, 1),
+        lambda wanted: listing.updates(services, wanted, 1),
         text,
-        listing,
+        listing.outputs,
         trigger_mode="always_last",
         show_progress="hidden",
         api_visibility="private",
     )
     for button, step in ((previous, -1), (following, 1)):
         button.click(
-            lambda wanted, number, step=step: show(wanted, number + step),
+            lambda wanted, number, step=step: listing.updates(services, wanted, number + step),
             [text, page],
-            listing,
+            listing.outputs,
             show_progress="hidden",
             api_visibility="private",
         )
-    outputs = [facts, failed, text, *listing, panel.folder]
+    outputs = [facts, failed, text, *listing.outputs, panel.folder]
     panel.ended.change(refresh, None, outputs, show_progress="hidden", api_visibility="private")
     return TabHandles(refresh=refresh, outputs=outputs)
 
@@ -84,23 +117,6 @@ def _facts(services: Services) -> str:
     }
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(printable(value))}</dd></div>" for name, value in facts.items())
     return f'<dl class="facts-list" aria-label="About this library">{rows}</dl>'
-
-
-def _listing(services: Services, wanted: str, number: int) -> tuple[Any, ...]:
-    """A page of the table, where it stands, and which way one can turn."""
-    if services.is_empty:
-        return "", "", gr.Button(interactive=False), gr.Button(interactive=False), 1
-    count = len(services.opened.ids_with(wanted))
-    pages = max(1, ceil(count / ROWS_PER_PAGE))
-    number = min(max(number, 1), pages)
-    rows = services.videos(offset=(number - 1) * ROWS_PER_PAGE, limit=ROWS_PER_PAGE, text=wanted)
-    return (
-        _table(rows) if rows else notice("No name or class holds this text.", kind="info"),
-        f"Page {number} of {pages}, {count:,} videos",
-        gr.Button(interactive=number > 1),
-        gr.Button(interactive=number < pages),
-        number,
-    )
 
 
 def _table(rows: list[VideoRow]) -> str:

@@ -63,7 +63,7 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private").success(
         None, js=_SHOW_VIDEO, api_visibility="private"
     )
-    return TabHandles(lambda: gr.Radio(choices=_spaces(services)), [space])
+    return TabHandles(lambda: {space: gr.Radio(choices=_spaces(services))}, [space])
 
 
 def _spaces(services: Services) -> list[tuple[str, str]]:

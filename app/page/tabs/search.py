@@ -10,7 +10,7 @@ from gradio.blocks import Block
 
 from app.page import permalink
 from app.page.messages import message_of, notice, telling
-from app.page.state import ENCODER, SharedState, TabHandles
+from app.page.state import ENCODER, SharedState, TabHandles, Updates
 from app.page.tabs import cards
 from app.page.tabs.search_layout import ALL, SearchParts, example_cards, filter_choices, lay_out, welcome
 from app.serving.visitors import visitor_of
@@ -20,9 +20,6 @@ from app.session.ranking import RankedPage
 from app.session.services import Services
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
-
-Updates = dict[Block, Any]
-"""New values of some of an event's outputs, by component; the others stay as they are."""
 
 
 def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -41,10 +38,11 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
         api_visibility="private",
     )
 
-    def refresh() -> list[Any]:
+    def refresh() -> Updates:
         services.reload()
         choices = filter_choices(services)
-        return [example_cards(services), *(gr.Dropdown(choices=choices[name]) for name in parts.filters)]
+        updates: Updates = {parts.examples: example_cards(services)}
+        return updates | {dropdown: gr.Dropdown(choices=choices[name]) for name, dropdown in parts.filters.items()}
 
     return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
 
