@@ -155,14 +155,13 @@ def test_a_viewer_adds_and_stops_nothing(own_library: Path, new_video: Path, tmp
             assert "event: complete" in answer_of(vera, search(vera, None, services.videos(limit=1)[0].id))
 
 
-def test_strangers_are_viewers_where_the_server_says_so(own_library: Path) -> None:
+def test_strangers_are_viewers_where_the_server_says_so(services: Services, data: Path) -> None:
     with (
-        Services(own_library, device="cpu") as services,
         serving(services, strangers="viewer") as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         event = next(event for event in changing_events(client) if event["api_name"] == "add_folder")
-        assert "only an editor" in run(client, event, [str(own_library)], by_name=False)
+        assert "only an editor" in run(client, event, [str(data)], by_name=False)
 
 
 # Limits
@@ -177,13 +176,19 @@ class SmallVisitor(httpx.Client):
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
 
 
+@pytest.fixture(scope="module")
+def small_app(index: Path) -> Iterator[Served]:
+    with Services(index, device="cpu", max_upload_bytes=10**6) as services, serving(services) as url:
+        yield Served(url, services)
+
+
 @pytest.fixture
-def small(own_library: Path, serve) -> Iterator[SmallVisitor]:
-    served: Served = serve(own_library, max_upload_bytes=10**6)
-    with SmallVisitor(base_url=served.url, timeout=60) as client:
-        client.folder = served.services.files.folder
+def small(small_app: Served) -> Iterator[SmallVisitor]:
+    with SmallVisitor(base_url=small_app.url, timeout=60) as client:
+        client.folder = small_app.services.files.folder
         client.get("config")
         yield client
+    small_app.services.files.sweep(older_than_seconds=-1)  # what others kept counts against all
 
 
 def test_a_visitor_has_a_limit_while_it_arrives(small: SmallVisitor) -> None:
