@@ -1,5 +1,6 @@
 """Visitors are apart: what one uploads and asks is nobody else's; what a viewer may not, no way lets in."""
 
+import itertools
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from app.session.services import Services
 from tests.app.conftest import PASSWORD, Served, serving, user_file
 
 Browsers = Callable[[str], httpx.Client]
+_uploads = itertools.count()
 
 
 @pytest.fixture(params=["logins", "browsers"])
@@ -239,7 +241,7 @@ def test_all_visitors_together_have_a_limit(small: SmallVisitor) -> None:
     ],
 )
 def test_what_is_no_upload_is_refused_and_leaves_nothing(small: SmallVisitor, body: bytes, kind: str) -> None:
-    for query in ({}, {"upload_id": "u"}):
+    for query in ({}, {"upload_id": f"u{next(_uploads)}"}):
         answer = small.post("gradio_api/upload", content=body, headers={"Content-Type": kind}, params=query)
         assert (answer.status_code, small.kept()) == (400, [])
 
