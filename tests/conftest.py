@@ -1,10 +1,11 @@
 """What all tests share: sample videos, a small encoder and its library (the real code paths with little arithmetic)."""
 
+import fcntl
 import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,39 @@ def random_states_are_restored() -> Iterator[None]:
     torch.set_rng_state(pytorch)
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+"""Gives the folder of a name, which the first of all processes of this run fills; to be read only."""
+
+
 @pytest.fixture(scope="session")
-def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a TSM encoder that looks at three clips of two frames of 32 x 32 pixels."""
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make a folder once for all processes that share the tests; who comes second waits for the first."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once_(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed in the middle
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return once_
+
+
+@pytest.fixture(scope="session")
+def small_weights(once: Once) -> Path:
+    """Weights of a TSM encoder that looks at three clips of two frames of 32 x 32 pixels; read only."""
+    return once("weights", lambda folder: save_small_weights(folder / "small.safetensors")) / "small.safetensors"
+
+
+def save_small_weights(path: Path) -> None:
     model = create_model("tsm18", seed=1).eval()
     save_checkpoint(model, describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS), path)
-    return path
 
 
 def save_classifier(path: Path, classes: Sequence[str], *, always: int | None = None) -> Path:
@@ -78,20 +105,20 @@ def save_classifier(path: Path, classes: Sequence[str], *, always: int | None = 
 
 
 @pytest.fixture(scope="session")
-def sample_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_videos(once: Once) -> Path:
     """32 labelled synthetic videos with UCF101's lists; read only."""
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample_data(folder, groups=2)
-    return folder
+    return once("sample", lambda folder: write_sample_data(folder, groups=2))
 
 
 @pytest.fixture(scope="session")
-def built(sample_videos: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(sample_videos: Path, small_weights: Path, once: Once) -> Path:
     """The library of the sample videos; read only."""
-    index = tmp_path_factory.mktemp("built") / "index"
-    report = build_library(sample_videos, index=index, weights=str(small_weights), device="cpu")
-    assert (report.indexed, report.failed) == (32, [])
-    return index
+
+    def build(folder: Path) -> None:
+        report = build_library(sample_videos, index=folder / "index", weights=str(small_weights), device="cpu")
+        assert (report.indexed, report.failed) == (32, [])
+
+    return once("built", build) / "index"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def facts(page) -> str:
     return page.locator("#library-facts").inner_text()
 
 
-def stays(page, text: str) -> None:
+def assert_stays(page, text: str) -> None:
     """A refusal is shown, and still is when the tab has been refreshed after it and when one comes back to it."""
     refusal = page.get_by_role("alert").filter(has_text=text)
     refusal.wait_for()
@@ -93,7 +93,7 @@ def test_what_is_no_video_is_refused(served_own: Served, open_page, tmp_path: Pa
     page.locator("#add-files input[type=file]").set_input_files(text)
     page.locator("#add-files .file-preview").wait_for()
     page.locator("#add-uploads").click()
-    stays(page, "not a video file")
+    assert_stays(page, "not a video file")
 
 
 def test_a_folder_is_indexed_with_progress(
@@ -105,8 +105,8 @@ def test_a_folder_is_indexed_with_progress(
     page.locator("#add-folder input").click()
     page.get_by_role("option", name=str(own_library)).click()
     page.locator("#index-folder").click()
-    page.get_by_text(re.compile(r"Done: \d+ videos added, 0 failed")).wait_for()
-    page.locator("#library-table").get_by_text("Spins/").first.wait_for()
+    expect(page.get_by_text("Done: 4 videos added, 0 failed.")).to_be_visible()
+    expect(page.locator("#library-table").get_by_text("Spins/")).to_have_count(4)
 
 
 def test_other_folders_are_refused(served_own: Served, open_page, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_other_folders_are_refused(served_own: Served, open_page, tmp_path: Path
     page.locator("#add-folder input").fill(str(tmp_path / "secret"))
     page.locator("#add-folder input").press("Enter")
     page.locator("#index-folder").click()
-    stays(page, "allowed are folders in")
+    assert_stays(page, "allowed are folders in")
 
 
 def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, sample_videos: Path, open_page) -> None:
@@ -136,7 +136,9 @@ def test_a_build_is_watched_and_stopped(served_own: Served, own_library: Path, s
 
 
 def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos: Path, open_page, serve) -> None:
-    shutil.copytree(sample_videos / "Spin", tmp_path / "videos")
+    (tmp_path / "videos").mkdir()
+    for video in sorted((sample_videos / "Spin").iterdir())[:2]:
+        shutil.copy(video, tmp_path / "videos")
     Place.prepare(tmp_path / "index", None)
     page = open_page(serve(tmp_path / "index", folders=(tmp_path / "videos",)).url)
     page.get_by_role("tab", name="Library").click()
@@ -144,8 +146,8 @@ def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos:
     page.locator("#add-folder input").fill(str(tmp_path / "videos"))
     page.locator("#add-folder input").press("Enter")
     page.locator("#index-folder").click()
-    page.get_by_text("Done: 4 videos added, 0 failed.").wait_for()
+    expect(page.get_by_text("Done: 2 videos added, 0 failed.")).to_be_visible()
     page.get_by_role("tab", name="Search").click()
     page.locator("#examples .example").first.click()
-    page.locator("#results li.card").first.wait_for()
-    page.get_by_text("encoder is untrained").wait_for()
+    expect(page.locator("#results li.card")).to_have_count(2)
+    expect(page.get_by_text("encoder is untrained")).to_be_visible()

@@ -71,7 +71,7 @@ def held_after(pool: DecodePool, request: DecodeRequest) -> Held:
     return Held.now()
 
 
-def check_decoding(files: list[Path], failures: int) -> None:
+def assert_decoding_costs_nothing(files: list[Path], failures: int) -> None:
     """Decode all files, then those that failed over and over; also while the pool is open nothing may grow."""
     start = Held.now()
     good = DecodeRequest(next(path for path in files if path.name == "good.mp4"), GEOMETRY)
@@ -90,15 +90,17 @@ def check_decoding(files: list[Path], failures: int) -> None:
 
 
 def test_files_that_fail_to_decode_cost_nothing(files: list[Path]) -> None:
-    check_decoding([path for path in files if path.parent.name == "hostile"], failures=30)
+    assert_decoding_costs_nothing([path for path in files if path.parent.name == "hostile"], failures=30)
 
 
 @pytest.mark.slow
 def test_hundreds_of_files_that_fail_to_decode_cost_nothing(files: list[Path]) -> None:
-    check_decoding(files, failures=300)
+    assert_decoding_costs_nothing(files, failures=300)
 
 
-def check_media(files: list[Path], make: Callable[[str, str], Path], media: Media, failures: int) -> None:
+def assert_pictures_cost_nothing(
+    files: list[Path], make: Callable[[str, str], Path], media: Media, failures: int
+) -> None:
     """Make posters or proxies of all files, then of those that failed over and over."""
     failing: list[str] = []
     for number, path in enumerate(files):
@@ -124,29 +126,29 @@ def check_media(files: list[Path], make: Callable[[str, str], Path], media: Medi
 
 def test_files_without_a_picture_cost_nothing(files: list[Path], media: Media) -> None:
     hostile = [path for path in files if path.parent.name == "hostile" and path.stat().st_size < 100_000]
-    check_media(hostile, media.poster, media, failures=20)
-    check_media([path for path in hostile if "moovless" in path.name], media.proxy, media, failures=2)
+    assert_pictures_cost_nothing(hostile, media.poster, media, failures=20)
+    assert_pictures_cost_nothing([path for path in hostile if "moovless" in path.name], media.proxy, media, failures=2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["poster", "proxy"])
 def test_hundreds_of_files_without_a_picture_cost_nothing(files: list[Path], media: Media, kind: str) -> None:
-    check_media(files, getattr(media, kind), media, failures=200)
+    assert_pictures_cost_nothing(files, getattr(media, kind), media, failures=200)
 
 
 def test_a_build_of_files_that_fail_costs_nothing(files: list[Path], small_weights: Path, tmp_path: Path) -> None:
-    check_build(files, small_weights, tmp_path, failures=20)
+    assert_a_build_costs_nothing(files, small_weights, tmp_path, failures=20)
 
 
 @pytest.mark.slow
 def test_a_build_of_hundreds_of_files_that_fail_costs_nothing(
     files: list[Path], small_weights: Path, tmp_path: Path
 ) -> None:
-    check_build(files, small_weights, tmp_path, failures=200)
+    assert_a_build_costs_nothing(files, small_weights, tmp_path, failures=200)
 
 
-def check_build(files: list[Path], weights: Path, folder: Path, failures: int) -> None:
+def assert_a_build_costs_nothing(files: list[Path], weights: Path, folder: Path, failures: int) -> None:
     """Build over copies of one file that decodes and of as many that do not; a build of a few comes before."""
     with DecodePool(2) as pool:
         results = list(pool.map(DecodeRequest(path, GEOMETRY) for path in files if path.parent.name == "hostile"))

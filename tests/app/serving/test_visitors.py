@@ -1,5 +1,6 @@
 """Visitors are apart: what one uploads and asks is nobody else's; what a viewer may not, no way lets in."""
 
+import itertools
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from app.session.services import Services
 from tests.app.conftest import PASSWORD, Served, serving, user_file
 
 Browsers = Callable[[str], httpx.Client]
+_uploads = itertools.count()
 
 
 @pytest.fixture(params=["logins", "browsers"])
@@ -155,14 +157,13 @@ def test_a_viewer_adds_and_stops_nothing(own_library: Path, new_video: Path, tmp
             assert "event: complete" in answer_of(vera, search(vera, None, services.videos(limit=1)[0].id))
 
 
-def test_strangers_are_viewers_where_the_server_says_so(own_library: Path) -> None:
+def test_strangers_are_viewers_where_the_server_says_so(services: Services, data: Path) -> None:
     with (
-        Services(own_library, device="cpu") as services,
         serving(services, strangers="viewer") as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         event = next(event for event in changing_events(client) if event["api_name"] == "add_folder")
-        assert "only an editor" in run(client, event, [str(own_library)], by_name=False)
+        assert "only an editor" in run(client, event, [str(data)], by_name=False)
 
 
 # Limits
@@ -177,13 +178,19 @@ class SmallVisitor(httpx.Client):
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
 
 
+@pytest.fixture(scope="module")
+def small_app(index: Path) -> Iterator[Served]:
+    with Services(index, device="cpu", max_upload_bytes=10**6) as services, serving(services) as url:
+        yield Served(url, services)
+
+
 @pytest.fixture
-def small(own_library: Path, serve) -> Iterator[SmallVisitor]:
-    served: Served = serve(own_library, max_upload_bytes=10**6)
-    with SmallVisitor(base_url=served.url, timeout=60) as client:
-        client.folder = served.services.files.folder
+def small(small_app: Served) -> Iterator[SmallVisitor]:
+    with SmallVisitor(base_url=small_app.url, timeout=60) as client:
+        client.folder = small_app.services.files.folder
         client.get("config")
         yield client
+    small_app.services.files.sweep(older_than_seconds=-1)  # what others kept counts against all
 
 
 def test_a_visitor_has_a_limit_while_it_arrives(small: SmallVisitor) -> None:
@@ -234,7 +241,7 @@ def test_all_visitors_together_have_a_limit(small: SmallVisitor) -> None:
     ],
 )
 def test_what_is_no_upload_is_refused_and_leaves_nothing(small: SmallVisitor, body: bytes, kind: str) -> None:
-    for query in ({}, {"upload_id": "u"}):
+    for query in ({}, {"upload_id": f"u{next(_uploads)}"}):
         answer = small.post("gradio_api/upload", content=body, headers={"Content-Type": kind}, params=query)
         assert (answer.status_code, small.kept()) == (400, [])
 

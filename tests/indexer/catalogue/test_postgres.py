@@ -110,8 +110,8 @@ def test_a_writer_whose_connection_was_lost_does_not_go_on_unlocked(target):
         filled(catalogue, 1)
         with psycopg.connect(target, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'rspnet'"
-            )
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name ~ 'rspnet'"
+            )  # which waits until it is gone
         with pytest.raises(LibraryError, match="terminat"):
             catalogue.commit_indexed(make_entry("lost.mp4"), make_vectors())
         with Catalogue.open(target, write=True):

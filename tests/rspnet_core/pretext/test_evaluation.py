@@ -14,18 +14,22 @@ from rspnet_core.config import ClipGeometry
 from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.pretext.evaluation import evaluate_pretext, motion_before_look
 from rspnet_core.video.making.scenes import MOTIONS
-from rspnet_core.video.making.synthetic import SampleManifest, read_manifest, write_sample_data
+from rspnet_core.video.making.synthetic import SampleManifest, read_manifest
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.weights.checkpoint import describe, load_checkpoint, save_checkpoint
 
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleManifest:
-    return write_sample_data(tmp_path_factory.mktemp("videos") / "sample", groups=2)
+pytestmark = pytest.mark.usefixtures("thin_networks")
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample(sample_videos: Path) -> SampleManifest:
+    manifest = read_manifest(sample_videos)
+    assert manifest is not None
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def weights(thin_networks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "model.safetensors"
     model = create_model("tsm18", seed=0).eval()
     geometry = ClipGeometry(num_clips=2, frames_per_clip=2, frame_step=2, size=32, fps=25)

@@ -16,6 +16,8 @@ from rspnet_core.recognition.retrieval import RetrievalPlan
 from rspnet_core.weights.checkpoint import load_checkpoint
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, Hearing, state
 
+pytestmark = pytest.mark.usefixtures("thin_networks")
+
 
 def recipe(**changes: object) -> PretrainRecipe:
     return PretrainRecipe.model_validate(SETTINGS | changes)
@@ -122,11 +124,11 @@ def test_a_gpu_trains_in_bf16_after_its_gradients_were_checked(sample_videos: Pa
 
 
 def test_a_run_starts_from_the_weights_that_it_is_given(
-    sample_videos: Path, small_weights: Path, tmp_path: Path
+    sample_videos: Path, thin_weights: Path, tmp_path: Path
 ) -> None:
-    chosen = recipe(epochs=1, from_weights=str(small_weights), learning_rate=1e-9, weight_decay=0)
+    chosen = recipe(epochs=1, from_weights=str(thin_weights), learning_rate=1e-9, weight_decay=0)
     pretrain(sample_videos, tmp_path / "run", chosen, device="cpu")
-    start, end = load_checkpoint(small_weights)[0], load_checkpoint(tmp_path / "run" / "model.safetensors")[0]
+    start, end = load_checkpoint(thin_weights)[0], load_checkpoint(tmp_path / "run" / "model.safetensors")[0]
     for name, parameter in start.named_parameters():
         assert parameter.allclose(end.get_parameter(name), atol=1e-6), name
     with pytest.raises(InvalidSetting, match="is tsm18 with linear heads, the recipe wants c3d"):

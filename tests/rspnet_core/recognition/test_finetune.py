@@ -1,4 +1,4 @@
-"""Fine-tuning as its user sees it: labelled videos in, an encoder with classes out; stops, kills and processes."""
+"""Fine-tuning as its user sees it: labelled videos in, an encoder with classes out; stops."""
 
 import json
 import shutil
@@ -18,7 +18,9 @@ from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.state import read_state
 from rspnet_core.video.reading.decode import read_clips
 from rspnet_core.weights.checkpoint import load_checkpoint
-from tests.rspnet_core.training.runs import CtrlC, Hearing, assert_same_bits, state, torchrun, weights
+from tests.rspnet_core.training.runs import CtrlC, Hearing, assert_same_bits, state, weights
+
+pytestmark = pytest.mark.usefixtures("thin_networks")
 
 SETTINGS = {
     "backbone": "tsm18",
@@ -38,7 +40,7 @@ def recipe(**changes: object) -> FinetuneRecipe:
 
 
 @pytest.fixture(scope="module")
-def tuned(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("tuned") / "run"
     run = finetune(sample_videos, out, recipe(), device="cpu")
     assert (run.step, len(run.loader.paths), run.stopped) == (6, 16, False)
@@ -51,13 +53,6 @@ def test_the_model_of_a_run_has_classes_and_builds_a_library(tuned: Path, few_vi
     assert (spec.fold, model.heads, spec.geometry.frames_per_clip, spec.geometry.size) == (1, {}, 2, 32)
     report = build_library(few_videos, index=tmp_path / "x", weights=str(tuned / "model.safetensors"), device="cpu")
     assert (report.indexed, report.failed) == (4, [])
-
-
-def test_classes_are_learnt(sample_videos: Path, tmp_path: Path) -> None:
-    chosen = recipe(epochs=25, dropout=0.0, clip_size=48, augmentation={"flip": False, "jitter_probability": 0})
-    run = finetune(sample_videos, tmp_path / "run", chosen, device="cpu")
-    assert run.figures["clip_top1"] > 0.5  # of training clips; 1/8 is chance
-    assert run.figures["loss"] < 1.5
 
 
 def test_evaluation_is_the_mean_softmax_of_ten_clips(tuned: Path, sample_videos: Path) -> None:
@@ -88,22 +83,12 @@ def test_ctrl_c_and_resume_equal_an_uninterrupted_run(sample_videos: Path, tuned
     assert_same_bits(state(tmp_path / "run")[0], state(tuned)[0])
 
 
-@pytest.mark.slow
-def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Path) -> None:
-    changes = {"epochs": 1, "dropout": 0.0, "optimiser": "sgd", "learning_rate": 0.01}
-    finetune(sample_videos, tmp_path / "one", recipe(**changes), device="cpu")
-    settings = [part for key, value in (SETTINGS | changes).items() for part in ("--set", f"{key}={value}")]
-    torchrun("-m", "rspnet_core.cli", "finetune", str(sample_videos), "--out", str(tmp_path / "two"), *settings)
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    assert max(float((one[name] - two[name]).abs().max()) for name in one if "num_batches" not in name) < 1e-3
-
-
 def test_a_linear_probe_starts_from_weights_and_keeps_them(
-    sample_videos: Path, small_weights: Path, tmp_path: Path
+    sample_videos: Path, thin_weights: Path, tmp_path: Path
 ) -> None:
-    chosen = recipe(from_weights=str(small_weights), freeze=True, epochs=1)
+    chosen = recipe(from_weights=str(thin_weights), freeze=True, epochs=1)
     finetune(sample_videos, tmp_path / "run", chosen, device="cpu")
-    before, after = load_checkpoint(small_weights)[0].state_dict(), weights(tmp_path / "run")
+    before, after = load_checkpoint(thin_weights)[0].state_dict(), weights(tmp_path / "run")
     assert all(after[name].equal(values) for name, values in before.items())
     assert after.keys() - before.keys() == {"classifier.weight", "classifier.bias"}
 
@@ -133,9 +118,9 @@ def test_each_fold_is_tested_on_its_own_side_and_all_have_a_mean(sample_videos: 
 
 
 @pytest.mark.parametrize("kind", ["--knn", "--linear"])
-def test_frozen_features_are_probed(sample_videos: Path, small_weights: Path, kind: str) -> None:
+def test_frozen_features_are_probed(sample_videos: Path, thin_weights: Path, kind: str) -> None:
     done = CliRunner().invoke(
-        app, ["probe", str(sample_videos), "--weights", str(small_weights), kind, "--device", "cpu", "--json"]
+        app, ["probe", str(sample_videos), "--weights", str(thin_weights), kind, "--device", "cpu", "--json"]
     )
     assert done.exit_code == 0, done.output
     (found,) = json.loads(done.stdout)["folds"]
@@ -166,9 +151,9 @@ def test_missing_train_videos_stop_the_run(sample_videos: Path, tmp_path: Path) 
     assert any("have no file" in line for line in heard.lines)
 
 
-def test_weights_without_a_classifier_are_not_evaluated(sample_videos: Path, small_weights: Path) -> None:
+def test_weights_without_a_classifier_are_not_evaluated(sample_videos: Path, thin_weights: Path) -> None:
     with pytest.raises(InvalidSetting, match="has no classifier; fine-tune it first"):
-        evaluate(sample_videos, [str(small_weights)], device="cpu")
+        evaluate(sample_videos, [str(thin_weights)], device="cpu")
 
 
 def test_a_classifier_of_other_classes_is_not_evaluated(tuned: Path, sample_videos: Path, tmp_path: Path) -> None:
@@ -189,9 +174,9 @@ def test_a_run_does_not_go_on_with_other_classes(tuned: Path, sample_videos: Pat
         finetune(data, tmp_path / "run", recipe(), device="cpu", resume=True, max_unreadable=1)
 
 
-def test_probes_and_tests_agree_on_who_is_tested(tuned: Path, sample_videos: Path, small_weights: Path) -> None:
+def test_probes_and_tests_agree_on_who_is_tested(tuned: Path, sample_videos: Path, thin_weights: Path) -> None:
     (tested,) = evaluate(sample_videos, [str(tuned / "model.safetensors")], device="cpu")
-    (probed,) = evaluate_frozen(sample_videos, str(small_weights), "knn", device="cpu")
+    (probed,) = evaluate_frozen(sample_videos, str(thin_weights), "knn", device="cpu")
     paths = [{(entry["path"], entry["label"]) for entry in found["predictions"]} for found in (tested, probed)]
     assert paths[0] == paths[1]
 

@@ -15,6 +15,8 @@ from tests.rspnet_core.training.runs import CtrlC
 PRETRAIN = {"epochs": 1, "batch_size": 8, "frames_per_clip": 2, "clip_size": 32, "queue_size": 20}
 FINETUNE = {"epochs": 1, "batch_size": 8, "frames_per_clip": 2, "clip_size": 32}
 
+pytestmark = pytest.mark.usefixtures("thin_networks")
+
 
 def ablation(videos: Path, out: Path, *options: str, **changes: object) -> Result:
     settings = [part for key, value in (PRETRAIN | changes).items() for part in ("--set", f"{key}={value}")]
@@ -24,7 +26,7 @@ def ablation(videos: Path, out: Path, *options: str, **changes: object) -> Resul
 
 
 @pytest.fixture(scope="module")
-def table4(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+def table4(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     out = tmp_path_factory.mktemp("table4")
     return out, ablation(sample_videos, out, "--table", "4", "--backbone", "resnet18", "--seeds", "2")
 

@@ -1,5 +1,6 @@
 """A run that takes a second: a small 2D network, clips of two frames of 32 x 32 pixels, 32 sample videos."""
 
+import json
 import os
 import signal
 import subprocess
@@ -40,6 +41,20 @@ def assert_same_bits(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     assert one.keys() == other.keys()
     for name, values in one.items():
         assert values.equal(other[name]), name
+
+
+def assert_equal_runs(run: Path, uninterrupted: Path) -> None:
+    assert_same_bits(weights(run), weights(uninterrupted))
+    assert_same_bits(state(run)[0], state(uninterrupted)[0])
+    assert state(run)[1] == state(uninterrupted)[1]
+    kept = [
+        [
+            {name: value for name, value in json.loads(line).items() if name not in {"step_seconds", "data_wait"}}
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ]
+        for folder in (run, uninterrupted)
+    ]
+    assert kept[0] == kept[1]
 
 
 class CtrlC(Listener):

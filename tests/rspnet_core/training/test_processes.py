@@ -1,16 +1,25 @@
-"""Two processes over gloo train as one does."""
+"""Two processes over gloo train as one does, and a process that was killed goes on as if nothing had happened."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from rspnet_core.models import create_model
 from rspnet_core.pretext.pretrain import pretrain
-from tests.rspnet_core.training.runs import RECIPE, SETTINGS, state, torchrun, weights
+from rspnet_core.recognition.finetune import finetune
+from tests.rspnet_core.recognition.test_finetune import SETTINGS as FINETUNE
+from tests.rspnet_core.recognition.test_finetune import recipe as finetune_recipe
+from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_equal_runs, state, torchrun, weights
 
 pytestmark = pytest.mark.slow
 
 GATHER = """
+from pathlib import Path
+
 import torch
 from torch import distributed
 from rspnet_core.pretext.queue import KeyQueue
@@ -29,6 +38,7 @@ ids = [torch.empty_like(queue.video_ids) for _ in range(2)]
 distributed.all_gather(ids, queue.video_ids)
 assert every[0].equal(every[1]) and ids[0].equal(ids[1]) and int(queue.written) == 20
 assert sorted(ids[0].tolist()) == [2000, 2001, 2100, 2101, 2102, 3000, 3001, 3100, 3101, 3102]
+Path(__file__).with_name(f"same{rank}").touch()
 distributed.barrier()  # a rank that ends while the other still talks to it makes that one abort
 distributed.destroy_process_group()
 """
@@ -43,6 +53,7 @@ def test_the_gathered_queue_is_the_same_on_every_rank(tmp_path: Path) -> None:
     script = tmp_path / "gather.py"
     script.write_text(GATHER)
     torchrun(str(script))
+    assert sorted(path.name for path in tmp_path.glob("same*")) == ["same0", "same1"]
 
 
 def test_a_head_without_an_objective_does_not_stop_several_processes(sample_videos: Path, tmp_path: Path) -> None:
@@ -62,3 +73,31 @@ def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Pa
         moved = (weights(tmp_path / "one")[name] - parameter.detach()).norm()
         apart = (weights(tmp_path / "two")[name] - weights(tmp_path / "one")[name]).norm()
         assert apart <= 0.02 * moved, (name, float(apart / moved))
+
+
+def test_two_processes_fine_tune_as_one(sample_videos: Path, tmp_path: Path) -> None:
+    changes = {"epochs": 1, "dropout": 0.0, "optimiser": "sgd", "learning_rate": 0.01}
+    finetune(sample_videos, tmp_path / "one", finetune_recipe(**changes), device="cpu")
+    settings = [part for key, value in (FINETUNE | changes).items() for part in ("--set", f"{key}={value}")]
+    torchrun("-m", "rspnet_core.cli", "finetune", str(sample_videos), "--out", str(tmp_path / "two"), *settings)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert max(float((one[name] - two[name]).abs().max()) for name in one if "num_batches" not in name) < 1e-3
+
+
+def test_a_killed_run_resumes_as_if_nothing_had_happened(sample_videos: Path, tmp_path: Path) -> None:
+    pretrain(sample_videos, tmp_path / "whole", RECIPE, device="cpu")
+    out = tmp_path / "run"
+    settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
+    command = [sys.executable, "-m", "rspnet_core.cli", "pretrain", str(sample_videos), "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    process = subprocess.Popen([*command, *settings, "--device", "cpu"], stderr=subprocess.DEVNULL, env=environment)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (out / "checkpoints" / "last.safetensors").exists():
+            break
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert (out / "checkpoints" / "last.safetensors").exists()
+    subprocess.run([*command, "--resume", "--device", "cpu"], check=True, stderr=subprocess.DEVNULL, env=environment)
+    assert_equal_runs(out, tmp_path / "whole")

@@ -83,19 +83,19 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield path
 
 
-def check_loads_or_says_why(path: Path) -> None:
+def assert_loads_or_says_why(path: Path) -> None:
     try:
         assert load_checkpoint(path)[1].backbone
     except WeightsError as error:
         one_plain_line(error)
 
 
-def check_edits(path: Path, suffix: str, edits: list[Edit]) -> None:
+def assert_edits_load_or_say_why(path: Path, suffix: str, edits: list[Edit]) -> None:
     file = path.with_suffix(suffix)
     whole = file.read_bytes()
     try:
         file.write_bytes(damaged(whole, edits))
-        check_loads_or_says_why(path)
+        assert_loads_or_says_why(path)
     finally:
         file.write_bytes(whole)
 
@@ -103,14 +103,14 @@ def check_edits(path: Path, suffix: str, edits: list[Edit]) -> None:
 @settings(max_examples=150, **FUZZ)
 @given(suffix=st.sampled_from([".safetensors", ".json"]), edits=edits)
 def test_damaged_pairs_load_or_say_why(saved, suffix, edits):
-    check_edits(saved, suffix, edits)
+    assert_edits_load_or_say_why(saved, suffix, edits)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, **FUZZ)
 @given(suffix=st.sampled_from([".safetensors", ".json"]), edits=edits)
 def test_very_many_damaged_pairs_load_or_say_why(saved, suffix, edits):
-    check_edits(saved, suffix, edits)
+    assert_edits_load_or_say_why(saved, suffix, edits)
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
@@ -138,7 +138,7 @@ def test_a_shape_that_no_tensor_has_is_one_plain_error(saved):
 headers = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), tensors | values, max_size=5)
 
 
-def check_fields(path: Path, header: dict[str, Any], fields: dict[str, Any]) -> None:
+def assert_fields_load_or_say_why(path: Path, header: dict[str, Any], fields: dict[str, Any]) -> None:
     """The files' documents with these entries in the place of their own."""
     description, weights = path.with_suffix(".json").read_bytes(), path.read_bytes()
     length = struct.unpack("<Q", weights[:8])[0]
@@ -146,7 +146,7 @@ def check_fields(path: Path, header: dict[str, Any], fields: dict[str, Any]) -> 
         changed = json.dumps(json.loads(weights[8 : 8 + length]) | header).encode()
         path.write_bytes(struct.pack("<Q", len(changed)) + changed + weights[8 + length :])
         path.with_suffix(".json").write_text(json.dumps(json.loads(description) | fields))
-        check_loads_or_says_why(path)
+        assert_loads_or_says_why(path)
     finally:
         path.write_bytes(weights)
         path.with_suffix(".json").write_bytes(description)
@@ -159,14 +159,14 @@ descriptions = st.dictionaries(st.sampled_from(known_fields) | st.text(max_size=
 @settings(max_examples=50, **FUZZ)
 @given(header=headers | st.just({}), fields=descriptions | st.just({}))
 def test_documents_with_other_entries_load_or_say_why(saved, header, fields):
-    check_fields(saved, header, fields)
+    assert_fields_load_or_say_why(saved, header, fields)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, **FUZZ)
 @given(header=headers | st.just({}), fields=descriptions | st.just({}))
 def test_very_many_documents_with_other_entries_load_or_say_why(saved, header, fields):
-    check_fields(saved, header, fields)
+    assert_fields_load_or_say_why(saved, header, fields)
 
 
 def official_bytes(zip_format: bool) -> bytes:
@@ -183,7 +183,7 @@ def official_bytes(zip_format: bool) -> bytes:
 WHOLE = {zip_format: official_bytes(zip_format) for zip_format in (True, False)}
 
 
-def check_official(path: Path, content: bytes) -> None:
+def assert_official_is_read_or_says_why(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     try:
         assert read_official(path).backbone
@@ -194,14 +194,14 @@ def check_official(path: Path, content: bytes) -> None:
 @settings(max_examples=200, **FUZZ)
 @given(zip_format=st.booleans(), edits=edits)
 def test_damaged_official_checkpoints_are_read_or_say_why(tmp_path, zip_format, edits):
-    check_official(tmp_path / "damaged.pth.tar", damaged(WHOLE[zip_format], edits))
+    assert_official_is_read_or_says_why(tmp_path / "damaged.pth.tar", damaged(WHOLE[zip_format], edits))
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, **FUZZ)
 @given(zip_format=st.booleans(), edits=edits)
 def test_very_many_damaged_official_checkpoints_are_read_or_say_why(tmp_path, zip_format, edits):
-    check_official(tmp_path / "damaged.pth.tar", damaged(WHOLE[zip_format], edits))
+    assert_official_is_read_or_says_why(tmp_path / "damaged.pth.tar", damaged(WHOLE[zip_format], edits))
 
 
 class Call:
@@ -263,4 +263,4 @@ def test_numbers_that_need_huge_memory_are_an_error(tmp_path):
         content = whole.replace(b"K\x80", number)
         assert content != whole
         with warnings.catch_warnings(action="error"):
-            check_official(tmp_path / "huge.pth.tar", content)
+            assert_official_is_read_or_says_why(tmp_path / "huge.pth.tar", content)

@@ -241,17 +241,17 @@ lists = st.tuples(
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(videos, max_size=6), st.lists(lists, max_size=4))
 def test_any_tree_is_a_data_set_or_one_plain_error(videos, lists):
-    check_tree(videos, lists)
+    assert_data_set_or_one_plain_error(videos, lists)
 
 
 @pytest.mark.slow
 @settings(max_examples=1000, deadline=None, derandomize=True)
 @given(st.lists(videos, max_size=6), st.lists(lists, max_size=4))
 def test_very_many_trees_are_data_sets_or_one_plain_error(videos, lists):
-    check_tree(videos, lists)
+    assert_data_set_or_one_plain_error(videos, lists)
 
 
-def check_tree(videos, lists) -> None:
+def assert_data_set_or_one_plain_error(videos, lists) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "beside" / "data"
         root.mkdir(parents=True)
@@ -271,10 +271,10 @@ def check_tree(videos, lists) -> None:
         assert all(file.label is None or file.label.isprintable() for file in dataset.files)
         assert set(dataset.classes) == {file.label for file in dataset.files} - {None}
         assert not any("\n" in note for note in dataset.notes)
-        check_subset(root)
+        assert_subset_comes_back(root)
 
 
-def check_subset(data: Path) -> None:
+def assert_subset_comes_back(data: Path) -> None:
     try:
         subset = smallest_classes(data, 1)
         write_list(subset, data / "chosen.txt")

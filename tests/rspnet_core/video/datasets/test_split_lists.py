@@ -173,17 +173,17 @@ contents = (
 @settings(max_examples=100, deadline=None)
 @given(contents)
 def test_any_bytes_give_entries_or_a_dataset_error(content):
-    check_content(content)
+    assert_entries_or_a_dataset_error(content)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None, derandomize=True)
 @given(contents)
 def test_very_many_contents_give_entries_or_a_dataset_error(content):
-    check_content(content)
+    assert_entries_or_a_dataset_error(content)
 
 
-def check_content(content: bytes) -> None:
+def assert_entries_or_a_dataset_error(content: bytes) -> None:
     readers: list[tuple[str, Callable[[list[Path]], list[Entry]]]] = [
         ("trainlist01.txt", read_ucf101),
         ("kiss_test_split1.txt", read_hmdb51),

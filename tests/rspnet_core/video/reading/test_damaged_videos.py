@@ -143,7 +143,7 @@ edits = st.lists(
 )
 
 
-def check(pool: DecodePool, path: Path, content: bytes, edits: list[Edit]) -> None:
+def assert_clips_or_a_reason(pool: DecodePool, path: Path, content: bytes, edits: list[Edit]) -> None:
     damaged = bytearray(content)
     for edit in edits:
         edit(damaged)
@@ -169,11 +169,11 @@ def check(pool: DecodePool, path: Path, content: bytes, edits: list[Edit]) -> No
 @settings(max_examples=120, **FUZZ)
 @given(name=st.sampled_from(list(KINDS)), edits=edits)
 def test_damaged_videos_give_clips_or_a_reason(contents, pool, tmp_path, name, edits):
-    check(pool, tmp_path / name, contents[name], edits)
+    assert_clips_or_a_reason(pool, tmp_path / name, contents[name], edits)
 
 
 @pytest.mark.slow
 @settings(max_examples=1500, **FUZZ)
 @given(name=st.sampled_from(list(KINDS)), edits=edits)
 def test_very_many_damaged_videos_give_clips_or_a_reason(contents, pool, tmp_path, name, edits):
-    check(pool, tmp_path / name, contents[name], edits)
+    assert_clips_or_a_reason(pool, tmp_path / name, contents[name], edits)

@@ -228,7 +228,7 @@ answers = (
 )
 
 
-def check_any_answer(answer, content: bytes) -> None:
+def assert_result_or_a_video_error(answer, content: bytes) -> None:
     answer(content)
     with DecodePool(1, timeout_seconds=10) as pool:
         (result,) = pool.map([DecodeRequest("video.mp4", GEOMETRY)])
@@ -251,11 +251,11 @@ FUZZ = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthC
 @settings(max_examples=60, **FUZZ)
 @given(content=answers)
 def test_any_answer_gives_a_result_or_a_video_error(answer, content):
-    check_any_answer(answer, content)
+    assert_result_or_a_video_error(answer, content)
 
 
 @pytest.mark.slow
 @settings(max_examples=400, **FUZZ)
 @given(content=answers)
 def test_very_many_answers_give_results_or_video_errors(answer, content):
-    check_any_answer(answer, content)
+    assert_result_or_a_video_error(answer, content)
