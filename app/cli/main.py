@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import uvicorn
 
     from app.serving.metrics import Metrics
+    from app.serving.visitors import Role
+    from app.session.services import Services
 
 app = program("Search a library of videos in the browser.")
 app.add_typer(users, name="users")
@@ -79,8 +81,7 @@ def serve(
     Examples: [bold]rspnet-app serve --index demo[/bold]
     [bold]rspnet-app serve --index /fast/ucf101 --host 0.0.0.0 --auth-file users[/bold]
     """
-    if embed_in is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]*-]+", embed_in):
-        raise InvalidSetting("--embed-in takes the address of a site, as https://example.org, with no path")
+    ancestors = _ancestors(embed_in)
     figures = _address(metrics) if metrics is not None else None
     from app.serving.users import UserFile
     from indexer.index.place import Place
@@ -112,26 +113,36 @@ def serve(
         ) as services,
         _serving_figures(services.metrics, figures),
     ):
-        page = create_server(
-            services,
-            users=file_of_users,
-            strangers="editor" if is_local else "viewer",
-            ancestors=embed_in or "'none'",
-        )
+        strangers: Role = "editor" if is_local else "viewer"
+        page = create_server(services, users=file_of_users, strangers=strangers, ancestors=ancestors)
         if file_of_users is None:
             print(_who_may_what(is_local), file=sys.stderr)
-        warming = threading.Thread(target=services.warm_up)
+        address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
+        _serve_warming(services, uvicorn.Server(configure(page, trusted_proxy)), listening, address, open_browser)
 
-        def ready() -> None:
-            address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
-            print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
-            warming.start()
-            if open_browser:
-                webbrowser.open(address)
 
-        _run_until_stopped(uvicorn.Server(configure(page, trusted_proxy)), listening, ready)
-        if warming.is_alive():
-            warming.join()  # PyTorch aborts a process that ends while it computes
+def _serve_warming(
+    services: "Services", server: "uvicorn.Server", listening: socket.socket, address: str, open_browser: bool
+) -> None:
+    """Serve until stopped; once the address answers, say so, and load the encoder beside."""
+    warming = threading.Thread(target=services.warm_up)
+
+    def ready() -> None:
+        print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
+        warming.start()
+        if open_browser:
+            webbrowser.open(address)
+
+    _run_until_stopped(server, listening, ready)
+    if warming.is_alive():
+        warming.join()  # PyTorch aborts a process that ends while it computes
+
+
+def _ancestors(embed_in: str | None) -> str:
+    """Who may show the page in a frame, as headers say it. Raises InvalidSetting."""
+    if embed_in is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]*-]+", embed_in):
+        raise InvalidSetting("--embed-in takes the address of a site, as https://example.org, with no path")
+    return embed_in or "'none'"
 
 
 def _who_may_what(is_local: bool) -> str:

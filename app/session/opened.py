@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.index.generations import CURRENT
-from indexer.index.vector_index import VectorIndex
+from indexer.index.index_types import SearchIndex
 from indexer.retrieval.library import SHOWN_FOLD, Library
 from rspnet_core.errors import LibraryError
 
@@ -36,7 +36,7 @@ class OpenedLibrary:
         self._folder = folder
         self.library = Library.open(folder, device=device, backbone=backbone)
         try:
-            self.index: VectorIndex = self.library.index
+            self.index: SearchIndex = self.library.index
         except LibraryError:
             self.library.close()
             raise

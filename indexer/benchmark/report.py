@@ -28,6 +28,10 @@ _LINES = {  # kind of comparison row -> colour, dashes, width
 }
 
 
+SECTIONS = ("headline", "accuracy", "families", "classes", "confusion", "examples", "protocol")
+"""Parts of the page in their order: templates in ``templates/sections``."""
+
+
 def write_html(
     report: Mapping[str, Any],
     details: RetrievalScores,
@@ -50,6 +54,8 @@ def write_html(
         labels, details.confusion, rows="class of the query", columns="class of the nearest video", name="confusion"
     )
     html = page.render(
+        sections=SECTIONS,
+        ks=list(report["top_k"]),
         report=report,
         rows=comparison_rows(report),
         curves={name: Markup(svg) for name, svg in _curves(comparison_rows(report)).items()},  # noqa: S704 # our own SVG

@@ -7,7 +7,7 @@ has its own, so that a reader never waits for a writer.
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -66,6 +66,8 @@ class Database:
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""
         if self._writer is not None:
+            if not self.is_sqlite:
+                _give_server_lock_back(self._writer)
             self._writer.close()
             self._writer = None
         self._engine.dispose()
@@ -110,6 +112,8 @@ class Database:
                     _migrate(writer)
                     seal_all(writer)
         except BaseException:
+            if not self.is_sqlite:
+                _give_server_lock_back(writer)
             writer.close()
             raise
         return writer
@@ -134,6 +138,15 @@ class Database:
             raise LibraryNotFound(f"{self.name} has no library yet; make one with `rspnet-index build`")
         _refuse_unknown(found, self.name)
         self._revision = found
+
+
+def _give_server_lock_back(connection: Connection) -> None:
+    """At once: the server would free it a little after it noticed that the connection is gone."""
+    with suppress(SQLAlchemyError):
+        if not (connection.closed or connection.invalidated):
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": WRITER_LOCK})
+            connection.commit()
 
 
 def _revision(connection: Connection) -> str | None:

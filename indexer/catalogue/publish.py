@@ -5,7 +5,8 @@ from pathlib import Path
 from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.published import ROWS_NAME, rows_of
 from indexer.index import generations
-from indexer.index.vector_index import FILE_NAME, VectorIndex
+from indexer.index.index_types import FLAT, SearchIndex, index_type
+from indexer.index.vector_index import FILE_NAME
 from rspnet_core.errors import LibraryDamaged, LibraryError
 
 
@@ -27,7 +28,7 @@ def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -
             f"video {video} of the catalogue is damaged ({problem}), and nothing was published; run `rspnet-index "
             "repair`, which drops what is damaged, and then the build again"
         )
-    index = VectorIndex.build(catalogue.all_vectors(), record.dims)
+    index = index_type(FLAT).build(catalogue.all_vectors(), record.dims)
     content = generations.Content(
         content_version=version, fingerprint=record.fingerprint, count=len(index), dims=record.dims
     )
@@ -47,7 +48,7 @@ def is_current(folder: Path, content_version: str, fingerprint: str) -> bool:
     return ROWS_NAME in manifest.files and found == (content_version, fingerprint)
 
 
-def open_index(folder: Path, fingerprint: str) -> VectorIndex:
+def open_index(folder: Path, fingerprint: str) -> SearchIndex:
     """The current generation's index, its bytes verified.
 
     Raises LibraryNotFound or LibraryDamaged when there is none, and when it is of another encoder than ``fingerprint``.
@@ -59,4 +60,5 @@ def open_index(folder: Path, fingerprint: str) -> VectorIndex:
                 f"the index in {folder} is of encoder {content.fingerprint}, the catalogue of {fingerprint}; "
                 "finish the build, or run `rspnet-index repair`"
             )
-        return VectorIndex.read(generation.verified(FILE_NAME), count=content.count, dims=content.dims)
+        read = index_type(content.index_type).read
+        return read(generation.verified(FILE_NAME), count=content.count, dims=content.dims)

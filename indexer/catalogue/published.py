@@ -38,7 +38,8 @@ from indexer.catalogue.records import id_of_key, video_key
 from indexer.catalogue.stored import retired_vectors, stored_vectors
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
 from indexer.index import generations
-from indexer.index.vector_index import FILE_NAME, VectorIndex
+from indexer.index.index_types import SearchIndex, index_type
+from indexer.index.vector_index import FILE_NAME
 from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated
 
 ROWS_NAME = "rows.sqlite"
@@ -91,10 +92,11 @@ class PublishedCatalogue(CatalogueQueries):
         self._target = target
 
     @cached_property
-    def index(self) -> VectorIndex:
+    def index(self) -> SearchIndex:
         """The generation's index, on the CPU."""
         content = self.generation.manifest.content
-        return VectorIndex.read(self.generation.verified(FILE_NAME), count=content.count, dims=content.dims)
+        read = index_type(content.index_type).read
+        return read(self.generation.verified(FILE_NAME), count=content.count, dims=content.dims)
 
     @cached_property
     def live(self) -> Catalogue:

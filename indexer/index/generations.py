@@ -44,6 +44,8 @@ class Content(Settings):
     """The encoder's."""
     count: int = Field(ge=0)
     dims: int = Field(ge=0)
+    index_type: str = Field(default="flat", exclude_if=lambda name: name == "flat")
+    """Of INDEX_TYPES; not written where it is flat, so that older versions read such a generation."""
 
 
 class Manifest(Settings):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from indexer.catalogue.catalogue import EncoderRecord, VideoRow, id_of_key
 from indexer.catalogue.publish import open_index
 from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
+from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
-from indexer.index.vector_index import VectorIndex
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.pooling import Layout, video_vector
 from indexer.retrieval.info import library_info
@@ -123,7 +123,7 @@ class Library:
         return load_checkpoint(self.place.encoder_path(self.record.fingerprint), named_by_user=self._backbone)
 
     @cached_property
-    def index(self) -> VectorIndex:
+    def index(self) -> SearchIndex:
         """The published FAISS index, on the GPU where there is one."""
         if isinstance(self.catalogue, PublishedCatalogue):
             return self.catalogue.index.to(str(self._device))

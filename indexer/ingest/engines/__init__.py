@@ -1,6 +1,6 @@
 """Where a build decodes its videos: child processes of this machine, or a Ray cluster that sees the same files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -23,13 +23,19 @@ class DecodeEngine(Protocol):
         ...
 
 
+def _ray(workers: int) -> DecodeEngine:
+    from indexer.ingest.engines.ray import RayEngine  # imported only when it is asked for
+
+    return RayEngine(workers)
+
+
+ENGINES: dict[EngineName, Callable[[int], DecodeEngine]] = {"local": DecodePool, "ray": _ray}
+"""Name -> what starts it with a number of decoding processes."""
+
+
 def open_engine(name: EngineName, workers: int) -> DecodeEngine:
-    """``local`` or ``ray`` with that many decoding processes; Ray is imported only when it is asked for.
+    """One of ENGINES with that many decoding processes.
 
     Raises InvalidSetting when Ray is asked for and not installed, or its cluster cannot be reached.
     """
-    if name == "local":
-        return DecodePool(workers)
-    from indexer.ingest.engines.ray import RayEngine
-
-    return RayEngine(workers)
+    return ENGINES[name](workers)

@@ -14,6 +14,7 @@ A way that does not deliver every frame it should is replaced by the third, whic
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,17 +24,10 @@ from numpy.typing import NDArray
 
 from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling
 from rspnet_core.errors import VideoError
-from rspnet_core.video.reading.decord_reader import read_with_decord, reads_exactly
 from rspnet_core.video.reading.pictures import Picture, Scaler, centre_square, scaled_size
 from rspnet_core.video.reading.probe import Packets, VideoInfo, frame_durations, probe, read_packets
-from rspnet_core.video.reading.pyav_reader import (
-    FramesInOrder,
-    FramesMissing,
-    MakePicture,
-    read_by_timestamp,
-    read_in_order,
-    seeks_exactly,
-)
+from rspnet_core.video.reading.pyav_reader import FramesInOrder, FramesMissing, MakePicture, read_in_order
+from rspnet_core.video.reading.readers import READERS, Wanted
 from rspnet_core.video.sampling import (
     Indices,
     even_clip_indices,
@@ -160,17 +154,13 @@ def _read_planned(
 ) -> FramesInOrder:
     """The planned frames as ``cut`` pictures of an upright ``size`` (width, height), by the first of the three ways."""
     width, height = size[::-1] if packets.rotation_degrees % 180 else size
-    scaler = Scaler(width, height)
     timestamps = packets.timestamps_seconds
-    wanted = np.unique(plan(timestamps))
-    try:
-        if reads_exactly(packets, width) and 2 * len(wanted) >= len(timestamps):
-            frames = cut(read_with_decord(path, packets, wanted, width, height))
-            return FramesInOrder(dict(zip(wanted.tolist(), frames, strict=True)), timestamps)
-        if seeks_exactly(packets):
-            return FramesInOrder(read_by_timestamp(path, packets, wanted, lambda frame: cut(scaler(frame))), timestamps)
-    except FramesMissing:
-        pass
+    wanted = Wanted(path, packets, np.unique(plan(timestamps)), width, height, cut)
+    reader = next((reader for reader in READERS if reader.reads_exactly(wanted)), None)
+    if reader is not None:
+        with suppress(FramesMissing):
+            return FramesInOrder(reader.read(wanted), timestamps)
+    scaler = Scaler(width, height)
     return _read_counting(path, packets, plan, lambda frame: cut(scaler(frame)))
 
 
