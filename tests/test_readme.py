@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import app.cli.main
 import indexer.cli.main
 import rspnet_core.cli.main
+from rspnet_core.models import Network
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -104,6 +106,7 @@ def test_python_examples_run(
     example: str,
     built: Path,
     sample_videos: Path,
+    small_weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -111,9 +114,16 @@ def test_python_examples_run(
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / ".rspnet").symlink_to(built)
     (tmp_path / "demo" / "Bounce").symlink_to(sample_videos / "Bounce")
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(small_weights.with_suffix(suffix), tmp_path / f"model{suffix}")
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, page, "exec"), {})
-    assert capsys.readouterr().out.startswith("1.000 Bounce")
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(example, page, "exec"), names)
+    assert capsys.readouterr().out.startswith("1.000 Bounce" if "print(" in example else "")
+    if "save_pretrained" in example:
+        assert (tmp_path / "folder" / "model.safetensors").is_file()
+    if "differences" in names:
+        assert isinstance(names["differences"](), Network)
 
 
 @pytest.mark.parametrize("page", PAGES)

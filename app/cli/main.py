@@ -16,7 +16,7 @@ import typer
 
 from app.cli.users import users
 from app.serving.listening import listen
-from rspnet_core.cli.command import program, run
+from rspnet_core.cli.command import OwnBackboneOption, program, run
 from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.heap import give_back_freed_memory
 
@@ -44,10 +44,6 @@ FolderOption = Annotated[
     list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
 ]
 ListsOption = Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")]
-BackboneOption = Annotated[
-    str | None,
-    typer.Option("--backbone", help="The library's encoder, where that is your own code: package.module:factory."),
-]
 ProxyOption = Annotated[
     str, typer.Option(help="Addresses or networks, with commas, of reverse proxies that tell a visitor's address.")
 ]
@@ -67,7 +63,7 @@ def serve(
     auth_file: AuthOption = None,
     folder: FolderOption = None,
     split_lists: ListsOption = None,
-    backbone: BackboneOption = None,
+    backbone: OwnBackboneOption = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     max_upload: Annotated[int, typer.Option(help="Megabytes that a visitor may keep uploaded.", min=1)] = 500,
     trusted_proxy: ProxyOption = "127.0.0.1",

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.output import DeviceOption, JsonOption, OwnBackboneOption, print_json, say, warn_untrained
+from indexer.cli.output import DeviceOption, JsonOption, print_json, say, warn_untrained
 from indexer.cli.output import out as console
+from rspnet_core.cli.command import OwnBackboneOption
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
 if TYPE_CHECKING:

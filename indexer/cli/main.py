@@ -12,7 +12,6 @@ from indexer.cli.output import (
     DeviceOption,
     IndexOption,
     JsonOption,
-    OwnBackboneOption,
     log,
     out,
     print_json,
@@ -20,7 +19,7 @@ from indexer.cli.output import (
     warn_untrained,
 )
 from indexer.cli.upkeep import export, info, remove, repair, verify
-from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, program, run
+from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, OwnBackboneOption, program, run
 
 app = program("Find videos by what moves and by what is seen.")
 

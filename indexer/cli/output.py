@@ -19,10 +19,6 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDT
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-OwnBackboneOption = Annotated[
-    str | None,
-    typer.Option("--backbone", help="The library's encoder, where that is your own code: package.module:factory."),
-]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,13 @@ from rspnet_core.text import printable
 SOME_FAILED = 3
 """Done, but some files failed."""
 INTERRUPTED = 130
+
+
+OwnBackboneOption = Annotated[
+    str | None,
+    typer.Option("--backbone", help="The encoder, where it is your own code: package.module:factory."),
+]
+"""Names code that may then be imported; a file alone may not have it imported."""
 
 
 def program(purpose: str) -> typer.Typer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rspnet_core.cli.ablation import ablation_command
-from rspnet_core.cli.command import program, run
+from rspnet_core.cli.command import OwnBackboneOption, program, run
 from rspnet_core.cli.measure import pretext_command, speed_command
 from rspnet_core.cli.pretrain import curve_command, pretrain_command
 from rspnet_core.cli.recipes import recipes_command, subset_command
@@ -67,6 +67,7 @@ def import_weights(
 @weights_app.command("inspect")
 def inspect_weights(
     file: Annotated[Path, typer.Argument(help="A .safetensors or official .pth.tar file.", show_default=False)],
+    backbone: OwnBackboneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a weights file (hash, shapes, NaN) and say what is in it.
@@ -77,7 +78,7 @@ def inspect_weights(
     """
     from rspnet_core.weights.checkpoint import load_checkpoint
 
-    model, spec = load_checkpoint(file)
+    model, spec = load_checkpoint(file, named_by_user=backbone)
     _show(_document(file, model, spec), as_json, f"{file} is complete")
 
 

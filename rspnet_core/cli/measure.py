@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rspnet_core.cli.command import SOME_FAILED
+from rspnet_core.cli.command import SOME_FAILED, OwnBackboneOption
 from rspnet_core.cli.training import parsed_settings
 from rspnet_core.text import printable
 
@@ -59,6 +59,7 @@ def pretext_command(
         typer.Option("--list", help="A text file that names the videos to use, one a line; repeatable."),
     ] = None,
     triplets: Annotated[int, typer.Option(min=1, help="Triplets of clips a video.")] = 4,
+    backbone: OwnBackboneOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Measure the ranking of playback speeds (1x against 2x) on videos, without augmentation.
@@ -74,7 +75,7 @@ def pretext_command(
     from rspnet_core.video.reading.sandbox import DecodePool
     from rspnet_core.weights.sources import load_encoder
 
-    model, spec = load_encoder(weights, None)
+    model, spec = load_encoder(weights, backbone)
     if not isinstance(model, TwoHeadModel):
         raise MissingHead(f"{weights} has no motion head to rank speeds by; use weights of an RSPNet model")
     with DecodePool(workers=1) as pool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rspnet_core.cli.command import SOME_FAILED
+from rspnet_core.cli.command import SOME_FAILED, OwnBackboneOption
 from rspnet_core.cli.training import (
     BackboneOption,
     Bar,
@@ -91,6 +91,7 @@ def evaluate_command(
     ],
     split_lists: ListsOption = None,
     report: ReportOption = None,
+    backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -108,7 +109,15 @@ def evaluate_command(
     if len(set(weights)) < len(weights):
         raise InvalidSetting("--weights names the same file twice; give the runs of different folds")
     with Bar() as bar:
-        found = evaluate(data, weights, split_lists=split_lists, device=device, workers=workers, listener=bar)
+        found = evaluate(
+            data,
+            weights,
+            split_lists=split_lists,
+            device=device,
+            workers=workers,
+            listener=bar,
+            backbone=backbone,
+        )
     _tell(found, report, as_json)
 
 
@@ -120,6 +129,7 @@ def probe_command(
     fold: Annotated[int, typer.Option(min=1, help="The official split.")] = 1,
     split_lists: ListsOption = None,
     report: ReportOption = None,
+    backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -144,6 +154,7 @@ def probe_command(
             device=device,
             workers=workers,
             listener=bar,
+            backbone=backbone,
         )
     _tell(found, report, as_json)
 

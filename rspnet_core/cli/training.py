@@ -32,7 +32,9 @@ OutOption = Annotated[Path, typer.Option("--out", help="The run's folder.", show
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", help="A recipe's name (`rspnet-train recipes` lists them) or a .toml file.")
 ]
-BackboneOption = Annotated[str | None, typer.Option("--backbone", help="c3d, resnet18, r2plus1d, s3dg or tsm18.")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="c3d, resnet18, r2plus1d, s3dg or tsm18; or package.module:factory.")
+]
 SettingsOption = Annotated[
     list[str] | None, typer.Option("--set", help="KEY=VALUE, replaces a setting of the recipe; repeatable.")
 ]
@@ -64,8 +66,10 @@ def chosen_recipe(
 ) -> "Recipe":
     """The recipe that the options say; of a run that is ``resumed`` its own, which options may say again.
 
-    Raises InvalidSetting.
+    Raises InvalidSetting; UnknownBackbone when a file alone names code outside of the package as its backbone.
     """
+    from rspnet_core.models import find_backbone
+    from rspnet_core.models.outside import is_import_path
     from rspnet_core.training.recipe_file import load_recipe
 
     overrides: dict[str, Any] = dict(parsed_settings(settings))
@@ -77,11 +81,14 @@ def chosen_recipe(
         file = Path(from_weights)
         overrides["from_weights"] = str(file.resolve()) if file.exists() else from_weights
     if resumed is None:
-        return load_recipe(kind, name, overrides)
-    own = load_recipe(kind, str(resumed / "recipe.toml"), {})
-    if name or overrides:
-        _check_same(load_recipe(kind, name, overrides), own, resumed)
-    return own
+        recipe = load_recipe(kind, name, overrides)
+    else:
+        recipe = load_recipe(kind, str(resumed / "recipe.toml"), {})
+        if name or overrides:
+            _check_same(load_recipe(kind, name, overrides), recipe, resumed)
+    if is_import_path(recipe.backbone):
+        find_backbone(recipe.backbone, named_by_user=overrides.get("backbone"))
+    return recipe
 
 
 def _check_same(said: "Recipe", own: "Recipe", run: Path) -> None:

@@ -16,9 +16,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from rspnet_core.config import ClipGeometry, EncoderSpec
+from rspnet_core.config import ClipGeometry, EncoderSpec, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import TwoHeadModel, create_model
+from rspnet_core.models.outside import is_import_path
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
@@ -52,7 +53,8 @@ def _new(recipe: PretrainRecipe) -> TwoHeadModel:
 
 
 def _loaded(recipe: PretrainRecipe) -> TwoHeadModel:
-    model, spec = load_encoder(recipe.from_weights, None)
+    named = recipe.backbone if is_import_path(recipe.backbone) else None
+    model, spec = load_encoder(recipe.from_weights, named)
     if not isinstance(model, TwoHeadModel) or spec.backbone != recipe.backbone or spec.head != recipe.head:
         raise InvalidSetting(
             f"{recipe.from_weights} is {spec.backbone} with {spec.head if model.heads else 'no'} heads, the recipe "
@@ -130,7 +132,14 @@ def _judge(
 
 def _spec(model: TwoHeadModel, recipe: PretrainRecipe, data_name: str, progress: str) -> EncoderSpec:
     source = f"pre-trained on {data_name} by {'+'.join(recipe.objectives)}, {progress}"
-    return describe(model, recipe.backbone, source=source, trained=True, geometry=clip_geometry(recipe))
+    return describe(
+        model,
+        recipe.backbone,
+        source=source,
+        trained=True,
+        geometry=clip_geometry(recipe),
+        normalisation=Normalisation(),  # what its batches were normalised by, whatever the backbone was made for
+    )
 
 
 def clip_geometry(recipe: PretrainRecipe) -> ClipGeometry:

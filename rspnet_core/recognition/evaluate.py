@@ -29,16 +29,18 @@ def evaluate(
     device: str = "auto",
     workers: int | None = None,
     listener: Listener | None = None,
+    backbone: str | None = None,
 ) -> list[dict[str, Any]]:
     """Documents of fine-tuned encoders, each tested on the fold that it was trained on, in the order of folds.
 
-    A document is that of ``recognition.document`` with ``fold``, ``encoder``, ``data`` and ``notes``.
+    A document is that of ``recognition.document`` with ``fold``, ``encoder``, ``data`` and ``notes``. ``backbone``
+    names the encoders' code where it lies outside of the package.
 
     Raises:
         WeightsError, InvalidSetting: weights that cannot be read, have no classifier, or are of one fold twice.
         DatasetError: lists, classes or videos that do not fit.
     """
-    loaded = sorted((load_encoder(each, None) for each in weights), key=lambda found: found[1].fold or 1)
+    loaded = sorted((load_encoder(each, backbone) for each in weights), key=lambda found: found[1].fold or 1)
     folds = [spec.fold or 1 for _, spec in loaded]
     if len(set(folds)) < len(folds):
         raise InvalidSetting(f"got weights of the folds {folds}; give one of each fold, or one alone")
@@ -58,9 +60,10 @@ def evaluate_frozen(
     device: str = "auto",
     workers: int | None = None,
     listener: Listener | None = None,
+    backbone: str | None = None,
 ) -> list[dict[str, Any]]:
     """One document, of frozen features of any encoder; see ``recognition.frozen``. Raises as ``evaluate``."""
-    encoder, spec = load_encoder(weights, None)
+    encoder, spec = load_encoder(weights, backbone)
     videos = labelled_videos(data, fold, split_lists)
     return [_tested(encoder, spec, videos, partial(predict_frozen, kind=kind), device, workers, listener)]
 

@@ -31,6 +31,7 @@ from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedule
 from rspnet_core.training.session import Training, open_session
 from rspnet_core.weights.checkpoint import describe
+from rspnet_core.weights.files import read_spec
 from rspnet_core.weights.sources import load_encoder
 
 
@@ -170,7 +171,7 @@ def _check_classes(folder: RunFolder, classes: tuple[str, ...]) -> None:
     """A resumed run must see the classes that it began with, in their order."""
     if not folder.model.exists():
         return
-    _, spec = load_encoder(str(folder.model), None)
+    spec = read_spec(folder.model)
     if spec.classes != classes:
         raise InvalidSetting(
             f"{folder.path} was begun with {len(spec.classes)} classes, this data has {len(classes)} or others; "
