@@ -146,9 +146,9 @@ def test_a_browser_reads_and_searches_it_without_a_server(site: Path, scheme: st
         page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
         page.on("request", lambda request: asked.append(request.url))
         page.goto((site / "index.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.locator("label[for=__search]").first.click()
         page.locator("input[name=query]").press_sequentially("margin")  # it listens to keys
         page.locator(".md-search-result__link").first.wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
