@@ -47,7 +47,7 @@ class EncoderSpec(Settings):
     """All that must be known to use a set of weights; saved as the .json beside the .safetensors."""
 
     backbone: str
-    """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18`` or ``torchvision:NAME``."""
+    """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18``, ``torchvision:NAME`` or a user's own code."""
     geometry: ClipGeometry
     normalisation: Normalisation = Normalisation()
     head: Literal["linear", "mlp", "none"] = "linear"

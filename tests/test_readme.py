@@ -77,7 +77,8 @@ def test_every_command_stands_on_a_page_and_has_help(command: str) -> None:
 def test_every_example_is_a_command_with_its_options(page: str, line: str) -> None:
     arguments = shlex.split(line)
     words = next(" ".join(arguments[:count]) for count in (3, 2) if " ".join(arguments[:count]) in COMMANDS)
-    COMMANDS[words].make_context(words, arguments[len(words.split()) :])  # raises for what it does not take
+    parsed = COMMANDS[words].make_context(words, arguments[len(words.split()) :])  # raises for what it does not take
+    assert parsed.args == []
 
 
 @pytest.mark.parametrize("page", PAGES)
