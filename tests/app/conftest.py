@@ -24,20 +24,6 @@ from rspnet_core.video.making.encode import write_video
 from rspnet_core.video.making.scenes import MOTIONS, Look, render
 from tests.conftest import Once
 
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_ARGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WAIT_MILLISECONDS = 60_000
-"""For what a page has to show: generous, because a busy machine is not a failed test."""
-
 
 @pytest.fixture(scope="session")
 def data(sample_videos: Path, small_weights: Path, once: Once) -> Path:
@@ -148,79 +134,3 @@ def serve() -> Iterator[Callable[..., Served]]:
 def served_own(own_library: Path, serve) -> Served:
     """The app over ``own_library``."""
     return serve(own_library)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium, to be launched."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser at {CHROMIUM}; install it with `apt-get install chromium`")
-    playwright.expect.set_options(timeout=WAIT_MILLISECONDS)
-    with playwright.sync_playwright() as started:
-        yield started.chromium
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    """A browser without network but this machine's."""
-    browser = chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="session")
-def profile(chromium, tmp_path_factory: pytest.TempPathFactory):
-    """A visitor's browser that keeps the page's scripts, compiled: half of the time of opening a page."""
-    folder = tmp_path_factory.mktemp("profile")
-    context = chromium.launch_persistent_context(folder, executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
-    context.set_default_timeout(WAIT_MILLISECONDS)
-    yield context
-    context.close()
-
-
-VIEW = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
-
-
-@pytest.fixture
-def open_page(browser, profile, serve) -> Iterator[Callable]:
-    """Open an address; the test fails on errors of the page's scripts and on requests to other machines.
-
-    Each page is another visitor's, without what earlier tests have left. It asks for ``serve`` so that pages are closed
-    before their servers: a page left alone reports failed requests.
-    """
-    pages, contexts, problems = [], [], []
-
-    def new_page(view: dict):
-        if not pages and view.keys() == VIEW.keys():
-            profile.clear_cookies()
-            page = profile.new_page()
-            page.set_viewport_size(view["viewport"])
-            page.emulate_media(color_scheme=view["color_scheme"])
-            return page
-        context = browser.new_context(**view)
-        context.set_default_timeout(WAIT_MILLISECONDS)
-        contexts.append(context)
-        return context.new_page()
-
-    def open_(url: str, **settings):
-        page = new_page(VIEW | settings)
-        pages.append(page)
-        page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
-        page.on("console", lambda said: problems.append(said.text) if "Content Security Policy" in said.text else None)
-        page.on("request", lambda request: problems.append(request.url) if _is_foreign(request.url) else None)
-        page.goto(url)
-        page.get_by_role("tab", name="Search").wait_for()
-        return page
-
-    yield open_
-    for page in pages:
-        page.evaluate("localStorage.clear()")
-        page.close()
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
-def _is_foreign(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))

@@ -76,7 +76,7 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An encoder of four small tensors, which the file's backbone stands for."""
     encoder = hand_set_encoder()
     assert isinstance(encoder, TwoHeadModel)
-    monkeypatch.setattr(checkpoint, "_create", lambda backbone, head="linear": hand_set_encoder())
+    monkeypatch.setattr(checkpoint, "new_encoder", lambda backbone, head="linear": hand_set_encoder())
     path = tmp_path / "small.safetensors"
     save_checkpoint(encoder, describe(encoder, "s3dg", source="test", trained=True), path)
     load_checkpoint(path)
