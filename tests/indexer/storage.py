@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from indexer import Library, PartWeights
+import indexer  # whose Library is imported where it is used: processes that only write start without PyTorch
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
 from indexer.catalogue.publish import publish_index
 from indexer.index import generations
@@ -81,8 +81,8 @@ def make_library(folder, count=5):
 
 def answers(folder, ids):
     """All that a reader is shown: searches with moments, with filters, rows, vectors and ``info``, as plain values."""
-    weights = PartWeights(motion=1, appearance=2)
-    with Library.open(folder, device="cpu") as library:
+    weights = indexer.PartWeights(motion=1, appearance=2)
+    with indexer.Library.open(folder, device="cpu") as library:
         catalogue = library.catalogue
         return {
             "searches": [library.search(key, top=4, moments=True, weights=weights).to_json() for key in ids[:3]],
@@ -108,5 +108,5 @@ def stored(target):
 
 def search_twice(library, video_id):
     """Two answers as JSON: all videos with moments, and those of a class."""
-    every = library.search(video_id, top=10, moments=True, weights=PartWeights(motion=1, appearance=1))
+    every = library.search(video_id, top=10, moments=True, weights=indexer.PartWeights(motion=1, appearance=1))
     return [json.dumps(found.to_json()) for found in (every, library.search(video_id, top=10, label="Class1"))]

@@ -208,7 +208,6 @@ LOCK_AND_FORK = """
 import os, sys, time
 from pathlib import Path
 from indexer.index.lock import WriterLock
-from tests.conftest import REPOSITORY
 with WriterLock(Path(sys.argv[1])):
     child = os.fork()
     if child == 0:

@@ -175,7 +175,6 @@ PUBLISH_FOREVER = """
 import sys
 from pathlib import Path
 from indexer.index.generations import Content, publish
-from tests.conftest import REPOSITORY
 for number in range(int(sys.argv[2]), 10**9):
     data = bytes([number % 256]) * 300_000
     content = Content(content_version=str(number), fingerprint="f", count=number, dims=1)
