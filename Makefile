@@ -31,10 +31,10 @@ demo: setup ## write sample videos, index them, search, print the report
 docs: setup ## build the manual into site/ (site/index.html opens without a server)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# Tests start many Python processes: compiled once, each of them starts seconds sooner. Many wait for servers and
-# browsers: three workers keep two cores busy. In the order of the files, none is left alone with a long one at the end.
+# Tests start many Python processes: compiled once, each of them starts seconds sooner. In the order of the files, no
+# worker is left alone with one long file at the end.
 test: setup ## run the suite
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 slow: setup ## run the tests that the suite leaves out: several processes, kills, a Ray cluster
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --timeout 1800

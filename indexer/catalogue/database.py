@@ -6,6 +6,7 @@ has its own, so that a reader never waits for a writer.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ HEAD_REVISION = "0003"
 PREDICTIONS_SINCE = "0002"
 SEALS_SINCE = "0003"
 REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE)
+OWN_LOCK_SECONDS = 2.0
+"""How long a server may take to notice that a connection of this process has gone, and to free its lock."""
 WRITER_LOCK = 0x7273706E6574
 """The number of PostgreSQL's advisory lock: "rspnet"."""
 
@@ -93,18 +96,20 @@ class Database:
 
     def _live_writer(self) -> Connection:
         """The writing connection; a new one when the server went away, or Ctrl-C came in the middle of a statement."""
+        patience_seconds = 0.0
         if self._writer is not None and self._writer.invalidated:
             self._writer.close()
             self._writer = None
+            patience_seconds = OWN_LOCK_SECONDS
         if self._writer is None:
-            self._writer = self._open_writer()
+            self._writer = self._open_writer(patience_seconds)
         return self._writer
 
-    def _open_writer(self) -> Connection:
+    def _open_writer(self, patience_seconds: float) -> Connection:
         writer = self._engine.connect().execution_options(sqlite_begin="IMMEDIATE")
         try:
             if not self.is_sqlite:
-                self._take_server_lock(writer)
+                self._take_server_lock(writer, patience_seconds)
             with writer.begin():
                 found = _revision(writer)
                 if found != HEAD_REVISION:
@@ -118,7 +123,13 @@ class Database:
             raise
         return writer
 
-    def _take_server_lock(self, connection: Connection) -> None:
+    def _take_server_lock(self, connection: Connection, patience_seconds: float) -> None:
+        deadline = time.monotonic() + patience_seconds
+        while time.monotonic() < deadline:
+            with connection.begin():
+                if connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": WRITER_LOCK}):
+                    return
+            time.sleep(0.05)
         with connection.begin():
             if connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": WRITER_LOCK}):
                 return

@@ -48,7 +48,7 @@ def site(services: Services, tmp_path: Path) -> Iterator[str]:
 
 def test_a_user_logs_in_uploads_and_searches_behind_tls(site: str, services: Services, new_video: Path) -> None:
     with httpx.Client(base_url=site, verify=False, timeout=60) as client:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 assert client.get("healthz").json() == {"status": "ok"}
