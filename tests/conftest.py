@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -130,3 +131,19 @@ def few_videos(sample_videos: Path, tmp_path: Path) -> Path:
         (data / video.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy2(video, data / video.parent.name / video.name)
     return data
+
+
+@pytest.fixture
+def module_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Write a module that can be imported until the test's end, as a user's own code can; gives its folder."""
+    written = []
+
+    def write(name: str, code: str) -> Path:
+        (tmp_path / f"{name}.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        written.append(name)
+        return tmp_path
+
+    yield write
+    for name in written:
+        sys.modules.pop(name, None)

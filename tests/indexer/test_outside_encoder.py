@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,8 @@ NAME = "shifts:differences"
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "shifts.py").write_text(SHIFTS)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    sys.modules.pop("shifts", None)
+def code(module_of: Callable[[str, str], Path]) -> Path:
+    return module_of("shifts", SHIFTS)
 
 
 def run(*arguments: object) -> dict:

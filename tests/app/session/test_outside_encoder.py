@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,8 @@ NAME = "served_strides:strided"
 
 
 @pytest.fixture
-def library(few_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "served_strides.py").write_text(CODE)
-    monkeypatch.syspath_prepend(tmp_path)
+def library(few_videos: Path, module_of: Callable[[str, str], Path]) -> Path:
+    module_of("served_strides", CODE)
     build_library(few_videos, backbone=NAME, device="cpu")
     sys.modules.pop("served_strides")
     return few_videos

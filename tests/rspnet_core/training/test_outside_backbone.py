@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,8 @@ SETTINGS = ["epochs=1", "batch_size=4", "frames_per_clip=4", "clip_size=32"]
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "strides.py").write_text(CODE)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    sys.modules.pop("strides", None)
+def code(module_of: Callable[[str, str], Path]) -> Path:
+    return module_of("strides", CODE)
 
 
 def rspnet_train(*arguments: object) -> None:
