@@ -17,7 +17,8 @@ from rspnet_core.config import Normalisation
 from rspnet_core.models.two_head import PROJECTION_SIZE, TwoHeadModel
 from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.video.clips.augment import BLUR_REACH, Draw
+from rspnet_core.video.clips.augment import BLUR_REACH
+from rspnet_core.video.clips.draws import Draw
 
 
 @dataclass

@@ -10,6 +10,7 @@ from torch import Tensor
 from rspnet_core.config import Normalisation
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.draws import Draw, draw
 from rspnet_core.video.clips.loader import Sample
 
 
@@ -31,7 +32,7 @@ class SpeedBatch:
     """int64 (B,)."""
 
 
-Apply = Callable[[Tensor, list[augment.Draw], int, Normalisation], Tensor]
+Apply = Callable[[Tensor, list[Draw], int, Normalisation], Tensor]
 """Carries out draws on uint8 clips, as ``augment.apply`` does."""
 
 
@@ -43,7 +44,7 @@ def make_batch(
     frames = frames.flatten(0, 1).to(device, non_blocking=True)
     rngs = [np.random.default_rng(sample.draw_seed) for sample in samples]
     by_video = [
-        [augment.draw(rng, recipe.augmentation, sample.clips.aspect) for _ in range(3)]
+        [draw(rng, recipe.augmentation, sample.clips.aspect) for _ in range(3)]
         for rng, sample in zip(rngs, samples, strict=True)
     ]
     draws = [drawn[place] for place in range(3) for drawn in by_video]

@@ -25,6 +25,7 @@ from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import project
 from rspnet_core.pretext.losses import speed_gaps
 from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.draws import centre_square
 from rspnet_core.video.clips.video_rows import video_rows
 from rspnet_core.video.datasets.dataset import listed_videos
 from rspnet_core.video.making.synthetic import SampleManifest, SampleVideo, read_manifest
@@ -130,7 +131,7 @@ def _asked_ahead(
 
 @torch.inference_mode()
 def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: RandomClips) -> bool:
-    draws = [augment.centre_square(clips.aspect)] * 3
+    draws = [centre_square(clips.aspect)] * 3
     frames = torch.from_numpy(clips.frames).to(next(model.parameters()).device)
     motions = model(augment.apply(frames, draws, spec.geometry.size, spec.normalisation)).motion
     return bool(speed_gaps(*motions.split(1)) > 0)

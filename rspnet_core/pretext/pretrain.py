@@ -25,12 +25,13 @@ from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.recognition.retrieval import RetrievalPlan, retrieval_judge
 from rspnet_core.training.batch_norm import shorten_statistics
+from rspnet_core.training.decoding import DecodingSession, decoding_session
 from rspnet_core.training.fabric import gather_in_order, prepare
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.schedule import cosine_schedule
-from rspnet_core.training.session import Session, Training, open_session
+from rspnet_core.training.session import Training
 from rspnet_core.training.task import Judgement, no_judgement
 from rspnet_core.video.datasets.dataset import listed_videos
 from rspnet_core.weights.checkpoint import describe
@@ -98,7 +99,7 @@ def pretrain(
         TrainingDiverged: the loss became NaN.
         WeightsError: a checkpoint cannot be read or written.
     """
-    with open_session(
+    with decoding_session(
         out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
     ) as session:
         fabric = session.fabric
@@ -109,8 +110,7 @@ def pretrain(
         training = Training(
             task=objective,
             encoder=model,
-            loader=loader,
-            make_batch=partial(make_batch, recipe=recipe, device=fabric.device),
+            source=session.source(loader, partial(make_batch, recipe=recipe, device=fabric.device)),
             schedule=schedule,
             new_optimiser=new_optimiser(recipe),
             spec=partial(_spec, model, recipe, data.resolve().name),
@@ -123,7 +123,7 @@ def pretrain(
 
 
 def _judge(
-    plan: RetrievalPlan | None, model: TwoHeadModel, recipe: PretrainRecipe, session: Session
+    plan: RetrievalPlan | None, model: TwoHeadModel, recipe: PretrainRecipe, session: DecodingSession
 ) -> Callable[[int], Judgement]:
     if plan is None:
         return no_judgement

@@ -12,6 +12,7 @@ from rspnet_core.models import EncoderModel, class_logits
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.task import Outcome
 from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.draws import draw
 from rspnet_core.video.clips.loader import Sample
 
 
@@ -36,8 +37,7 @@ def make_batch(
     """Augment the clips of B samples on the device; ``labels`` are those of all videos of the loader."""
     frames = torch.from_numpy(np.concatenate([sample.clips.frames for sample in samples]))  # (B, T, S, S, 3)
     draws = [
-        augment.draw(np.random.default_rng(sample.draw_seed), recipe.augmentation, sample.clips.aspect)
-        for sample in samples
+        draw(np.random.default_rng(sample.draw_seed), recipe.augmentation, sample.clips.aspect) for sample in samples
     ]
     clips = augment.apply(frames.to(device, non_blocking=True), draws, recipe.clip_size, normalisation)
     return LabelledBatch(clips, torch.tensor([labels[sample.video_id] for sample in samples], device=device))

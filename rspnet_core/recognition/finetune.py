@@ -23,13 +23,14 @@ from rspnet_core.recognition.classification import Classification, Classifier, m
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.training.batch_norm import shorten_statistics
+from rspnet_core.training.decoding import decoding_session
 from rspnet_core.training.fabric import prepare
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedule
-from rspnet_core.training.session import Training, open_session
+from rspnet_core.training.session import Training
 from rspnet_core.weights.checkpoint import describe
 from rspnet_core.weights.files import read_spec
 from rspnet_core.weights.sources import load_encoder
@@ -65,7 +66,7 @@ def finetune(
         TrainingDiverged: the loss became NaN.
         WeightsError: weights or a checkpoint cannot be read or written.
     """
-    with open_session(
+    with decoding_session(
         out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
     ) as session:
         videos = labelled_videos(data, recipe.fold, split_lists)
@@ -77,13 +78,13 @@ def finetune(
         classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
         labels = videos.places(videos.train)
         prepare(session.fabric, classifier)
+        to_device = partial(
+            make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=session.fabric.device
+        )
         training = Training(
             task=Classification(classifier),
             encoder=classifier.encoder,
-            loader=loader,
-            make_batch=partial(
-                make_batch, recipe=recipe, labels=labels, normalisation=normalisation, device=session.fabric.device
-            ),
+            source=session.source(loader, to_device),
             schedule=schedule,
             new_optimiser=partial(_new_optimiser, recipe),
             spec=partial(_spec, classifier.encoder, recipe, videos, normalisation),

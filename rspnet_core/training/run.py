@@ -13,7 +13,7 @@ from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.run_folder import RunFolder
-from rspnet_core.video.clips.loader import ClipLoader
+from rspnet_core.training.task import Batches
 from rspnet_core.weights.checkpoint import save_checkpoint
 
 
@@ -23,7 +23,7 @@ class TrainingRun:
 
     loop: Loop
     recipe: TrainRecipe
-    loader: ClipLoader
+    source: Batches
     figures: dict[str, Any]
     """The latest of each figure."""
     next_command: str
@@ -59,18 +59,18 @@ class TrainingRun:
         return {
             "run": str(self.folder.path),
             "model": str(self.folder.model),
-            "videos": len(self.loader.paths),
+            "videos": len(self.source.paths),
             "steps": self.step,
             "of_steps": self.num_steps,
             "stopped": self.stopped,
             "figures": self.figures,
-            "unreadable": [{"path": path, "reason": reason} for path, reason in self.loader.unreadable.items()],
+            "unreadable": [{"path": path, "reason": reason} for path, reason in self.source.unreadable.items()],
             "recipe": self.recipe.model_dump(mode="json"),
         }
 
     def closing_lines(self) -> list[str]:
         """What a person reads at the end."""
-        lines = [f"{len(self.loader.unreadable)} unreadable videos were left out"] if self.loader.unreadable else []
+        lines = [f"{len(self.source.unreadable)} unreadable videos were left out"] if self.source.unreadable else []
         if self.stopped:
             place = f"step {self.step} of {self.num_steps}"
             return [*lines, f"stopped at {place}; the same command with --resume goes on"]

@@ -1,12 +1,10 @@
 """What every run of training is wired of, once: machine, folder, decoding, figures, checkpoints and the loop.
 
-with open_session(OUT, recipe, ...) as session:
-    loader = session.loader(DATA, paths, recipe.sampling)
-    return session.train(Training(task, loader, ...))
+session = open_session(OUT, recipe, ...)
+return session.train(Training(task, source, ...))
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +14,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from rspnet_core.config import EncoderSpec, RandomSampling
+from rspnet_core.config import EncoderSpec
 from rspnet_core.models import EncoderModel
 from rspnet_core.training.curves import draw_curves
-from rspnet_core.training.fabric import Machine, choose_machine, default_workers
+from rspnet_core.training.fabric import Machine, choose_machine
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.recipe import TrainRecipe
@@ -27,10 +25,7 @@ from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.training.run import RunWatcher, TrainingRun, opening_lines
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import Schedule
-from rspnet_core.training.source import BatchSource
-from rspnet_core.training.task import Judgement, Task, no_judgement
-from rspnet_core.video.clips.loader import ClipLoader, Sample, Shard
-from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.training.task import Batches, Judgement, Task, no_judgement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +36,8 @@ class Training:
     """Already on the session's device."""
     encoder: EncoderModel
     """What of the task is kept in the end."""
-    loader: ClipLoader
-    make_batch: Callable[[list[Sample]], Any]
-    """Puts the samples of a step on the device, augmented, as the task takes them."""
+    source: Batches
+    """Batches on the device, as the task takes them."""
     schedule: Schedule
     new_optimiser: Callable[[nn.Module], torch.optim.Optimizer]
     """Given the trained module."""
@@ -68,21 +62,13 @@ class Session:
     recipe: TrainRecipe
     folder: RunFolder
     machine: Machine
-    pool: DecodePool
     listener: Listener
     resume: bool
-    max_unreadable: float
 
     @property
     def fabric(self) -> Fabric:
         """Device and processes."""
         return self.machine.fabric
-
-    def loader(self, data: Path, paths: list[str], sampling: RandomSampling) -> ClipLoader:
-        """Of this process's part of the batches. Raises DatasetError and InvalidSetting as ``ClipLoader`` does."""
-        recipe, shard = self.recipe, Shard(self.fabric.global_rank, self.fabric.world_size)
-        told = self.listener.unreadable
-        return ClipLoader(data, paths, sampling, recipe.batch_size, recipe.seed, shard, self.max_unreadable, told)
 
     def train(self, training: Training) -> TrainingRun:
         """Make the folder, train to the end or to Ctrl-C, and draw the curves.
@@ -98,10 +84,10 @@ class Session:
         loop = Loop(
             fabric=self.fabric,
             task=training.task,
-            source=BatchSource(training.loader, self.pool, training.make_batch),
+            source=training.source,
             folder=self.folder,
             schedule=training.schedule,
-            steps_per_epoch=training.loader.steps_per_epoch,
+            steps_per_epoch=training.source.steps_per_epoch,
             new_optimiser=training.new_optimiser,
             watcher=watcher,
             judge=partial(self._judge, training, watcher),
@@ -115,7 +101,7 @@ class Session:
         loop.run(resume=self.resume)
         if is_first and self.folder.lines():
             draw_curves(self.folder, self.folder.curves)
-        return TrainingRun(loop, self.recipe, training.loader, watcher.latest, training.next_command)
+        return TrainingRun(loop, self.recipe, training.source, watcher.latest, training.next_command)
 
     def _begin(self, encoder: EncoderModel) -> None:
         """Make the folder of a new run, by the first process, once it is sure that clips fit the encoder."""
@@ -131,31 +117,19 @@ class Session:
         return training.judge(epoch)
 
     def _opening(self, training: Training) -> list[str]:
-        num_videos, num_steps = len(training.loader.paths), training.schedule.num_steps
+        num_videos, num_steps = len(training.source.paths), training.schedule.num_steps
         lines = opening_lines(self.recipe, self.machine, num_videos, num_steps, training.aim)
         return [f"note: {note}" for note in training.notes] + lines
 
 
-@contextmanager
-def open_session(
-    out: Path,
-    recipe: TrainRecipe,
-    *,
-    resume: bool,
-    device: str,
-    workers: int | None,
-    max_unreadable: float,
-    listener: Listener | None,
-) -> Iterator[Session]:
-    """Choose the machine, start its processes, and hold the decoders until the run is over.
+def open_session(out: Path, recipe: TrainRecipe, *, resume: bool, device: str, listener: Listener | None) -> Session:
+    """Choose the machine and start its processes.
 
     Args:
         out: the run's folder.
         recipe: all settings of the run.
         resume: go on from the folder's last checkpoint.
         device: ``auto``, ``cpu`` or ``cuda``.
-        workers: decoding processes; None is one on a CPU, and one a core but one on a GPU.
-        max_unreadable: part of the videos that may be unreadable, 0 to 1.
         listener: told how it goes; None tells nobody.
 
     Raises:
@@ -163,5 +137,4 @@ def open_session(
     """
     machine = choose_machine(device, recipe.precision)
     machine.fabric.launch()
-    with DecodePool(workers or default_workers(machine.fabric)) as pool:
-        yield Session(recipe, RunFolder(out), machine, pool, listener or Listener(), resume, max_unreadable)
+    return Session(recipe, RunFolder(out), machine, listener or Listener(), resume)

@@ -1,6 +1,6 @@
 """From the loader's samples to a run's batches, with the time that the run waited for them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,21 @@ class BatchSource:
     make_batch: Callable[[list[Sample]], Any]
     """Puts the samples of a step on the device, augmented."""
     waited_seconds: float = 0.0
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The loader's."""
+        return self.loader.paths
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """The loader's."""
+        return self.loader.unreadable
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The loader's."""
+        return self.loader.steps_per_epoch
 
     def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
         """Each batch with its number of videos."""

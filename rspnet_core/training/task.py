@@ -1,6 +1,6 @@
 """What the training loop asks of what it trains, of where batches come from, and of who watches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -64,6 +64,18 @@ class Batches(Protocol):
     """Where batches come from."""
 
     waited_seconds: float
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The videos that are learnt from."""
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Those of them that could not be read: path -> reason."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in which each video is seen about once."""
 
     def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
         """Batches on the device, each with its number of samples."""

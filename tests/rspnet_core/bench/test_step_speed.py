@@ -18,6 +18,7 @@ from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.pretrain import build_objective, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.draws import Draw
 
 SETTINGS = {"backbone": "tsm18", "batch_size": 4, "frames_per_clip": 2, "clip_size": 32, "queue_size": 6}
 RECIPE = PretrainRecipe.model_validate(SETTINGS | {"momentum": 0.5, "learning_rate": 0.01})
@@ -68,8 +69,8 @@ def test_a_video_is_no_negative_of_itself_in_either_kind() -> None:
 def test_clips_augmented_one_by_one_are_those_of_the_matrices() -> None:
     frames = torch.from_numpy(np.random.default_rng(0).integers(90, 160, (2, 2, 48, 48, 3), dtype=np.uint8))
     draws = [
-        augment.Draw(left=0.25, top=0.125, width=0.5, height=0.75, is_flipped=True, brightness=1.1, saturation=0.5),
-        augment.Draw(blur_sigma=0.8, brightness=0.9),
+        Draw(left=0.25, top=0.125, width=0.5, height=0.75, is_flipped=True, brightness=1.1, saturation=0.5),
+        Draw(blur_sigma=0.8, brightness=0.9),
     ]
     fast = augment.apply(frames, draws, 24, Normalisation())
     plain = apply_one_by_one(frames, draws, 24, Normalisation())

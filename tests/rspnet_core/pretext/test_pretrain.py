@@ -57,7 +57,7 @@ def test_unreadable_videos_are_named_counted_and_left_out(sample_videos: Path, t
     name = broken.relative_to(data).as_posix()
     heard = Hearing()
     run = pretrain(data, tmp_path / "run", recipe(epochs=2), device="cpu", max_unreadable=0.05, listener=heard)
-    assert list(run.loader.unreadable) == [name]
+    assert list(run.source.unreadable) == [name]
     assert len([line for line in heard.lines if name in line]) == 1
     assert int(state(tmp_path / "run")[0]["queue/written"]) == 2 * 31  # nothing took its place
     with pytest.raises(DatasetError, match=r"1 of 32 videos cannot be read"):
@@ -74,7 +74,7 @@ def test_lists_choose_the_videos(sample_videos: Path, tmp_path: Path) -> None:
     lists = sample_videos / "ucfTrainTestlist"
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=1), list_files=[lists / "trainlist01.txt"])
     listed = (lists / "trainlist01.txt").read_text().splitlines()
-    assert len(run.loader.paths) == len(listed) < 32
+    assert len(run.source.paths) == len(listed) < 32
     wrong = tmp_path / "wrong.txt"
     wrong.write_text("Spin/nothing here.mp4\n")
     with pytest.raises(DatasetError, match="nothing here"):

@@ -43,7 +43,7 @@ def recipe(**changes: object) -> FinetuneRecipe:
 def tuned(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("tuned") / "run"
     run = finetune(sample_videos, out, recipe(), device="cpu")
-    assert (run.step, len(run.loader.paths), run.stopped) == (6, 16, False)
+    assert (run.step, len(run.source.paths), run.stopped) == (6, 16, False)
     return out
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("thin_networks")
 def uninterrupted(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "run"
     run = pretrain(sample_videos, out, RECIPE, device="cpu")
-    assert (run.step, run.num_steps, run.stopped, len(run.loader.paths)) == (12, 12, False, 32)
+    assert (run.step, run.num_steps, run.stopped, len(run.source.paths)) == (12, 12, False, 32)
     return out
 
 

@@ -10,7 +10,8 @@ from torchvision.transforms.v2 import functional as tv
 
 from rspnet_core.config import Augmentation, Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.clips.augment import Draw, apply, colour_matrix, draw
+from rspnet_core.video.clips.augment import apply, axis_matrices, colour_matrices
+from rspnet_core.video.clips.draws import Draw, Draws, draw, draw_many
 
 SIDE = 64
 PLAIN = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
@@ -74,8 +75,8 @@ def test_colours_are_torchvisions(factor: float) -> None:
 
 @given(turn=st.floats(-0.5, 0.5))
 def test_a_turn_of_the_hue_keeps_greys_and_their_brightness(turn: float) -> None:
-    matrix = colour_matrix(Draw(hue_turns=turn))
-    assert np.allclose(matrix @ np.ones(3), 1, atol=1e-6)
+    matrix = colour_matrices(Draws.of([Draw(hue_turns=turn)]))[0].numpy().astype(float)
+    assert np.allclose(matrix @ np.ones(3), 1, atol=1e-5)
     assert np.allclose(np.array([0.299, 0.587, 0.114]) @ matrix, [0.299, 0.587, 0.114], atol=1e-3)
 
 
@@ -85,6 +86,61 @@ def test_all_frames_of_a_clip_are_changed_alike() -> None:
     for _ in range(5):
         got = augmented(still, draw(rng, Augmentation(), 1.5), 40)
         assert torch.allclose(got, got[:1].expand_as(got), atol=1e-6)
+
+
+def axis_by_hand(chosen: Draw, start: float, extent: float, source: int, size: int) -> np.ndarray:
+    """One clip's matrix, pixel by pixel in float64."""
+    scale = extent * source / size
+    matrix = np.zeros((size, source))
+    for new in range(size):
+        centre = min(max(start * source + (new + 0.5) * scale, 0.5), source - 0.5)
+        for old in range(source):
+            matrix[new, old] = max(0.0, 1 - abs(old + 0.5 - centre) / max(scale, 1))
+        matrix[new] /= matrix[new].sum()
+    if chosen.blur_sigma == 0:
+        return matrix
+    reach = max(int(0.1 * size) // 2, 1)
+    blurred = np.zeros_like(matrix)
+    weights = {step: np.exp(-0.5 * (step / chosen.blur_sigma) ** 2) for step in range(-reach, reach + 1)}
+    for new in range(size):
+        for step, weight in weights.items():
+            place = abs(new + step)
+            blurred[new] += weight / sum(weights.values()) * matrix[size - 1 - abs(size - 1 - place)]
+    return blurred
+
+
+@given(seed=st.integers(0, 10**6), source=st.integers(8, 40), size=st.integers(8, 40))
+def test_the_matrices_of_many_clips_are_those_made_pixel_by_pixel(seed: int, source: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = [draw(rng, Augmentation(), 1.4) for _ in range(3)]
+    rows, columns = (
+        axis_matrices(Draws.of(chosen), "y", source, size),
+        axis_matrices(Draws.of(chosen), "x", source, size),
+    )
+    for one, row, column in zip(chosen, rows, columns, strict=True):
+        by_hand = axis_by_hand(one, one.left, one.width, source, size)
+        assert np.allclose(row, axis_by_hand(one, one.top, one.height, source, size), atol=1e-4)
+        assert np.allclose(column.flip(0) if one.is_flipped else column, by_hand, atol=1e-4)
+
+
+@given(aspect=st.floats(0.2, 5), seed=st.integers(0, 10**6))
+def test_many_draws_at_once_are_inside_as_single_ones_are(aspect: float, seed: int) -> None:
+    many = draw_many(np.random.default_rng(seed), Augmentation(), np.full(20, aspect))
+    assert min(many.left.min(), many.top.min()) >= 0
+    assert max((many.left + many.width).max(), (many.top + many.height).max()) <= 1 + 1e-6
+    shapes = many.width * aspect / many.height
+    assert 3 / 4 - 1e-4 <= shapes.min() <= shapes.max() <= 4 / 3 + 1e-4
+
+
+def test_many_draws_at_once_are_distributed_as_single_ones() -> None:
+    settings, aspects = Augmentation(min_crop_area=0.3), np.full(4000, 1.4)
+    rng = np.random.default_rng(0)
+    single = Draws.of([draw(rng, settings, 1.4) for _ in aspects])
+    many = draw_many(np.random.default_rng(1), settings, aspects)
+    for name, one, other in zip(Draws._fields, single, many, strict=True):
+        spread = max(float(one.std()), 1e-3)
+        assert abs(float(one.mean() - other.mean())) < 0.1 * spread, name
+        assert abs(float(one.std() - other.std())) < 0.1 * spread, name
 
 
 @given(aspect=st.floats(0.2, 5), seed=st.integers(0, 10**6))

@@ -13,7 +13,8 @@ from torchvision.transforms.v2 import functional as tv
 
 from rspnet_core.config import Augmentation, Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.clips.augment import Draw, apply, draw
+from rspnet_core.video.clips.augment import apply
+from rspnet_core.video.clips.draws import Draw, draw
 
 PLAIN = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
 HARD = Augmentation(jitter_probability=1, blur_probability=1)
