@@ -77,6 +77,17 @@ class RandomSampling(Settings):
     """Side of the square in pixels."""
 
 
+class WholeVideo(Settings):
+    """All frames of a video, squashed to a square."""
+
+    frame_size: int = Field(default=128, ge=16, le=512)
+    """Side of the square in pixels."""
+    fps: float | None = Field(default=25, gt=0, le=240)
+    """Frames a second to resample to by timestamps; None reads them as recorded."""
+    max_frames: int = Field(default=1500, ge=1, le=4096)
+    """Of a longer video the middle part is taken."""
+
+
 class SpeedSampling(RandomSampling):
     """Pre-training: three clips, two of one playback speed and one of another, each at a random place."""
 

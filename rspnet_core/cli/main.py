@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rspnet_core.cli.ablation import ablation_command
+from rspnet_core.cli.cache import cache_command
 from rspnet_core.cli.command import OwnBackboneOption, program, run
 from rspnet_core.cli.measure import pretext_command, speed_command
+from rspnet_core.cli.motion_test import motion_test_command
 from rspnet_core.cli.pretrain import curve_command, pretrain_command
 from rspnet_core.cli.recipes import recipes_command, subset_command
 from rspnet_core.cli.recognition import evaluate_command, finetune_command, probe_command
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 app = program("Train RSPNet encoders and look after their weights.")
 weights_app = program("Import, inspect and download weights.")
+app.command("cache")(cache_command)
 app.command("pretrain")(pretrain_command)
 app.command("finetune")(finetune_command)
 app.command("evaluate")(evaluate_command)
@@ -30,6 +33,7 @@ app.command("curve")(curve_command)
 app.command("recipes")(recipes_command)
 app.command("subset-kinetics")(subset_command)
 app.command("pretext")(pretext_command)
+app.command("motion-test")(motion_test_command)
 app.command("speed")(speed_command)
 app.add_typer(weights_app, name="weights")
 

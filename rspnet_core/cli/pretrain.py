@@ -21,10 +21,16 @@ from rspnet_core.cli.training import (
     chosen_recipe,
     finish,
 )
+from rspnet_core.errors import InvalidSetting
 
 
 def pretrain_command(
-    data: Annotated[Path, typer.Argument(help="A folder of videos; labels are not used.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of videos, or a store that `cache` wrote; labels are not used.", show_default=False
+        ),
+    ],
     out: OutOption,
     recipe: RecipeOption = None,
     backbone: BackboneOption = None,
@@ -41,11 +47,17 @@ def pretrain_command(
     ] = None,
     probe_every: Annotated[int, typer.Option(min=1, help="Epochs between two probes.")] = 10,
     max_unreadable: UnreadableOption = 0.01,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="End after so many minutes, on a store; else after the recipe's epochs."),
+    ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pre-train an encoder on unlabelled videos by relative speed perception and instance discrimination.
+
+    Recipes with [objectives.NAME] tables (motion-...) learn several tasks at once from a store of frames.
 
     The run's model.safetensors goes straight into `rspnet-index build --weights`. Ctrl-C saves the state at the next
     step; the same command with --resume goes on, and ends with the same weights as if it had never stopped.
@@ -54,13 +66,28 @@ def pretrain_command(
 
     Example: rspnet-train pretrain archive --recipe small-resnet18 --out runs/small --set epochs=20 --probe archive
 
+    Example: rspnet-train pretrain all.store --recipe motion-gpu --minutes 9 --out runs/motion
+
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
-    from rspnet_core.pretext.pretrain import pretrain
+    from rspnet_core.pretext.joint_pretrain import pretrain_from_store
+    from rspnet_core.pretext.joint_recipe import JointRecipe
     from rspnet_core.pretext.recipe import PretrainRecipe
+    from rspnet_core.training.recipe_file import has_table
+
+    if has_table(PretrainRecipe, str(out / "recipe.toml") if resume else recipe, "objectives"):
+        refused = {"--list": list_files, "--probe": probe, "--workers": workers, "--from": from_weights}
+        _refuse({name for name, value in refused.items() if value is not None}, "is not for training on a store")
+        joint = chosen_recipe(JointRecipe, recipe, backbone, settings, None, resumed=out if resume else None)
+        with Bar() as bar:
+            run = pretrain_from_store(data, out, joint, resume=resume, device=device, minutes=minutes, listener=bar)
+        finish(run, as_json=as_json)
+        return
+    _refuse({"--minutes"} if minutes is not None else set(), "is for recipes that learn from a store")
+    chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
+    from rspnet_core.pretext.pretrain import pretrain  # not above: it wants the decoders to be installed
     from rspnet_core.recognition.retrieval import RetrievalPlan
 
-    chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
     with Bar() as bar:
         run = pretrain(
             data,
@@ -75,6 +102,11 @@ def pretrain_command(
             listener=bar,
         )
     finish(run, as_json=as_json)
+
+
+def _refuse(options: set[str], reason: str) -> None:
+    if options:
+        raise InvalidSetting(f"{', '.join(sorted(options))} {reason}; leave it out")
 
 
 def curve_command(

@@ -22,6 +22,8 @@ SHOWN = {
     "rsp_accuracy": "speed ranking",
     "avid_top1": "instance top-1",
     "sp_accuracy": "speed",
+    "order_accuracy": "faster clip",
+    "programs_top1": "program",
     "clip_top1": "clip top-1",
     "probe_top1": "probe top-1",
     "data_wait": "data wait",
@@ -149,7 +151,7 @@ class Bar(Listener):
         """A line that stays."""
         log.print(printable(line), markup=False, soft_wrap=True)
 
-    def started(self, lines: list[str], num_steps: int) -> None:
+    def started(self, lines: list[str], num_steps: int | None) -> None:
         """Say what will be done."""
         for line in lines:
             self.say(line)

@@ -16,7 +16,7 @@ from rspnet_core.models import outside
 from rspnet_core.models.backbone import Backbone
 from rspnet_core.models.c3d import C3D
 from rspnet_core.models.r2plus1d import R2Plus1D
-from rspnet_core.models.resnet3d import ResNet3D18
+from rspnet_core.models.resnet3d import ResNet3D18, SmallResNet3D18
 from rspnet_core.models.s3dg import S3DG
 from rspnet_core.models.torchvision_encoders import TORCHVISION, TorchvisionEntry
 from rspnet_core.models.tsm import TSM18
@@ -64,6 +64,7 @@ BACKBONES: dict[str, PaperEntry] = {
     "r2plus1d": PaperEntry(R2Plus1D, ClipGeometry(frames_per_clip=16, size=112), arch="r2plus1d-vcop"),
     "s3dg": PaperEntry(S3DG, ClipGeometry(frames_per_clip=16, size=224), arch="s3dg"),
     "tsm18": PaperEntry(TSM18, ClipGeometry(frames_per_clip=8, size=112)),
+    "small18": PaperEntry(SmallResNet3D18, ClipGeometry(frames_per_clip=16, frame_step=2, size=96)),
 }
 
 

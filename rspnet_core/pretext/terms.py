@@ -67,7 +67,7 @@ def instance_discrimination(
     return Term(loss, figures)
 
 
-def weighted_sum(terms: Mapping[str, Term], weights: Mapping[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+def weighted_sum(terms: Mapping[str, Term], weights: Mapping[str, float | Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Eq. 1: the loss, and all terms' figures with each one's loss (``rsp_loss``), detached."""
     figures: dict[str, Tensor] = {}
     for term in terms.values():

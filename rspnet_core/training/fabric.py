@@ -69,7 +69,9 @@ def prepare(fabric: Fabric, model: nn.Module) -> None:
     model.to(fabric.device)
     if fabric.device.type == "cpu":
         keep_freed_memory()  # and contiguous: channels-last makes the last stage's weight gradients 3 times as slow
-    elif any(parameter.ndim == 5 for parameter in model.parameters()):
+        return
+    torch.backends.cudnn.benchmark = True  # clips of a run have one size
+    if any(parameter.ndim == 5 for parameter in model.parameters()):
         model.to(memory_format=torch.channels_last_3d)
 
 

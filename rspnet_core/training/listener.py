@@ -6,8 +6,8 @@ from typing import Any
 class Listener:
     """Who is told how a run goes; this one keeps it to itself."""
 
-    def started(self, lines: list[str], num_steps: int) -> None:
-        """What will be done, in lines, and the number of steps, or of videos in a test."""
+    def started(self, lines: list[str], num_steps: int | None) -> None:
+        """What will be done, in lines, and the number of steps, or of videos in a test; None where a clock decides."""
 
     def advance(self, figures: dict[str, Any]) -> None:
         """A line of figures."""

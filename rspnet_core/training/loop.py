@@ -19,7 +19,7 @@ from rspnet_core.training.fabric import reduced
 from rspnet_core.training.means import Means
 from rspnet_core.training.precision import check_gradients
 from rspnet_core.training.run_folder import Figures, RunFolder
-from rspnet_core.training.schedule import Schedule
+from rspnet_core.training.schedule import Schedule, TimedCosine
 from rspnet_core.training.state import (
     load_modules,
     load_optimiser,
@@ -84,6 +84,10 @@ class Loop:
                     self.stopped = True
                     self._save(optimiser, is_best=False)
                     return
+            if isinstance(self.schedule, TimedCosine):  # no step knew that it would be the last
+                if self.window.count:
+                    self._log(started)
+                self._save(optimiser, is_best=False)
 
     def _take_step(self, batch: Any, num_samples: int, module: Any, optimiser: Any) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
@@ -154,6 +158,7 @@ class Loop:
             "step": self.step,
             "best_score": self.best_score,
             "window": {"sums": self.window.plain(), "count": self.window.count},
+            "seconds": self.schedule.seconds() if isinstance(self.schedule, TimedCosine) else None,
         }
         for name, value in self.window.plain().items():
             if not math.isfinite(value):
@@ -180,6 +185,8 @@ class Loop:
         torch.set_rng_state(tensors["random"])
         self.step, self.best_score = values["step"], values["best_score"]
         self.window = Means(**values["window"])
+        if isinstance(self.schedule, TimedCosine):
+            self.schedule.spent_seconds = values["seconds"]
 
     def _across_processes(self, means: Figures) -> Figures:
         if self.fabric.world_size == 1 or not means:

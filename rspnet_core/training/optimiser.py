@@ -17,6 +17,13 @@ def optimiser_of(
     A group's ``rate_factor`` multiplies the schedule's rate.
     """
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    listed: list[Any] = list(parameters)
+    fused = _is_on_gpu(listed)  # one kernel instead of some for each layer
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.SGD(parameters, lr=rate, momentum=recipe.sgd_momentum, weight_decay=decay)
+        return torch.optim.AdamW(listed, lr=rate, weight_decay=decay, fused=fused)
+    return torch.optim.SGD(listed, lr=rate, momentum=recipe.sgd_momentum, weight_decay=decay, fused=fused)
+
+
+def _is_on_gpu(parameters: list[Any]) -> bool:
+    flat = [each for entry in parameters for each in (entry["params"] if isinstance(entry, dict) else [entry])]
+    return bool(flat) and all(each.is_cuda for each in flat)

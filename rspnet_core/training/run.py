@@ -84,10 +84,12 @@ class RunWatcher:
 
     folder: RunFolder
     listener: Listener
-    encoder: EncoderModel
+    encoder: Callable[[], EncoderModel]
+    """Makes what is written."""
     spec: Callable[[str], EncoderSpec]
     """Of the encoder as it is now, given how far the run is ("epoch 3 of 8")."""
-    num_epochs: int
+    end: str
+    """How long the run is: "8 epochs"."""
     latest: dict[str, Any] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set)
 
@@ -111,17 +113,17 @@ class RunWatcher:
         self._write(self.folder.kept(epoch))
 
     def _write(self, *paths: Path) -> None:
-        spec = self.spec(f"epoch {self.latest.get('epoch', 0):g} of {self.num_epochs}")
+        spec, encoder = self.spec(f"epoch {self.latest.get('epoch', 0):g} of {self.end}"), self.encoder()
         for path in paths:
-            save_checkpoint(self.encoder, spec, path)
+            save_checkpoint(encoder, spec, path)
 
 
-def opening_lines(recipe: TrainRecipe, machine: Machine, num_videos: int, num_steps: int, aim: str) -> list[str]:
-    """How much will be done, and by what network on what device; ``aim`` says what is learnt."""
+def opening_lines(recipe: TrainRecipe, machine: Machine, amount: str, aim: str) -> list[str]:
+    """How much will be done, and by what network on what device; ``amount`` and ``aim`` say it in words."""
     fabric = machine.fabric
     processes = f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
     return [
-        f"{num_videos} videos, {num_steps} steps of {recipe.batch_size} ({recipe.epochs} epochs)",
+        amount,
         f"{recipe.backbone} {aim}, {recipe.frames_per_clip} frames of "
         f"{recipe.clip_size}x{recipe.clip_size} pixels, on {fabric.device}{processes} in {machine.precision}",
     ]

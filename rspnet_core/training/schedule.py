@@ -1,6 +1,7 @@
 """The learning rate over a run: half a cosine (section 4; the end is the release's), or steps; warm-up before."""
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,9 @@ class Schedule(Protocol):
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, from 0."""
 
+    def progress(self, step: int) -> float:
+        """Part of the run that is over before a step, 0 to 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class CosineSchedule:
@@ -32,8 +36,40 @@ class CosineSchedule:
         if step < self.warmup_steps:
             return self.peak * (step + 1) / self.warmup_steps
         done = (step - self.warmup_steps) / max(self.num_steps - self.warmup_steps, 1)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-        return self.peak * (self.final_fraction + (1 - self.final_fraction) * cosine)
+        return _cosine(self.peak, self.final_fraction, min(done, 1.0))
+
+    def progress(self, step: int) -> float:
+        """Part of the steps that is over."""
+        return step / self.num_steps
+
+
+@dataclass
+class TimedCosine:
+    """The same by the clock: a run of so many minutes, however many steps these allow."""
+
+    peak: float
+    final_fraction: float
+    minutes: float
+    warmup_steps: int = 0
+    spent_seconds: float = 0.0
+    """By earlier parts of a run that is resumed."""
+    num_steps: int = 10**9
+    _started: float | None = None
+
+    def seconds(self) -> float:
+        """Spent so far; the clock starts when it is first asked."""
+        if self._started is None:
+            self._started = time.monotonic()
+        return self.spent_seconds + time.monotonic() - self._started
+
+    def progress(self, step: int) -> float:
+        """Part of the minutes that is over."""
+        return min(self.seconds() / (60 * self.minutes), 1.0)
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, now."""
+        warm = min((step + 1) / max(self.warmup_steps, 1), 1.0)
+        return warm * _cosine(self.peak, self.final_fraction, self.progress(step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +87,14 @@ class StepSchedule:
         if step < self.warmup_steps:
             return self.peak * (step + 1) / self.warmup_steps
         return self.peak * self.factor ** sum(step >= milestone for milestone in self.milestones)
+
+    def progress(self, step: int) -> float:
+        """Part of the steps that is over."""
+        return step / self.num_steps
+
+
+def _cosine(peak: float, final_fraction: float, done: float) -> float:
+    return peak * (final_fraction + (1 - final_fraction) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def cosine_schedule(recipe: TrainRecipe, steps_per_epoch: int) -> CosineSchedule:

@@ -24,7 +24,7 @@ from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.training.run import RunWatcher, TrainingRun, opening_lines
 from rspnet_core.training.run_folder import RunFolder
-from rspnet_core.training.schedule import Schedule
+from rspnet_core.training.schedule import Schedule, TimedCosine
 from rspnet_core.training.task import Batches, Judgement, Task, no_judgement
 
 
@@ -36,6 +36,8 @@ class Training:
     """Already on the session's device."""
     encoder: EncoderModel
     """What of the task is kept in the end."""
+    exported: Callable[[], EncoderModel] | None = None
+    """Makes what is written of it; None writes the encoder as it is."""
     source: Batches
     """Batches on the device, as the task takes them."""
     schedule: Schedule
@@ -80,7 +82,13 @@ class Session:
             WeightsError: a checkpoint cannot be read or written.
         """
         self._begin(training.encoder)
-        watcher = RunWatcher(self.folder, self.listener, training.encoder, training.spec, self.recipe.epochs)
+        watcher = RunWatcher(
+            self.folder,
+            self.listener,
+            training.exported or (lambda: training.encoder),
+            training.spec,
+            _end(self.recipe, training.schedule),
+        )
         loop = Loop(
             fabric=self.fabric,
             task=training.task,
@@ -95,7 +103,8 @@ class Session:
         )
         is_first = self.fabric.is_global_zero
         if is_first:
-            self.listener.started(self._opening(training), training.schedule.num_steps)
+            is_timed = isinstance(training.schedule, TimedCosine)
+            self.listener.started(self._opening(training), None if is_timed else training.schedule.num_steps)
         if is_first and self.resume:
             self.folder.forget_after(loop.resume_step())
         loop.run(resume=self.resume)
@@ -117,9 +126,15 @@ class Session:
         return training.judge(epoch)
 
     def _opening(self, training: Training) -> list[str]:
-        num_videos, num_steps = len(training.source.paths), training.schedule.num_steps
-        lines = opening_lines(self.recipe, self.machine, num_videos, num_steps, training.aim)
+        schedule = training.schedule
+        steps = "steps" if isinstance(schedule, TimedCosine) else f"{schedule.num_steps} steps"
+        amount = f"{len(training.source.paths)} videos, {steps} of {self.recipe.batch_size}"
+        lines = opening_lines(self.recipe, self.machine, f"{amount} ({_end(self.recipe, schedule)})", training.aim)
         return [f"note: {note}" for note in training.notes] + lines
+
+
+def _end(recipe: TrainRecipe, schedule: Schedule) -> str:
+    return f"{schedule.minutes:g} minutes" if isinstance(schedule, TimedCosine) else f"{recipe.epochs} epochs"
 
 
 def open_session(out: Path, recipe: TrainRecipe, *, resume: bool, device: str, listener: Listener | None) -> Session:

@@ -51,7 +51,7 @@ def apply(frames: Tensor, draws: Sequence[Draw] | Draws, size: int, normalisatio
     pixels = frames.permute(0, 4, 1, 2, 3).float().div_(255)  # (N, 3, T, S, S')
     pixels = torch.bmm(pixels.reshape(num_clips, -1, width), columns.mT)
     pixels = torch.matmul(rows[:, None], pixels.view(num_clips, -1, height, size))  # (N, 3 * T, size, size)
-    return _coloured(pixels.view(num_clips, 3, -1), many, normalisation).view(num_clips, 3, num_frames, size, size)
+    return coloured(pixels.view(num_clips, 3, num_frames, size, size), many, normalisation)
 
 
 def axis_matrices(draws: Draws, axis: str, source: int, size: int) -> Tensor:
@@ -85,15 +85,16 @@ def _blur_matrices(size: int, sigmas: Tensor) -> Tensor:
     return matrices.scatter_add_(2, sources.expand(shape), weights[:, None].expand(shape))
 
 
-def _coloured(pixels: Tensor, draws: Draws, normalisation: Normalisation) -> Tensor:
-    """Pixels (N, 3, P) in 0..1 -> the same with new colours, normalised."""
+def coloured(clips: Tensor, draws: Draws, normalisation: Normalisation) -> Tensor:
+    """Clips float32 (N, 3, T, H, W) in 0 to 1 -> the same in new colours, normalised; nothing else of the draws."""
+    draws, pixels = draws.on(clips.device), clips.flatten(2)
     greys = pixels.mean(dim=2) @ _GREY.to(pixels.device)  # (N,)
     lifts = (1 - draws.contrast) * draws.brightness
     pixels = torch.baddbmm((greys * lifts)[:, None, None], colour_matrices(draws), pixels).clamp_(0, 1)
     mean, std = (
         torch.tensor(values, device=pixels.device).view(1, 3, 1) for values in (normalisation.mean, normalisation.std)
     )
-    return pixels.sub_(mean).div_(std)
+    return pixels.sub_(mean).div_(std).view(clips.shape)
 
 
 def colour_matrices(draws: Draws) -> Tensor:

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rspnet_core.config import SAMPLINGS, ClipGeometry
+from rspnet_core.config import SAMPLINGS, ClipGeometry, WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading import wire
 from rspnet_core.video.reading.colour import colour_histogram
-from rspnet_core.video.reading.decode import read_clips, read_poster, read_random_clips
+from rspnet_core.video.reading.decode import read_clips, read_frames, read_poster, read_random_clips
 from rspnet_core.video.reading.limits import confine_this_process
 from rspnet_core.video.reading.sniff import open_regular
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 def _answer(request: wire.Header, memory_bytes: int) -> Answer:
     try:
-        return {"poster": _poster, "clips": _clips, "random_clips": _random_clips}[request["kind"]](request)
+        return _ANSWERS[request["kind"]](request)
     except VideoError as error:
         return {"error": str(error)}, []
     except MemoryError:
@@ -76,9 +76,17 @@ def _random_clips(request: wire.Header) -> Answer:
     return {"speeds": clips.speeds, "aspect": clips.aspect}, [clips.frames]
 
 
+def _frames(request: wire.Header) -> Answer:
+    frames, aspect = read_frames(request["path"], WholeVideo(**request["wanted"]))
+    return {"aspect": aspect}, [frames]
+
+
 def _poster(request: wire.Header) -> Answer:
     picture = np.ascontiguousarray(read_poster(request["path"], request["height"]))
     return {}, [picture]
+
+
+_ANSWERS = {"poster": _poster, "clips": _clips, "random_clips": _random_clips, "frames": _frames}
 
 
 def _take_stdout() -> BinaryIO:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling
+from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling, WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading.pictures import Picture, Scaler, centre_square, scaled_size
 from rspnet_core.video.reading.probe import Packets, VideoInfo, frame_durations, probe, read_packets
@@ -39,7 +39,16 @@ from rspnet_core.video.sampling import (
     speed_triplet,
 )
 
-__all__ = ["Clips", "RandomClips", "VideoInfo", "probe", "read_clips", "read_poster", "read_random_clips"]
+__all__ = [
+    "Clips",
+    "RandomClips",
+    "VideoInfo",
+    "probe",
+    "read_clips",
+    "read_frames",
+    "read_poster",
+    "read_random_clips",
+]
 
 _MAX_OVERSTATED_FRAMES = 3
 """Frames that a container may declare beyond those that decode; pictures for each such length are kept at once."""
@@ -121,6 +130,24 @@ def read_random_clips(path: str | Path, sampling: RandomSampling, seed: tuple[in
     shown = packets.info()
     frames = _gather(decoded.pictures, plan(decoded.timestamps_seconds))
     return RandomClips(frames, speeds, shown.width / shown.height)
+
+
+def read_frames(path: str | Path, wanted: WholeVideo) -> tuple[Picture, float]:
+    """All frames of a video uint8 (N, frame_size, frame_size, 3), RGB, squashed, and width by height of the original.
+
+    Raises VideoError as ``read_clips`` does.
+    """
+    path = Path(path).absolute()
+    packets = read_packets(path)
+
+    def plan(timestamps_seconds: Seconds) -> Indices:
+        source = _source_frames(timestamps_seconds, 0, len(timestamps_seconds), wanted.fps)
+        first = max(len(source) - wanted.max_frames, 0) // 2
+        return source[first : first + wanted.max_frames]
+
+    decoded = _read_planned(path, packets, plan, (wanted.frame_size, wanted.frame_size), np.ascontiguousarray)
+    shown = packets.info()
+    return _gather(decoded.pictures, plan(decoded.timestamps_seconds)), shown.width / shown.height
 
 
 def _draw_speeds(sampling: SpeedSampling, rng: np.random.Generator) -> tuple[int, int]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from rspnet_core.config import ClipGeometry, RandomSampling, SpeedSampling
+from rspnet_core.config import ClipGeometry, RandomSampling, SpeedSampling, WholeVideo
 from rspnet_core.errors import InvalidSetting, RspnetError, VideoError
 from rspnet_core.text import printable
 from rspnet_core.video.reading import wire
@@ -127,6 +127,23 @@ class DecodePool:
     def random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
         """The clips of ``decode.read_random_clips``, to come; the future raises VideoError. Asked for in order."""
         return self._executor.submit(self._random_clips, path, sampling, seed)
+
+    def frames(self, path: Path, wanted: WholeVideo) -> "Future[tuple[Picture, float]]":
+        """All frames of ``decode.read_frames`` and the aspect, to come; the future raises VideoError."""
+        return self._executor.submit(self._frames, path, wanted)
+
+    def _frames(self, path: Path, wanted: WholeVideo) -> tuple[Picture, float]:
+        side = wanted.frame_size
+
+        def read(header: wire.Header, payload: Payload) -> tuple[Picture, float]:
+            _raise_error(header)
+            aspect = float(header["aspect"])
+            if not payload or not 0 < aspect < math.inf:
+                raise ValueError
+            return np.frombuffer(payload, np.uint8).reshape(-1, side, side, 3), aspect
+
+        asked = {"kind": "frames", "path": str(path.absolute()), "wanted": wanted.model_dump()}
+        return self._ask(asked, 3 * side * side * wanted.max_frames, read)
 
     def poster(self, path: str | Path, height: int = 144) -> Picture:
         """The middle frame as uint8 (height, w, 3), RGB. Raises VideoError."""

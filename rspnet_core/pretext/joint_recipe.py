@@ -1,0 +1,55 @@
+"""A recipe of several tasks upon a store of frames: ``[objectives.NAME]`` tables say which, and how strongly."""
+
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator
+
+from rspnet_core.pretext.tasks import OBJECTIVES
+from rspnet_core.pretext.tasks.objective import ObjectiveSettings
+from rspnet_core.training.recipe import TrainRecipe
+
+
+class JointRecipe(TrainRecipe):
+    """What ``rspnet-train pretrain`` does with a store of frames."""
+
+    kind = "pretrain"
+
+    objectives: dict[str, SerializeAsAny[ObjectiveSettings]]
+    """Name -> settings; the names are those of ``pretext.tasks.OBJECTIVES``."""
+    batch_size: int = Field(default=32, ge=2)
+    """Videos a step; each is seen in four clips."""
+    num_programs: int = Field(default=0, ge=0)
+    """Rendered motion programs a step, each in two looks; 0 renders none."""
+    optimiser: Literal["sgd", "adamw"] = "adamw"
+    learning_rate: float = Field(default=5e-4, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    warmup_steps: int = Field(default=20, ge=0)
+    """Steps in which the rate rises linearly from 0."""
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not value or not value.keys() <= OBJECTIVES.keys():
+            raise ValueError(f"name at least one of {', '.join(OBJECTIVES)}, each as a table [objectives.NAME]")
+        found = {}
+        for name, table in value.items():
+            kind = OBJECTIVES[name].Settings
+            try:
+                found[name] = kind.model_validate(table.model_dump() if isinstance(table, ObjectiveSettings) else table)
+            except ValidationError as error:
+                first = error.errors()[0]
+                have = ", ".join(kind.model_fields)
+                raise ValueError(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']} (have {have})") from None
+        return found
+
+    @field_validator("num_programs")
+    @classmethod
+    def _ring(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("a ring needs two programs at least; 0 renders none")
+        return value
+
+    @property
+    def summary(self) -> str:
+        """The objectives."""
+        return "+".join(self.objectives)

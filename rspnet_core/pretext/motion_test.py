@@ -1,0 +1,257 @@
+"""What an encoder knows of motion, measured offline on stores of frames that it was not trained on.
+
+retrieval     each video finds others of its class: by part of the vector; its own recording left out, or against the
+              gallery of another store; as it is, with the middle frame repeated, with frames shuffled
+programs      rendered motion, whose truth is known: the motion head finds the same program in another look before the
+              same look in another program, the appearance head the reverse
+speed         by a run's own read-outs: which of two clips is the faster, and the triplets of Eq. 2
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rspnet_core.config import Augmentation, EncoderSpec
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.models import TwoHeadModel, create_model, project
+from rspnet_core.models.pooling import pool_features
+from rspnet_core.pretext.joint import JointModel
+from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.tasks.objective import Seen
+from rspnet_core.pretext.views import ViewPlan
+from rspnet_core.training.fabric import choose_machine
+from rspnet_core.training.recipe_file import load_recipe
+from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.state import load_modules, read_state
+from rspnet_core.video.clips import augment
+from rspnet_core.video.clips.draws import Draws, centre_square
+from rspnet_core.video.sampling import even_clip_indices
+from rspnet_core.video.store.frame_store import FrameStore, open_store
+from rspnet_core.weights.files import read_spec
+
+Changed = Literal["as it is", "frozen", "shuffled"]
+"""What is done to clips before they are embedded: nothing, the middle frame repeated, frames in another order."""
+
+_UNCHANGED = Augmentation(min_crop_area=1.0, flip=False, jitter_probability=0, grey_probability=0, blur_probability=0)
+_CLIPS_AT_ONCE = 120
+
+
+@torch.inference_mode()
+def embed_store(
+    model: TwoHeadModel, spec: EncoderSpec, store: FrameStore, changed: Changed = "as it is"
+) -> dict[str, Tensor]:
+    """Unit vectors of all videos by the ten-clip protocol (section 4.3), as an index holds them.
+
+    Args:
+        model: in eval mode, on the store's device.
+        spec: the clips that it sees.
+        store: of the spec's frame rate.
+        changed: what is done to the clips.
+
+    Returns:
+        ``backbone``, ``motion`` and ``appearance``: float32 (videos, D), on the device.
+    """
+    geometry = spec.geometry
+    found: dict[str, list[Tensor]] = {"backbone": [], "motion": [], "appearance": []}
+    at_once = max(_CLIPS_AT_ONCE // geometry.num_clips, 1)
+    shuffled = np.random.default_rng(0).permutation(geometry.frames_per_clip)
+    for first in range(0, len(store.index.videos), at_once):
+        videos = store.index.videos[first : first + at_once]
+        indices = np.concatenate(
+            [
+                video.first
+                + even_clip_indices(video.frames, geometry.num_clips, geometry.frames_per_clip, geometry.frame_step)
+                for video in videos
+            ]
+        )
+        if changed == "frozen":
+            indices = np.repeat(indices[:, [indices.shape[1] // 2]], indices.shape[1], axis=1)
+        elif changed == "shuffled":
+            indices = indices[:, shuffled]
+        draws = Draws.of([centre_square(video.aspect) for video in videos for _ in range(geometry.num_clips)])
+        clips = augment.apply(store.clips(indices), draws, geometry.size, spec.normalisation)
+        with torch.autocast(clips.device.type, torch.bfloat16, enabled=clips.is_cuda):
+            features = model.features(clips)
+        parts = {"backbone": F.normalize(pool_features(features, "max-mean"), dim=1)}
+        parts |= {name: project(features, head) for name, head in model.heads.items()}
+        for name, part in parts.items():
+            found[name].append(F.normalize(part.view(len(videos), geometry.num_clips, -1).mean(dim=1), dim=1))
+    return {name: torch.cat(rows) for name, rows in found.items()}
+
+
+def centred(queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    """Both less the gallery's mean, to unit length again."""
+    mean = gallery.mean(dim=0)
+    return F.normalize(queries - mean, dim=1), F.normalize(gallery - mean, dim=1)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What is known of the videos of a store by their paths."""
+
+    labels: list[str]
+    groups: list[str]
+    """Recordings; a query never finds its own."""
+
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> "Labelled":
+        """By UCF101's names (``v_Class_g01_c02``); a video of another name is a recording of its own."""
+        labels, groups = [], []
+        for path in paths:
+            *folders, name = path.split("/")
+            parts = name.split("_")
+            numbered = [part for part in parts if part[:1] == "g" and part[1:].isdigit()]
+            labels.append(folders[-1] if folders else "")
+            groups.append(numbered[0] if numbered else path)
+        return cls(labels, groups)
+
+
+def retrieval_hits(
+    queries: Tensor, gallery: Tensor, of_queries: Labelled, of_gallery: Labelled, k: int = 1, *, leave_out: bool
+) -> Tensor:
+    """Bool (queries,): whether one of the k nearest is of the query's class.
+
+    ``leave_out`` takes the query's own recording (and itself) out of the gallery; queries that have no video of their
+    class left count as missed.
+    """
+    similar = queries @ gallery.T
+    if leave_out:
+        names = {name: place for place, name in enumerate(dict.fromkeys([*of_queries.groups, *of_gallery.groups]))}
+        own, theirs = (
+            torch.tensor([names[name] for name in side.groups], device=similar.device)
+            for side in (of_queries, of_gallery)
+        )
+        similar = similar.masked_fill(own[:, None] == theirs, -torch.inf)
+    nearest = similar.topk(min(k, similar.shape[1]), dim=1).indices.cpu()
+    numbers = {name: place for place, name in enumerate(dict.fromkeys([*of_queries.labels, *of_gallery.labels]))}
+    wanted = torch.tensor([numbers[name] for name in of_queries.labels])
+    have = torch.tensor([numbers[name] for name in of_gallery.labels])
+    return (have[nearest] == wanted[:, None]).any(dim=1)
+
+
+@torch.inference_mode()
+def program_scores(
+    model: TwoHeadModel, recipe: JointRecipe, store: FrameStore, *, programs: int = 32, rounds: int = 8
+) -> dict[str, float]:
+    """Per head, on rendered programs and looks of other seeds than training's, parts from 0 to 1.
+
+    How often the partner is the nearest clip, and how often it comes before the one with the other thing in common.
+    """
+    plan = _plan(recipe, store, num_videos=2, num_programs=programs)
+    sums: dict[str, float] = {}
+    for number in range(rounds):
+        batch = plan.batch(number, progress=1.0)
+        clips = batch.clips[batch.places["rendered"]]
+        with torch.autocast(clips.device.type, torch.bfloat16, enabled=clips.is_cuda):
+            pooled = model.features(clips).float().mean(dim=(2, 3, 4))
+        places = torch.arange(len(clips), device=clips.device)
+        for name, shift in (("motion", 0), ("appearance", 1)):
+            vectors = F.normalize(model.heads[name](pooled), dim=1)
+            similar = (vectors @ vectors.T).fill_diagonal_(-torch.inf)
+            partner = (((places + shift) ^ 1) - shift) % len(places)
+            neighbour = (((places + 1 - shift) ^ 1) - 1 + shift) % len(places)
+            own, other = similar[places, partner], similar[places, neighbour]
+            for figure, value in (("top1", similar.argmax(dim=1) == partner), ("before_other", own > other)):
+                key = f"{name}_{figure}"
+                sums[key] = sums.get(key, 0.0) + float(value.float().mean()) / rounds
+    return sums
+
+
+@torch.inference_mode()
+def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, rounds: int = 16) -> dict[str, float]:
+    """What ``order`` and ``rsp`` say of clips that are not augmented, by the run's own read-outs; parts from 0 to 1."""
+    joint.eval()
+    plan = _plan(recipe, store, num_videos=min(32, len(store.index.videos)), num_programs=0)
+    sums: dict[str, float] = {}
+    for number in range(rounds):
+        batch = plan.batch(number, progress=0.0)
+        with torch.autocast(batch.clips.device.type, torch.bfloat16, enabled=batch.clips.is_cuda):
+            pooled = joint(batch.clips)
+        seen = Seen(pooled.float(), batch, joint.heads())
+        for name in ("order", "rsp"):
+            if name in joint.tasks:
+                for figure, value in joint.tasks[name](seen).figures.items():
+                    sums[figure] = sums.get(figure, 0.0) + float(value) / rounds
+    return sums
+
+
+def _plan(recipe: JointRecipe, store: FrameStore, *, num_videos: int, num_programs: int) -> ViewPlan:
+    return ViewPlan(
+        store,
+        recipe.frames_per_clip,
+        recipe.frame_step,
+        recipe.clip_size,
+        _UNCHANGED,
+        num_videos,
+        num_programs,
+        recipe.fps or 25,
+        seed=recipe.seed + 10**6,
+    )
+
+
+def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: str) -> dict[str, Any]:
+    """All of it for the encoder of a run, as ``rspnet-train motion-test --json`` prints it.
+
+    Args:
+        run: folder of a run on a store.
+        stores: of labelled videos.
+        galleries: in the order of ``stores``; where there is none, a store searches itself.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: more galleries than stores, no such device.
+        DatasetError: a store is damaged.
+        WeightsError: the run has no complete state.
+    """
+    if len(galleries) > len(stores):
+        raise InvalidSetting(f"got {len(galleries)} galleries for {len(stores)} stores; give at most one for each")
+    folder = RunFolder(run)
+    recipe = load_recipe(JointRecipe, str(folder.recipe), {})
+    joint = JointModel(create_model(recipe.backbone, seed=recipe.seed), recipe.objectives)
+    load_modules({"joint": joint}, read_state(folder.last_state)[0])
+    spec = read_spec(folder.model)
+    target = choose_machine(device, "fp32").fabric.device
+    joint.to(target).eval()
+    model = joint.exported()
+    documents = []
+    for place, path in enumerate(stores):
+        queries = open_store(path).on(target)
+        gallery = open_store(galleries[place]).on(target) if place < len(galleries) else queries
+        documents.append(
+            {
+                "store": path.name,
+                "videos": len(queries.index.videos),
+                "against": "own recording left out" if gallery is queries else f"against {galleries[place].name}",
+                "retrieval": _retrieval(model, spec, queries, gallery),
+                "speed": speed_scores(joint, recipe, queries),
+                "programs": program_scores(model, recipe, queries) if recipe.num_programs else {},
+            }
+        )
+    return {"run": str(run), "source": spec.source, "stores": documents}
+
+
+def _retrieval(model: TwoHeadModel, spec: EncoderSpec, queries: FrameStore, gallery: FrameStore) -> dict[str, Any]:
+    known, theirs = Labelled.of(queries.paths), Labelled.of(gallery.paths)
+    kept = embed_store(model, spec, gallery)
+    found: dict[str, Any] = {}
+    changes: tuple[Changed, ...] = ("as it is", "frozen", "shuffled")
+    for changed in changes:
+        asked = kept if changed == "as it is" and gallery is queries else embed_store(model, spec, queries, changed)
+        found[changed] = {}
+        for part in (*asked, "backbone + motion"):
+            own, other = (torch.cat([side[name] for name in part.split(" + ")], dim=1) for side in (asked, kept))
+            pairs = {"plain": (own, other), "centred": centred(own, other)}
+            found[changed][part] = {
+                name: {
+                    str(k): float(retrieval_hits(a, b, known, theirs, k, leave_out=gallery is queries).float().mean())
+                    for k in (1, 5)
+                }
+                for name, (a, b) in pairs.items()
+            }
+    return found
