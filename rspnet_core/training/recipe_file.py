@@ -35,10 +35,12 @@ def load_recipe(kind: type[Recipe], name: str | None, overrides: dict[str, Any])
     """
     values = {} if name is None else _read(kind, name)
     for key, value in overrides.items():
-        table, _, field = key.rpartition(".")
-        target = values.setdefault(table, {}) if table else values
-        if not isinstance(target, dict):
-            raise InvalidSetting(f"--set {key}: {table} has no settings of its own")
+        *tables, field = key.split(".")
+        target = values
+        for table in tables:
+            target = target.setdefault(table, {})
+            if not isinstance(target, dict):
+                raise InvalidSetting(f"--set {key}: {table} has no settings of its own")
         target[field] = _parsed(value) if isinstance(value, str) else value
     try:
         return kind.model_validate(values)

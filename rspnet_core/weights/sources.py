@@ -6,7 +6,9 @@
     official:NAME               the same, pulled to the cache (``download``)
     torchvision:NAME            torchvision's supervised weights, downloaded by torchvision
     hf:USER/NAME[@REVISION]     ours, from a model hub
-    none, with a backbone       random weights of a fixed seed; those that it brings, where it brings weights
+    rspnet:small                those that come with the package; also where neither weights nor a backbone are named
+    a backbone alone            random weights of a fixed seed; those that it brings, where it brings weights
+    none                        the same; of resnet18 where no backbone is named
 
 A further source is a function and a line in ``SOURCES``.
 """
@@ -23,8 +25,10 @@ from rspnet_core.models.torchvision_encoders import TORCHVISION
 from rspnet_core.weights.checkpoint import UNTRAINED_SEED, describe, load_checkpoint, load_official, new_encoder
 from rspnet_core.weights.download import pull
 from rspnet_core.weights.hub import HUB, pull_from_hub
+from rspnet_core.weights.shipped import DEFAULT, SHIPPED, load_shipped
 from rspnet_core.weights.torchvision import load_torchvision
 
+UNTRAINED = "none"
 UNTRAINED_BACKBONE = "resnet18"
 
 Loaded = tuple[EncoderModel, EncoderSpec]
@@ -32,6 +36,7 @@ SOURCES: dict[str, Callable[[str, str | None], Loaded]] = {
     TORCHVISION: lambda name, backbone: load_torchvision(name),
     "official:": lambda name, backbone: load_official(pull(name), source=name),
     HUB: lambda name, backbone: load_checkpoint(pull_from_hub(name), named_by_user=backbone),
+    SHIPPED: lambda name, backbone: load_shipped(name),
 }
 """Prefix -> what loads a name that begins with it; given also the backbone that the user typed."""
 
@@ -40,9 +45,9 @@ def load_encoder(weights: str | None, backbone: str | None, *, fps: float | None
     """Encoder in eval mode on the CPU and its spec, by what a user typed; the module's docstring lists the forms.
 
     Args:
-        weights: where the weights come from; None with a backbone that brings weights means those.
-        backbone: must agree with the weights; chooses the network where there are none (``resnet18``). Code outside of
-            the package is imported where it is named here, and nowhere else.
+        weights: where the weights come from; None is ``rspnet:small``, or what a backbone that is named brings.
+        backbone: must agree with the weights; chooses the network where there are none. Code outside of the package is
+            imported where it is named here, and nowhere else.
         fps: frames a second to resample videos to; None keeps what the weights say.
 
     Raises:
@@ -60,7 +65,9 @@ def load_encoder(weights: str | None, backbone: str | None, *, fps: float | None
 
 
 def _load(weights: str | None, backbone: str | None) -> Loaded:
-    if weights is None:
+    if weights is None and backbone is None:
+        return load_shipped(DEFAULT)
+    if weights is None or weights == UNTRAINED:
         return _load_named(backbone or UNTRAINED_BACKBONE)
     for prefix, load in SOURCES.items():
         if weights.startswith(prefix):

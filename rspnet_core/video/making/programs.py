@@ -119,9 +119,9 @@ def draw_programs(num: int, rng: torch.Generator) -> Programs:
     paired_phase = torch.where(left[:, None], swing_phase, swing_phase[:, pairs] + against)
     swing = torch.where(is_paired[:, None, None], paired_swing, swing)
     swing_phase = torch.where(is_paired[:, None, None], paired_phase, swing_phase)
-    has_way = (uniform(num, 1, 1, 1) < torch.where(is_figure, 0.4, 0.9)[:, None, None, None]).float()
+    has_way = (uniform(num, 1, 1, 1) < torch.where(is_figure, 0.4, 1.0)[:, None, None, None]).float()
     way_extent = torch.where(is_figure, 0.12, 0.3)[:, None, None, None]
-    way = uniform(num, _PARTS, _HARMONICS, 2) * has_way * way_extent * harmonics[:, None]
+    way = uniform(num, _PARTS, _HARMONICS, 2, low=0.2) * has_way * way_extent * harmonics[:, None]
     has_drift = (uniform(num, 1) < 0.3).float()
     num_loose = (uniform(num, 1) * 4).long() + 1
     is_there = torch.where(is_figure[:, None], 1.0, (torch.arange(_PARTS) < num_loose).float())

@@ -1,0 +1,198 @@
+"""Several tasks at once: equal pulls at the features, an encoder that is written as it was trained, exact resume."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from rspnet_core.cli.main import app
+from rspnet_core.config import WholeVideo
+from rspnet_core.errors import DatasetError, InvalidSetting
+from rspnet_core.models import create_model
+from rspnet_core.pretext.joint import GradientBalance, JointModel
+from rspnet_core.pretext.joint_pretrain import pretrain_from_store
+from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.tasks import OBJECTIVES
+from rspnet_core.training.recipe_file import load_recipe, to_toml
+from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.state import read_state
+from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.video.store.write import write_store
+from rspnet_core.weights.sources import load_encoder
+from tests.conftest import Once
+from tests.rspnet_core.training.runs import CtrlC, assert_equal_runs
+
+pytestmark = pytest.mark.usefixtures("thin_networks")
+RECIPE = JointRecipe.model_validate(
+    {
+        "backbone": "resnet18",
+        "objectives": {name: {} for name in OBJECTIVES},
+        "epochs": 4,
+        "batch_size": 4,
+        "num_programs": 2,
+        "frames_per_clip": 4,
+        "clip_size": 32,
+        "warmup_steps": 2,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def store(sample_videos: Path, once: Once) -> Path:
+    """Of twelve sample videos; read only."""
+
+    def write(folder: Path) -> None:
+        files = {path.name: path for path in sorted(sample_videos.rglob("*.mp4"))[:12]}
+        with DecodePool(1) as pool:
+            write_store(files, folder / "twelve.store", WholeVideo(frame_size=40), pool)
+
+    return once("joint_store", write) / "twelve.store"
+
+
+@pytest.fixture(scope="module")
+def trained(thin_networks: None, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("joint") / "run"
+    run = pretrain_from_store(store, out, RECIPE, device="cpu")
+    assert (run.step, run.num_steps, run.stopped, len(run.source.paths)) == (12, 12, False, 12)
+    return out
+
+
+def test_tasks_pull_at_the_features_as_strongly_as_their_weights_say() -> None:
+    balance = GradientBalance({"loud": 1.0, "quiet": 0.5})
+    directions = {"loud": torch.tensor([[1000.0, 0.0]]), "quiet": torch.tensor([[0.0, 0.001]])}
+    features = torch.ones(1, 2, requires_grad=True)
+    for _ in range(3):  # the first step finds out
+        features.grad = None
+        factors = balance.factors()
+        losses = [
+            (balance.watched(features, name, factors[name]) * direction).sum() * factors[name]
+            for name, direction in directions.items()
+        ]
+        torch.stack(losses).sum().backward()
+    assert features.grad is not None
+    assert torch.allclose(features.grad, torch.tensor([[1.0, 0.5]]), rtol=1e-3)
+
+
+def test_a_task_that_is_solved_fades() -> None:
+    balance = GradientBalance({"one": 1.0})
+    features = torch.ones(1, 2, requires_grad=True)
+
+    def pull(strength: float) -> float:
+        features.grad = None
+        factor = balance.factors()["one"]
+        ((balance.watched(features, "one", factor) * strength).sum() * factor).backward()
+        assert features.grad is not None
+        return float(features.grad.norm())
+
+    for _ in range(2):
+        pull(1.0)
+    assert pull(1.0) == pytest.approx(1, rel=1e-2)
+    assert pull(0.01) < 0.02
+
+
+def test_the_encoder_is_written_as_it_was_trained() -> None:
+    joint = JointModel(create_model("resnet18", seed=0), RECIPE.objectives).train()
+    clips = torch.randn(6, 3, 4, 32, 32)
+    for _ in range(3):
+        pooled = joint(clips)
+        for head in joint.heads().values():
+            head(pooled)
+    joint.eval()
+    before = {name: value.clone() for name, value in joint.model.state_dict().items()}
+    with torch.no_grad():
+        pooled = joint(clips)
+        out = joint.exported()(clips)
+        for name, head in joint.heads().items():
+            expected = torch.nn.functional.normalize(head(pooled), dim=1)
+            assert torch.allclose(getattr(out, name), expected, atol=1e-5)
+    assert all(value.equal(before[name]) for name, value in joint.model.state_dict().items())
+
+
+def test_a_run_leaves_an_encoder_that_a_library_can_be_built_with(trained: Path) -> None:
+    model, spec = load_encoder(str(trained / "model.safetensors"), None)
+    assert (spec.trained, spec.geometry.frames_per_clip, spec.geometry.size) == (True, 4, 32)
+    assert "by rsp+order" in spec.source
+    assert "epoch 4 of 4 epochs" in spec.source
+    assert set(model.heads) == {"motion", "appearance"}
+    figures = json.loads((trained / "metrics.jsonl").read_text().splitlines()[-1])
+    told = {"rsp_accuracy", "order_accuracy", "statistics_explained", "still_top1", "avid_top1", "programs_top1"}
+    assert told <= figures.keys()
+
+
+def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(store: Path, tmp_path: Path, trained: Path) -> None:
+    out = tmp_path / "run"
+    run = pretrain_from_store(store, out, RECIPE, device="cpu", listener=CtrlC(6))
+    assert run.stopped
+    assert pretrain_from_store(store, out, RECIPE, resume=True, device="cpu").step == 12
+    assert_equal_runs(out, trained)
+
+
+def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = pretrain_from_store(store, out, RECIPE, device="cpu", minutes=0.05)
+    tensors, values = read_state(RunFolder(out).last_state)
+    assert values["step"] == run.step > 0  # not the last one that happened to be logged
+    assert 3 <= values["seconds"] < 60
+    rates = [json.loads(line)["learning_rate"] for line in RunFolder(out).metrics.read_text().splitlines()]
+    assert rates[-1] < 0.2 * RECIPE.learning_rate
+    assert "of 0.05 minutes" in load_encoder(str(out / "model.safetensors"), None)[1].source
+    again = pretrain_from_store(store, out, RECIPE, device="cpu", minutes=0.05, resume=True)
+    assert again.step == run.step
+    assert read_state(RunFolder(out).last_state)[0].keys() == tensors.keys()
+
+
+def test_a_recipe_is_the_same_after_it_was_written(tmp_path: Path) -> None:
+    recipe = load_recipe(JointRecipe, "motion-gpu", {"objectives.still.temperature": 0.3})
+    (tmp_path / "r.toml").write_text(to_toml(recipe))
+    assert load_recipe(JointRecipe, str(tmp_path / "r.toml"), {}) == recipe
+    assert recipe.objectives["still"].temperature == 0.3  # type: ignore[attr-defined]
+    assert recipe.objectives["order"].weight == 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objectives": {}}, "at least one of rsp, order"),
+        ({"objectives": {"flow": {}}}, "at least one of rsp, order"),
+        ({"objectives": {"rsp": {"gamma": 1}}}, r"rsp: gamma: .*have weight, margin"),
+        ({"objectives": {"rsp": {"weight": 0}}}, "rsp: weight"),
+        ({"num_programs": 1}, "two programs"),
+        ({"queue_size": 3}, "unknown setting 'queue_size'"),
+    ],
+)
+def test_a_wrong_recipe_says_what_is_allowed(settings: dict[str, object], message: str, tmp_path: Path) -> None:
+    table = {"objectives": {"rsp": {}}} | settings
+    with pytest.raises(InvalidSetting, match=message):
+        load_recipe(JointRecipe, None, table)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"fps": 12.0}, DatasetError, "holds 25.0, the recipe wants 12.0"),
+        ({"batch_size": 13}, DatasetError, "fewer than one batch of 13"),
+        ({"num_programs": 0}, InvalidSetting, "set num_programs"),
+    ],
+)
+def test_a_store_that_does_not_fit_the_recipe_is_refused(
+    store: Path, tmp_path: Path, change: dict[str, object], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        pretrain_from_store(store, tmp_path / "run", RECIPE.model_copy(update=change), device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_command_takes_a_store_and_refuses_what_does_not_belong_to_it(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(to_toml(RECIPE.model_copy(update={"epochs": 1})))
+    command = ["pretrain", str(store), "--recipe", str(tmp_path / "r.toml"), "--device", "cpu"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["steps"] == 3
+    for wrong in (["--list", "x.txt"], ["--workers", "2"], ["--from", "w.safetensors"], ["--probe", "data"]):
+        done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other"), *wrong])
+        assert isinstance(done.exception, InvalidSetting)
+        assert wrong[0] in str(done.exception)
+    done = CliRunner().invoke(app, ["pretrain", str(store), "--out", str(tmp_path / "other"), "--minutes", "1"])
+    assert isinstance(done.exception, InvalidSetting)
