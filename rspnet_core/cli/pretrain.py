@@ -71,11 +71,10 @@ def pretrain_command(
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
     from rspnet_core.pretext.joint_pretrain import pretrain_from_store
-    from rspnet_core.pretext.joint_recipe import JointRecipe
+    from rspnet_core.pretext.joint_recipe import JointRecipe, learns_from_store
     from rspnet_core.pretext.recipe import PretrainRecipe
-    from rspnet_core.training.recipe_file import has_table
 
-    if has_table(PretrainRecipe, str(out / "recipe.toml") if resume else recipe, "objectives"):
+    if learns_from_store(str(out / "recipe.toml") if resume else recipe):
         refused = {"--list": list_files, "--probe": probe, "--workers": workers, "--from": from_weights}
         _refuse({name for name, value in refused.items() if value is not None}, "is not for training on a store")
         joint = chosen_recipe(JointRecipe, recipe, backbone, settings, None, resumed=out if resume else None)

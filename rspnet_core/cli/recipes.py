@@ -21,16 +21,19 @@ def recipes_command(
 
     Example: rspnet-train recipes --finetune ucf101-c3d > mine.toml
     """
+    from rspnet_core.pretext.joint_recipe import JointRecipe, learns_from_store
     from rspnet_core.pretext.recipe import PretrainRecipe
     from rspnet_core.recognition.recipe import FinetuneRecipe
     from rspnet_core.training.recipe_file import load_recipe, recipe_names, to_toml
 
-    kind: type[FinetuneRecipe | PretrainRecipe] = FinetuneRecipe if finetune else PretrainRecipe
+    kinds: list[type[FinetuneRecipe | PretrainRecipe | JointRecipe]] = (
+        [FinetuneRecipe] if finetune else [PretrainRecipe, JointRecipe]
+    )
     if name is not None:
-        recipe = load_recipe(kind, name, {})
+        recipe = load_recipe(kinds[-1] if learns_from_store(name) else kinds[0], name, {})
         typer.echo(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), nl=as_json)
         return
-    recipes = {each: load_recipe(kind, each, {}) for each in recipe_names(kind)}
+    recipes = {each: load_recipe(kind, each, {}) for kind in kinds for each in recipe_names(kind)}
     if as_json:
         typer.echo(json.dumps({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
         return

@@ -7,12 +7,13 @@ from pydantic import Field, SerializeAsAny, ValidationError, field_validator
 from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.pretext.tasks.objective import ObjectiveSettings
 from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.training.recipe_file import has_table, recipe_names
 
 
 class JointRecipe(TrainRecipe):
     """What ``rspnet-train pretrain`` does with a store of frames."""
 
-    kind = "pretrain"
+    kind = "store"
 
     objectives: dict[str, SerializeAsAny[ObjectiveSettings]]
     """Name -> settings; the names are those of ``pretext.tasks.OBJECTIVES``."""
@@ -53,3 +54,10 @@ class JointRecipe(TrainRecipe):
     def summary(self) -> str:
         """The objectives."""
         return "+".join(self.objectives)
+
+
+def learns_from_store(name: str | None) -> bool:
+    """Whether a recipe, by name or file, is a ``JointRecipe``. Raises InvalidSetting for a file that is no TOML."""
+    if name is None or name in recipe_names(JointRecipe):
+        return name is not None
+    return name.endswith(".toml") and has_table(JointRecipe, name, "objectives")

@@ -48,9 +48,9 @@ def load_recipe(kind: type[Recipe], name: str | None, overrides: dict[str, Any])
         raise InvalidSetting(_first_problem(kind, error)) from None
 
 
-def has_table(kind: type[TrainRecipe], name: str | None, table: str) -> bool:
+def has_table(kind: type[TrainRecipe], name: str, table: str) -> bool:
     """Whether a recipe by name or file has a table of that name. Raises InvalidSetting as ``load_recipe`` does."""
-    return name is not None and isinstance(_read(kind, name).get(table), dict)
+    return isinstance(_read(kind, name).get(table), dict)
 
 
 def to_toml(recipe: TrainRecipe) -> str:

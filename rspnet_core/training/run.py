@@ -89,7 +89,7 @@ class RunWatcher:
     spec: Callable[[str], EncoderSpec]
     """Of the encoder as it is now, given how far the run is ("epoch 3 of 8")."""
     end: str
-    """How long the run is: "8 epochs"."""
+    """How long the run is: "of 8" epochs, or "in 9 minutes"."""
     latest: dict[str, Any] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set)
 
@@ -113,7 +113,7 @@ class RunWatcher:
         self._write(self.folder.kept(epoch))
 
     def _write(self, *paths: Path) -> None:
-        spec, encoder = self.spec(f"epoch {self.latest.get('epoch', 0):g} of {self.end}"), self.encoder()
+        spec, encoder = self.spec(f"epoch {self.latest.get('epoch', 0):g} {self.end}"), self.encoder()
         for path in paths:
             save_checkpoint(encoder, spec, path)
 

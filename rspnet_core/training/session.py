@@ -87,7 +87,7 @@ class Session:
             self.listener,
             training.exported or (lambda: training.encoder),
             training.spec,
-            _end(self.recipe, training.schedule),
+            _end(self.recipe, training.schedule, "of {}"),
         )
         loop = Loop(
             fabric=self.fabric,
@@ -129,12 +129,16 @@ class Session:
         schedule = training.schedule
         steps = "steps" if isinstance(schedule, TimedCosine) else f"{schedule.num_steps} steps"
         amount = f"{len(training.source.paths)} videos, {steps} of {self.recipe.batch_size}"
-        lines = opening_lines(self.recipe, self.machine, f"{amount} ({_end(self.recipe, schedule)})", training.aim)
+        lines = opening_lines(
+            self.recipe, self.machine, f"{amount} ({_end(self.recipe, schedule, '{} epochs')})", training.aim
+        )
         return [f"note: {note}" for note in training.notes] + lines
 
 
-def _end(recipe: TrainRecipe, schedule: Schedule) -> str:
-    return f"{schedule.minutes:g} minutes" if isinstance(schedule, TimedCosine) else f"{recipe.epochs} epochs"
+def _end(recipe: TrainRecipe, schedule: Schedule, of_epochs: str) -> str:
+    if isinstance(schedule, TimedCosine):
+        return f"in {schedule.minutes:g} minutes"
+    return of_epochs.format(recipe.epochs)
 
 
 def open_session(out: Path, recipe: TrainRecipe, *, resume: bool, device: str, listener: Listener | None) -> Session:

@@ -11,6 +11,7 @@ FEATURES_OF_DEFAULT_CLIP = {
     "r2plus1d": (512, 2, 7, 7),
     "s3dg": (1024, 2, 7, 7),
     "tsm18": (512, 8, 4, 4),
+    "small18": (256, 2, 3, 3),
 }
 SOME_PARAMETERS = {
     "c3d": {"conv1.weight": (64, 3, 3, 3, 3), "conv5b.bias": (512,), "bn3a.running_mean": (256,)},
@@ -27,6 +28,7 @@ SOME_PARAMETERS = {
         "feature.sepInc_5c.branch3.1.bn.running_var": (128,),
     },
     "tsm18": {"conv1.weight": (64, 3, 7, 7), "layer4.0.downsample.1.weight": (512,)},
+    "small18": {"conv1.weight": (32, 3, 7, 7, 7), "layer4.1.conv2.weight": (256, 256, 3, 3, 3)},
 }
 
 

@@ -12,6 +12,8 @@ from rspnet_core.models import BACKBONES
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.training.recipe_file import load_recipe, recipe_names, to_toml
 
+OF_THE_PAPER = sorted(BACKBONES.keys() - {"small18"})
+
 
 @pytest.mark.parametrize("name", recipe_names(PretrainRecipe))
 def test_every_recipe_loads_and_comes_back_from_its_toml(name: str, tmp_path: Path) -> None:
@@ -22,7 +24,7 @@ def test_every_recipe_loads_and_comes_back_from_its_toml(name: str, tmp_path: Pa
 
 
 def test_there_is_a_recipe_for_every_backbone_and_data_set() -> None:
-    assert {f"{data}-{backbone}" for data in ("k400", "k100", "ucf101") for backbone in BACKBONES} <= {
+    assert {f"{data}-{backbone}" for data in ("k400", "k100", "ucf101") for backbone in OF_THE_PAPER} <= {
         *recipe_names(PretrainRecipe)
     }
 
@@ -68,7 +70,7 @@ def test_vid_has_no_positive_of_another_speed(overrides: dict[str, str]) -> None
     )
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", OF_THE_PAPER)
 @pytest.mark.parametrize("data", ["k400", "k100", "ucf101"])
 def test_recipes_differ_only_in_what_their_backbone_needs(data: str, backbone: str) -> None:
     assert load_recipe(PretrainRecipe, f"{data}-{backbone}", {}) == PretrainRecipe(
