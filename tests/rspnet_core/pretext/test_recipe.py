@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from rspnet_core.cli.main import app
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import BACKBONES
+from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.training.recipe_file import load_recipe, recipe_names, to_toml
 
@@ -143,7 +144,8 @@ def test_an_unknown_recipe_names_those_that_there_are(tmp_path: Path) -> None:
 
 def test_recipes_are_listed_and_printed() -> None:
     listed = CliRunner().invoke(app, ["recipes"])
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == recipe_names(PretrainRecipe)
-    assert json.loads(CliRunner().invoke(app, ["recipes", "--json"]).stdout).keys() == {*recipe_names(PretrainRecipe)}
+    names = [*recipe_names(PretrainRecipe), *recipe_names(JointRecipe)]
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == names
+    assert json.loads(CliRunner().invoke(app, ["recipes", "--json"]).stdout).keys() == {*names}
     printed = CliRunner().invoke(app, ["recipes", "k400-c3d"]).stdout
     assert printed == to_toml(load_recipe(PretrainRecipe, "k400-c3d", {}))
