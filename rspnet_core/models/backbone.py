@@ -3,8 +3,11 @@
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from rspnet_core.config import Pooling
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.models.pooling import pool_features
 
 
 class Backbone(nn.Module):
@@ -20,6 +23,18 @@ class Backbone(nn.Module):
     """Whether it convolves in 3D, which channels-last memory makes fast."""
     is_float32_only: ClassVar[bool] = False
     """Whether it must not be run in a lower precision."""
+
+    def part_sizes(self) -> dict[str, int]:
+        """The parts of a vector that need no head, and their lengths; of PARTS, in their order, ``backbone`` first."""
+        return {"backbone": self.channels}
+
+    def pool(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
+        """Feature maps (N, C, T', H', W') -> those parts, float32 (N, length), as they are averaged over the clips."""
+        return {"backbone": normalize(pool_features(features, pooling), dim=1)}
+
+    def finish(self, pooled: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is done to pooled parts (..., length), of a clip or averaged over clips, before they get unit length."""
+        return pooled
 
     def check(self, clips: Tensor) -> None:
         """Raise InvalidSetting unless ``clips`` can go through this backbone.
