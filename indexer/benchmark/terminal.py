@@ -18,7 +18,7 @@ def render_table(report: Mapping[str, Any]) -> Group:
     """The report dict of ``to_json`` as rich renderables; names are shown as plain text, never as markup."""
     ks = list(report["top_k"])
     parts: list[RenderableType] = []
-    if not report["encoder"]["trained"]:
+    if report["encoder"]["trained"] is False:
         parts.append(Text("The encoder is untrained: random weights. Give --weights to measure the method.", "yellow"))
     parts += [_overall(report, ks), _footnote(report)]
     if report["within_family"]:

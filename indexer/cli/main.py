@@ -49,7 +49,7 @@ WeightsOption = Annotated[
 BackboneOption = Annotated[
     str | None,
     typer.Option(
-        help="c3d, resnet18, r2plus1d, s3dg or tsm18, untrained, where no weights are given; or package.module:factory."
+        help="Without weights: energy, or untrained c3d, resnet18, r2plus1d, s3dg, tsm18; or package.module:factory."
     ),
 ]
 PoolingOption = Annotated[

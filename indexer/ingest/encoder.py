@@ -129,7 +129,7 @@ class ClipEncoder:
         """
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
-        prepared = ((pixels - self._mean) / self._std).to(self.precision)
+        prepared = pixels.sub_(self._mean).div_(self._std).to(self.precision)
         features = self._model.backbone(prepared).split([len(video) for video in videos])
         return [self._encoded(of_video) for of_video in features]
 

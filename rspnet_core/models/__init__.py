@@ -10,7 +10,7 @@ import torch
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import UnknownBackbone
-from rspnet_core.models.backbone import Backbone
+from rspnet_core.models.backbone import Backbone, PartsBackbone
 from rspnet_core.models.outside import Network
 from rspnet_core.models.registry import BACKBONES, find_backbone
 from rspnet_core.models.torchvision_encoders import (
@@ -37,6 +37,7 @@ __all__ = [
     "EncoderModel",
     "HeadKind",
     "Network",
+    "PartsBackbone",
     "TwoHeadModel",
     "TwoHeadOutput",
     "class_logits",
