@@ -39,7 +39,7 @@ FORMULA = 1
 """Changed when the vectors of a video change, so that those of two formulas never mix in a library."""
 _PIXELS, _GRID, _TIMES = 40, 20, 5
 _CLIPS_AT_ONCE = 1
-"""On a CPU: their maps stay in its cache, and are too small to be split over threads, which would wait for busy cores."""
+"""On a CPU: maps that stay in its cache, and too small to be split over threads, which would wait for busy cores."""
 _REACH = 2.0
 """Half the side of the aligned square, in standard deviations of the energy's place."""
 _SMALLEST = 0.25
