@@ -16,6 +16,7 @@ from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import PARTS, Layout
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
+from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
 HEADS = PARTS[1:]
@@ -59,6 +60,9 @@ class Encoded:
     """float32 (num_clips, layout.size), each part of unit length."""
     video: NDArray[np.float32]
     """float32 (layout.size,), the same of the whole video."""
+    motion_energy: NDArray[np.float32] | None
+    """float32 (640,), unit length: the motion part of ``energy``, on these clips a baseline for any other encoder; None
+    where clips have one frame."""
     probabilities: NDArray[np.float32] | None
     """float32 (num_classes,), sum 1: the mean over the clips; None where the encoder has no classifier."""
 
@@ -83,6 +87,7 @@ class ClipEncoder:
         self._model.backbone.to(self.precision)
         if model.backbone.is_volumetric:
             self._model.backbone.to(memory_format=torch.channels_last_3d)
+        self._energy = Energy()
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
 
@@ -130,16 +135,23 @@ class ClipEncoder:
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
         prepared = pixels.sub_(self._mean).div_(self._std).to(self.precision)
-        features = self._model.backbone(prepared).split([len(video) for video in videos])
-        return [self._encoded(of_video) for of_video in features]
+        sizes = [len(video) for video in videos]
+        features = torch.split(self._model.backbone(prepared), sizes)
+        return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
 
-    def _encoded(self, features: Tensor) -> Encoded:
-        """What is said of the video whose clips have these feature maps (num_clips, C, T', H', W')."""
+    def _encoded(self, features: Tensor, clips: Tensor) -> Encoded:
+        """What is said of a video, by its feature maps (num_clips, C, T', H', W') and clips (num_clips, T, H, W, 3)."""
         vectors, classifier = self._model.vectors(features, self.pooling), self._model.classifier
         probabilities = None
         if classifier is not None:
             probabilities = class_logits(features, classifier).softmax(dim=1).mean(dim=0).cpu().numpy()
-        return Encoded(vectors.clips.cpu().numpy(), vectors.video.cpu().numpy(), probabilities)
+        video = vectors.video.cpu().numpy()
+        return Encoded(vectors.clips.cpu().numpy(), video, self._motion_energy(video, clips), probabilities)
+
+    def _motion_energy(self, video: NDArray[np.float32], clips: Tensor) -> NDArray[np.float32] | None:
+        if isinstance(self._model.backbone, Energy):
+            return video[self.layout.slices()["motion"]]
+        return self._energy.motion_vector(clips).cpu().numpy() if clips.shape[1] >= Energy.min_frames else None
 
     def prediction(self, encoded: Encoded) -> Prediction | None:
         """The most probable class of a video that this encoder encoded; None where it has no classifier."""

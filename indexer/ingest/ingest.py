@@ -106,6 +106,7 @@ class Ingest:
                 clips=encoded.vectors,
                 spans_seconds=clips.spans_seconds,
                 colour_histogram=histogram,
+                motion_energy=encoded.motion_energy,
             )
             if problem := vector_problem(stored, self._encoder.layout.dims):
                 self._fail(entry, f"the encoder makes no usable vectors of it: {problem}")

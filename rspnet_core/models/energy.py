@@ -15,6 +15,7 @@ Settings were chosen on train sides alone, each recording left out of its own ga
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,20 +117,31 @@ class Energy(PartsBackbone):
         with torch.autocast(clips.device.type, enabled=False):
             return torch.cat([self._maps(some) for some in torch.split(clips, at_once)])
 
+    def motion_vector(self, clips: Tensor) -> Tensor:
+        """The motion part alone of the clips of one video: uint8 (N, T, H, W, 3), RGB -> float32 (640,), unit length.
+
+        What ``vectors`` gives; InvalidSetting for clips of less than two frames.
+        """
+        small = [_resized(clip[None].permute(0, 4, 1, 2, 3).float() / 255, _side(clip.shape[1:3])) for clip in clips]
+        self.check(small[0])
+        cells = torch.cat([_part_cells(self._motion(clip), "motion") for clip in small])
+        return _finished(cells.mean(dim=0, dtype=torch.float64), "motion").float()
+
     def _maps(self, clips: Tensor) -> Tensor:
-        small = _resized(clips.float(), min(_PIXELS, *clips.shape[3:]))
-        times, grid = min(_TIMES, clips.shape[2] - 1), min(_GRID, small.shape[-1])
-        motion = _resized(_averaged(oriented_energy(grey_of(small)), times), grid)
+        small = _resized(clips.float(), _side(clips.shape[3:]))
+        motion = self._motion(small)
+        times, grid = motion.shape[2], motion.shape[3]
         pictures = _averaged(small, times)
         edges = _resized(edge_energy(grey_of(pictures)), grid)
         return torch.cat([motion, edges, colour_shares(_resized(pictures, grid))], dim=1)
 
+    def _motion(self, small: Tensor) -> Tensor:
+        times, grid = min(_TIMES, small.shape[2] - 1), min(_GRID, small.shape[3])
+        return _resized(_averaged(oriented_energy(grey_of(small)), times), grid)
+
     def pool(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
         """Cells of motion (N, 640) and appearance (N, 496) before the square root, whatever ``pooling`` says."""
-        return {
-            part: torch.cat([_pooled(features[:, block.channels], block) for block in _blocks(part)], dim=1)
-            for part in _SIZES
-        }
+        return {part: _part_cells(features, part) for part in _SIZES}
 
     def finish(self, pooled: dict[str, Tensor]) -> dict[str, Tensor]:
         """Square root, unit length of each block, blocks and then parts weighted; (..., length) of all three parts."""
@@ -138,10 +150,7 @@ class Energy(PartsBackbone):
         return {"backbone": torch.cat(both, dim=-1), "motion": motion, "appearance": appearance}
 
     def shares(self, part: str, features_i: Tensor, features_j: Tensor) -> Tensor:
-        """What each place of clip i adds to the cosine of both: the cell's own share, split as what the cell sums.
-
-        As sqrt(a b) = a sqrt(b / a), the cell's share goes to its places in proportion to their energy.
-        """
+        """What each place of clip i adds to the cosine: sqrt(a b) = a sqrt(b / a), split as a, the cell's sum, is."""
         own, other = (self.pool(each[None].float(), "mean")[part][0] for each in (features_i, features_j))
         shares = torch.zeros(features_i.shape[1:], device=features_i.device)
         start = 0
@@ -152,6 +161,10 @@ class Energy(PartsBackbone):
             shares += _returned(weights, features_i[None, block.channels].float(), block)
             start += block.size
         return shares
+
+
+def _side(size: Sequence[int]) -> int:
+    return min(_PIXELS, *size)
 
 
 def _resized(maps: Tensor, side: int) -> Tensor:
@@ -169,6 +182,10 @@ def _averaged(maps: Tensor, times: int) -> Tensor:
     eye = torch.eye(maps.shape[2], device=maps.device)
     windows = F.adaptive_avg_pool1d(eye, times).T  # (times, T)
     return (windows @ maps.flatten(3)).view(*maps.shape[:2], times, *maps.shape[3:])
+
+
+def _part_cells(features: Tensor, part: str) -> Tensor:
+    return torch.cat([_pooled(features[:, block.channels], block) for block in _blocks(part)], dim=1)
 
 
 def _pooled(features: Tensor, block: _Block) -> Tensor:
