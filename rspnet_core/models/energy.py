@@ -47,6 +47,8 @@ _SMALLEST = 0.25
 """Least side of that square, as part of the picture's."""
 _MOTION_SHARE = 0.7
 """Of motion in the cosine of the backbone's part."""
+_SMOOTHED = 2
+"""Times that a heat map of motion is smoothed."""
 _FLOOR = 1e-7
 """Added to each cell: a still video gets a finite vector. A tenth of all cells of real clips is below 1e-4."""
 
@@ -150,7 +152,10 @@ class Energy(PartsBackbone):
         return {"backbone": torch.cat(both, dim=-1), "motion": motion, "appearance": appearance}
 
     def shares(self, part: str, features_i: Tensor, features_j: Tensor) -> Tensor:
-        """What each place of clip i adds to the cosine: sqrt(a b) = a sqrt(b / a), split as a, the cell's sum, is."""
+        """What each place of clip i adds to the cosine: sqrt(a b) = a sqrt(b / a), split as a, the cell's sum, is.
+
+        Motion is smoothed over neighbours, which leaves the mean: beside its peaks all else would look dark.
+        """
         own, other = (self.pool(each[None].float(), "mean")[part][0] for each in (features_i, features_j))
         shares = torch.zeros(features_i.shape[1:], device=features_i.device)
         start = 0
@@ -160,6 +165,8 @@ class Energy(PartsBackbone):
             shares += _FLOOR * weights.sum()
             shares += _returned(weights, features_i[None, block.channels].float(), block)
             start += block.size
+        for _ in range(_SMOOTHED if part == "motion" else 0):
+            shares = _smoothed(shares)
         return shares
 
 
@@ -182,6 +189,15 @@ def _averaged(maps: Tensor, times: int) -> Tensor:
     eye = torch.eye(maps.shape[2], device=maps.device)
     windows = F.adaptive_avg_pool1d(eye, times).T  # (times, T)
     return (windows @ maps.flatten(3)).view(*maps.shape[:2], times, *maps.shape[3:])
+
+
+def _smoothed(maps: Tensor) -> Tensor:
+    """(T, H, W) by weights of 1/4, 1/2 and 1/4 along each axis; a border continues as it ends, so that sums stay."""
+    padded = F.pad(maps[None, None], (1,) * 6, mode="replicate")[0, 0]
+    for axis in range(3):
+        before, here, after = (padded.narrow(axis, start, padded.shape[axis] - 2) for start in range(3))
+        padded = (before + 2 * here + after) / 4
+    return padded
 
 
 def _part_cells(features: Tensor, part: str) -> Tensor:
