@@ -28,6 +28,7 @@ from rspnet_core.models.backbone import PartsBackbone
 from rspnet_core.models.energy_maps import (
     COLOURS,
     DIRECTIONS,
+    LUMA,
     ORIENTATIONS,
     TEXTURE_NOISE,
     colour_shares,
@@ -115,31 +116,31 @@ class Energy(PartsBackbone):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Energy in grey a frame, gradients in grey a pixel, shares of colours: (B, 39, T', H', W'), from 0."""
-        at_once = _CLIPS_AT_ONCE if clips.device.type == "cpu" else len(clips)
         with torch.autocast(clips.device.type, enabled=False):
-            return torch.cat([self._maps(some) for some in torch.split(clips, at_once)])
+            return torch.cat([self._maps(some) for some in _few_at_once(clips)])
 
     def motion_vector(self, clips: Tensor) -> Tensor:
         """The motion part alone of the clips of one video: uint8 (N, T, H, W, 3), RGB -> float32 (640,), unit length.
 
-        What ``vectors`` gives; InvalidSetting for clips of less than two frames.
+        What ``vectors`` gives, for half the work; InvalidSetting for clips of less than two frames.
         """
-        small = [_resized(clip[None].permute(0, 4, 1, 2, 3).float() / 255, _side(clip.shape[1:3])) for clip in clips]
-        self.check(small[0])
-        cells = torch.cat([_part_cells(self._motion(clip), "motion") for clip in small])
+        self.check(clips[:1].permute(0, 4, 1, 2, 3).float())
+        side, luma = _side(clips.shape[2:4]), torch.tensor(LUMA, device=clips.device) / 255
+        small = (_resized((some.float() @ luma)[:, None], side) for some in _few_at_once(clips))
+        cells = _part_cells(torch.cat([self._motion(grey[:, 0]) for grey in small]), "motion")
         return _finished(cells.mean(dim=0, dtype=torch.float64), "motion").float()
 
     def _maps(self, clips: Tensor) -> Tensor:
         small = _resized(clips.float(), _side(clips.shape[3:]))
-        motion = self._motion(small)
+        motion = self._motion(grey_of(small))
         times, grid = motion.shape[2], motion.shape[3]
         pictures = _averaged(small, times)
         edges = _resized(edge_energy(grey_of(pictures)), grid)
         return torch.cat([motion, edges, colour_shares(_resized(pictures, grid))], dim=1)
 
-    def _motion(self, small: Tensor) -> Tensor:
-        times, grid = min(_TIMES, small.shape[2] - 1), min(_GRID, small.shape[3])
-        return _resized(_averaged(oriented_energy(grey_of(small)), times), grid)
+    def _motion(self, grey: Tensor) -> Tensor:
+        times, grid = min(_TIMES, grey.shape[1] - 1), min(_GRID, grey.shape[2])
+        return _resized(_averaged(oriented_energy(grey), times), grid)
 
     def pool(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
         """Cells of motion (N, 640) and appearance (N, 496) before the square root, whatever ``pooling`` says."""
@@ -168,6 +169,10 @@ class Energy(PartsBackbone):
         for _ in range(_SMOOTHED if part == "motion" else 0):
             shares = _smoothed(shares)
         return shares
+
+
+def _few_at_once(clips: Tensor) -> Sequence[Tensor]:
+    return torch.split(clips, _CLIPS_AT_ONCE if clips.device.type == "cpu" else len(clips))
 
 
 def _side(size: Sequence[int]) -> int:

@@ -26,17 +26,18 @@ ORIENTATIONS = 4
 COLOUR_LEVELS = 3
 """Of each of red, green and blue: 0, 1/2, 1."""
 COLOURS = COLOUR_LEVELS**3
+LUMA = (0.299, 0.587, 0.114)
+"""Grey by red, green and blue (BT.601)."""
 TEXTURE_NOISE = 0.005
 """Gradient, in grey (0 to 1) a pixel, of what has no texture."""
 
-_LUMA = (0.299, 0.587, 0.114)  # of BT.601
 _TINY = 1e-12
 
 
 def grey_of(clips: Tensor) -> Tensor:
     """RGB float (N, 3, T, H, W), 0 to 1 -> grey (N, T, H, W), 0 to 1."""
     red, green, blue = clips.unbind(dim=1)
-    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
 def oriented_energy(grey: Tensor) -> Tensor:

@@ -126,6 +126,15 @@ def test_motion_is_the_mean_over_clips_then_the_square_root_then_unit_length() -
     np.testing.assert_allclose(vectors.clips[1, NUMBERS[1]], motion_by_loops(maps[1:2, :8].astype(float)), atol=2e-4)
 
 
+def test_the_motion_alone_is_that_of_the_whole_encoder() -> None:
+    clips = np.random.default_rng(0).integers(0, 256, (3, 16, 80, 80, 3), dtype=np.uint8)
+    whole = MODEL.vectors(clip_features(MODEL, clips, SPEC.normalisation), "mean").video[NUMBERS[1]]
+    alone = Energy().motion_vector(torch.from_numpy(clips))
+    np.testing.assert_allclose(alone, whole, atol=1e-4)
+    with pytest.raises(InvalidSetting, match="at least 2 frames"):
+        Energy().motion_vector(torch.from_numpy(clips[:, :1]))
+
+
 def test_the_backbone_is_both_parts_side_by_side_motion_counting_seven_tenths() -> None:
     video = MODEL.vectors(torch.from_numpy(noise(2, 39, 5, 20, 20)), "mean").video.numpy()
     backbone, motion, appearance = (video[part] for part in NUMBERS)
