@@ -47,7 +47,7 @@ class EncoderSpec(Settings):
     """All that must be known to use a set of weights; saved as the .json beside the .safetensors."""
 
     backbone: str
-    """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18``, ``torchvision:NAME`` or a user's own code."""
+    """``c3d``, ``resnet18``, ``r2plus1d``, ``s3dg``, ``tsm18``, ``energy``, ``torchvision:NAME`` or one's own."""
     geometry: ClipGeometry
     normalisation: Normalisation = Normalisation()
     head: Literal["linear", "mlp", "none"] = "linear"
@@ -58,7 +58,8 @@ class EncoderSpec(Settings):
     """Official split on whose train side the classifier was trained."""
     source: str
     """Where the weights come from, for people: a file name, ``official:resnet18``, ``untrained (seed 0)``."""
-    trained: bool
+    trained: bool | None
+    """False for random weights; None for an encoder that has none to train, ``energy``."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 over the tensors' names, shapes and values (not over the file)."""
 

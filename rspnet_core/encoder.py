@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rspnet_core.config import EncoderSpec
-from rspnet_core.errors import WeightsError
+from rspnet_core.errors import InvalidSetting, WeightsError
 from rspnet_core.models import EncoderModel
 from rspnet_core.models.features import clip_features
 from rspnet_core.weights.card import model_card
@@ -48,8 +48,14 @@ class Encoder:
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write ``model.safetensors``, ``config.json`` and a card, ``README.md``; returns the folder, made if missing.
 
-        A card that is there is kept. Raises WeightsError when the disk refuses, or for NaN or infinite weights.
+        A card that is there is kept. Raises WeightsError when the disk refuses, or for NaN or infinite weights;
+        InvalidSetting for an encoder that has none.
         """
+        if self.spec.trained is None:
+            raise InvalidSetting(
+                f"got {self.spec.backbone}, which has no weights to save; name it where it is used: "
+                f"--backbone {self.spec.backbone}"
+            )
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ from PIL import Image
 
 from app.page.components import content
 from indexer.heatmap.explanation import PairExplanation, Side
-from indexer.heatmap.sheet import TITLES
 from rspnet_core.explain.drawing import colour_bar, enlarged, overlay
 from rspnet_core.explain.regions import BoxShares, box_shares
 from rspnet_core.text import printable
@@ -33,7 +32,7 @@ def film(explanation: PairExplanation) -> str:
         frames=len(explanation.query.frames),
         bar=_picture(colour_bar(256, 8)),
         heads=[
-            {"head": head, "title": TITLES[head], "cosine": cosine, "scale": explanation.scale(head)}
+            {"head": head, "title": explanation.titles[head], "cosine": cosine, "scale": explanation.scale(head)}
             for head, cosine in explanation.cosines.items()
         ],
         sides=[

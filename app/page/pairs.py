@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.page.components import content
 from app.session.queries import QueryHandle
 from app.session.services import Services
-from indexer.heatmap.sheet import TITLES
+from indexer.heatmap.titles import titles_of
 from indexer.ingest.encoder import HEADS
 from rspnet_core.text import printable
 
@@ -47,6 +47,7 @@ def best_cell(similarities: Mapping[str, NDArray[np.float32]]) -> tuple[int, int
 def pair_content(services: Services, pair: Pair, similarities: Mapping[str, NDArray[np.float32]]) -> str:
     """The value of the component ``pair``; heads first, since the maps are theirs."""
     match = services.video(pair.match_id)
+    titles = titles_of(services.encoder["backbone"])
     parts = sorted(similarities, key=lambda part: part == "backbone")
     return content(
         query=_side(pair.query.name, pair.query.media_id, _segment(pair.query), _query_spans(services, pair)),
@@ -56,7 +57,7 @@ def pair_content(services: Services, pair: Pair, similarities: Mapping[str, NDAr
             f"class {match.label}" if match.label else "",
             _spans(services, match.id),
         ),
-        heads=[{"head": part, "title": TITLES[part], "values": similarities[part].round(4).tolist()} for part in parts],
+        heads=[{"head": part, "title": titles[part], "values": similarities[part].round(4).tolist()} for part in parts],
         cell=pair.cell,
     )
 

@@ -18,6 +18,7 @@ def to_json(
     *,
     random: RandomScores,
     colour_histogram: RetrievalScores | None,
+    motion_energy: RetrievalScores | None = None,
     protocol: Mapping[str, Any],
     weights: Mapping[str, float],
     encoder: Mapping[str, Any],
@@ -25,8 +26,9 @@ def to_json(
 ) -> dict[str, Any]:
     """Everything of a benchmark but the single queries, as JSON types; every score is a fraction.
 
-    ``protocol``: how queries and gallery were chosen, ``layout`` and ``fold`` among it. ``encoder``: at least
-    ``backbone``, ``weights`` (their source) and ``trained``. ``command``: the line that makes this report again.
+    ``motion_energy``: None where videos have none, or where it is the encoder itself. ``protocol``: how queries and
+    gallery were chosen, ``layout`` and ``fold`` among it. ``encoder``: at least ``backbone``, ``weights`` (their
+    source) and ``trained``. ``command``: the line that makes this report again.
     """
     classes = {*scores.per_class, *scores.confusion_labels}
     return {
@@ -62,14 +64,20 @@ def to_json(
                     "families": {name: _means(summary) for name, summary in random.within_family.items()},
                 },
             },
-            "colour_histogram": colour_histogram
-            and {**_with_intervals(colour_histogram.overall), "within_family": _within_family(colour_histogram)},
+            "colour_histogram": _baseline(colour_histogram),
+            "motion_energy": _baseline(motion_energy),
         },
         "published": _published(same_data=_is_ucf101_split_1(protocol, len(classes))),
         "weights": dict(weights),
         "encoder": dict(encoder),
         "command": command,
     }
+
+
+def _baseline(scores: RetrievalScores | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
+    return {**_with_intervals(scores.overall), "within_family": _within_family(scores)}
 
 
 def _means(summary: Summary) -> dict[str, Any]:
@@ -157,7 +165,7 @@ class ComparisonRow:
 
     name: str
     kind: str
-    """``library``, ``macro``, ``histogram``, ``random``, ``published`` or ``published-ours``."""
+    """``library``, ``macro``, ``histogram``, ``energy``, ``random``, ``published`` or ``published-ours``."""
     top_k: dict[str, float]
     intervals: dict[str, list[float]]
     mean_average_precision: float | None = None
@@ -171,6 +179,7 @@ def comparison_rows(report: Mapping[str, Any]) -> list[ComparisonRow]:
         ("This library", "library", report),
         ("Mean over classes", "macro", report["macro"]),
         ("Colour histogram", "histogram", baselines["colour_histogram"]),
+        ("Motion energy", "energy", baselines["motion_energy"]),
         ("Random order", "random", baselines["random"]),
     ]
     rows = []

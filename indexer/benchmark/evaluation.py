@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.benchmark.baselines import histogram_vectors, random_baseline
+from indexer.benchmark.centring import KeyedRows, centred
 from indexer.benchmark.document import to_json
 from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors
@@ -19,18 +20,17 @@ from indexer.benchmark.report import write_html
 from indexer.benchmark.scores import RetrievalScores
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue.queries import KeyedVectors
+from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
+from indexer.ingest.pooling import Layout
 from indexer.retrieval.library import Library
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
 from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
 
 POSTER_HEIGHT = 120
 """Pixels; a report shows up to 72 posters."""
-
-
-KeyedRows = Mapping[int, NDArray[np.float32]]
-"""A video's key to its vector."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def evaluate(
     fold: int = 1,
     weights: PartWeights | None = None,
     families: Mapping[str, str] | None = None,
+    centre: bool = False,
     command: str | None = None,
 ) -> tuple[dict[str, Any], RetrievalScores]:
     """Score the library's labelled videos.
@@ -62,6 +63,7 @@ def evaluate(
         fold: official split, 1 to 3; a library without splits is scored by leaving one out.
         weights: of backbone, motion and appearance; the default is the backbone, as in the paper.
         families: class to family, for scores within families.
+        centre: take the gallery's mean off all vectors, part by part, and give them unit length again, before ranking.
         command: the line that makes this report again, printed in it.
 
     Returns:
@@ -71,15 +73,21 @@ def evaluate(
         DatasetError: no labelled videos, or none in this fold.
     """
     shares = (weights or PartWeights()).shares(library.layout)
-    vectors = dict(_rows(library.catalogue.all_vectors()))
-    histograms = dict(_rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms()))
+    vectors: KeyedRows = dict(_rows(library.catalogue.all_vectors()))
+    histograms: KeyedRows = dict(
+        _rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
+    )
     listed = library.catalogue.labels_and_splits(fold)
     videos = [video for video in listed if video.key in vectors and video.key in histograms]
     has_splits = library.catalogue.select_keys(split="train").size > 0
     sides = choose_sides(videos, fold if has_splits else None)
+    energies = _energies(library, sides)
+    if centre:
+        vectors, histograms, energies = _centred(library, sides, vectors, histograms, energies)
     weighted = {video.key: weigh(vectors[video.key], shares, library.layout) for video in sides.queries}
     scores = _score(sides, weighted, vectors, families)
     colours = _score(sides, histograms, histograms, families)
+    motion = _score(sides, energies, energies, families) if energies else None
     chance = random_baseline(
         [video.label or "" for video in sides.queries],
         [video.label or "" for video in sides.gallery],
@@ -90,17 +98,34 @@ def evaluate(
         "layout": next((build.layout for build in library.catalogue.builds()), "unknown"),
         "pooling": library.record.description["pooling"],
         "similarity": "cosine",
+        "centred": centre,
     }
     report = to_json(
         scores,
         random=chance,
         colour_histogram=colours,
+        motion_energy=motion,
         protocol=sides.protocol | facts,
         weights=shares,
         encoder=library.record.description,
         command=command,
     )
     return report, scores
+
+
+def _energies(library: Library, sides: Sides) -> KeyedRows:
+    """Motion energy of all videos; empty where one has none, or where it is the library's own encoder."""
+    if library.record.description["backbone"] == ENERGY:
+        return {}
+    found = dict(_rows(library.catalogue.motion_energies()))
+    return found if all(video.key in found for video in (*sides.queries, *sides.gallery)) else {}
+
+
+def _centred(library: Library, sides: Sides, *of_videos: KeyedRows) -> list[KeyedRows]:
+    """Vectors, histograms and energies less the gallery's mean."""
+    layouts = (library.layout, Layout({"colours": HISTOGRAM_BINS}), Layout({"motion": ENERGY_DIMS}))
+    gallery = [video.key for video in sides.gallery]
+    return [centred(rows, gallery, layout) if rows else {} for rows, layout in zip(of_videos, layouts, strict=True)]
 
 
 def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:

@@ -22,6 +22,7 @@ _QUERIES_SHOWN = 6
 _LINES = {  # kind of comparison row -> colour, dashes, width
     "random": (MUTED, ":", 1.6),
     "histogram": (WARM, "-", 1.8),
+    "energy": (WARM, "--", 1.8),
     "published": (MUTED, "--", 0.8),
     "published-ours": (VIOLET, "--", 1.8),
     "library": (ACCENT, "-", 2.6),

@@ -18,7 +18,7 @@ def render_table(report: Mapping[str, Any]) -> Group:
     """The report dict of ``to_json`` as rich renderables; names are shown as plain text, never as markup."""
     ks = list(report["top_k"])
     parts: list[RenderableType] = []
-    if not report["encoder"]["trained"]:
+    if report["encoder"]["trained"] is False:
         parts.append(Text("The encoder is untrained: random weights. Give --weights to measure the method.", "yellow"))
     parts += [_overall(report, ks), _footnote(report)]
     if report["within_family"]:
@@ -57,6 +57,8 @@ def _footnote(report: Mapping[str, Any]) -> Text:
     lines = ["† published figures (UCF101 split 1), not measured here"]
     if not report["published"]["same_data"]:
         lines[0] += ": another data set"
+    if report["protocol"].get("centred"):
+        lines.append("centred: all vectors less the gallery's mean, part by part, then of unit length")
     if omitted := report["protocol"]["omitted_k"]:
         lines.append(f"k = {', '.join(map(str, omitted))} left out: the gallery is smaller")
     if missing := report["protocol"]["classes_without_gallery"]:
@@ -65,17 +67,16 @@ def _footnote(report: Mapping[str, Any]) -> Text:
 
 
 def _families(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
-    """Each family searching itself alone, with chance and the colour histogram at the first k."""
-    histogram, random = report["baselines"]["colour_histogram"], report["baselines"]["random"]
+    """Each family searching itself alone, with the baselines at the first k."""
+    named = {"random": "random", "histogram": "colour_histogram", "energy": "motion_energy"}
+    baselines = {name: found for name, key in named.items() if (found := report["baselines"][key])}
     first = ks[0]
-    columns = ["queries", *(f"top-{k}" for k in ks), "mAP", f"random {first}"]
-    table = _table("\nWithin families, %", "family", [*columns, f"histogram {first}"] if histogram else columns)
+    columns = ["queries", *(f"top-{k}" for k in ks), "mAP", *(f"{name} {first}" for name in baselines)]
+    table = _table("\nWithin families, %", "family", columns)
     for name, family in report["within_family"]["families"].items():
         figures = [_percent(family["top_k"][k]) if k in family["top_k"] else "" for k in ks]
         cells = [str(family["queries"]), *figures, _percent(family["mean_average_precision"])]
-        cells.append(_percent(random["within_family"]["families"][name]["top_k"][first]))
-        if histogram:
-            cells.append(_percent(histogram["within_family"]["families"][name]["top_k"][first]))
+        cells += [_percent(each["within_family"]["families"][name]["top_k"][first]) for each in baselines.values()]
         table.add_row(Text(printable(name)), *cells)
     return table
 

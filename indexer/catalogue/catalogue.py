@@ -103,6 +103,11 @@ class Catalogue(CatalogueQueries):
         """Whether the tables keep vectors of videos that left; those of older versions do not."""
         return self._database.has_seals
 
+    @property
+    def has_energy(self) -> bool:
+        """Whether the tables have a column of motion energy."""
+        return self._database.has_energy
+
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the catalogue, for those that read tables themselves."""
         return self._database.reading()
@@ -170,6 +175,7 @@ class Catalogue(CatalogueQueries):
                     video_key=entry.key,
                     vector=pack(vectors.video),
                     colour_histogram=pack(vectors.colour_histogram),
+                    motion_energy=None if vectors.motion_energy is None else pack(vectors.motion_energy),
                     digest=vectors.digest(),
                 )
             )
@@ -252,7 +258,7 @@ class Catalogue(CatalogueQueries):
     def damaged(self, *, deep: bool = False) -> dict[str, str]:
         """Id -> what is wrong with its row or vectors; ``deep`` reads all vectors, else sizes of all and a sample."""
         with self._database.reading() as connection:
-            return damaged_videos(connection, deep=deep, sealed=self._database.has_seals)
+            return damaged_videos(connection, self._database, deep=deep)
 
     def check(self, *, deep: bool = False) -> list[str]:
         """All problems in words, an empty list when the catalogue is sound; never raises for damage."""

@@ -1,6 +1,6 @@
 """Is the catalogue sound? Looks at the database's own structure, then at every video's row and vectors."""
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, func, null, select, text
 
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Clip, Vector, Video
@@ -8,7 +8,7 @@ from indexer.catalogue.queries import chunks, encoder_record
 from indexer.catalogue.records import EncoderRecord, id_of_key
 from indexer.catalogue.seals import broken_seals, check_settings
 from indexer.catalogue.stored import stored_vectors
-from indexer.catalogue.vectors import HISTOGRAM_BINS, vector_problem
+from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, vector_problem
 from rspnet_core.errors import LibraryError
 
 SAMPLE = 200
@@ -26,7 +26,7 @@ def database_problems(database: Database, *, deep: bool) -> list[str]:
                 problems += _sqlite_problems(connection, deep=deep)
             if database.has_seals:
                 check_settings(connection)
-            damaged = damaged_videos(connection, deep=deep, sealed=database.has_seals)
+            damaged = damaged_videos(connection, database, deep=deep)
             problems += [f"video {video}: {reason}" for video, reason in damaged.items()]
     except LibraryError as error:
         problems.append(str(error))
@@ -40,19 +40,22 @@ def _sqlite_problems(connection: Connection, *, deep: bool) -> list[str]:
     return problems + [f"catalogue: a row of {orphan[0]} belongs to no {orphan[2]}" for orphan in orphans]
 
 
-def damaged_videos(connection: Connection, *, deep: bool, sealed: bool) -> dict[str, str]:
-    """Id -> problem. All rows (if they are ``sealed``) and sizes; values of all when ``deep``, else of a sample."""
+def damaged_videos(connection: Connection, database: Database, *, deep: bool) -> dict[str, str]:
+    """Id -> problem. All rows (if they have seals) and sizes; values of all when ``deep``, else of a sample."""
     encoder = encoder_record(connection)
-    problems = dict.fromkeys(broken_seals(connection) if sealed else (), "its row is not the one that was stored")
-    problems |= _structure_problems(connection, 0 if encoder is None else encoder.dims)
+    problems = dict.fromkeys(
+        broken_seals(connection) if database.has_seals else (), "its row is not the one that was stored"
+    )
+    dims = 0 if encoder is None else encoder.dims
+    problems |= _structure_problems(connection, dims, has_energy=database.has_energy)
     keys = list(connection.scalars(select(Vector.video_key).order_by(Vector.video_key)))
     sample = keys if deep else keys[:: max(1, len(keys) // SAMPLE)]
     for chunk in chunks((key for key in sample if key not in problems), VIDEOS_PER_READ):
-        problems |= _value_problems(connection, chunk, encoder)
+        problems |= _value_problems(connection, chunk, encoder, has_energy=database.has_energy)
     return {id_of_key(key): problem for key, problem in sorted(problems.items())}
 
 
-def _structure_problems(connection: Connection, dims: int) -> dict[int, str]:
+def _structure_problems(connection: Connection, dims: int, *, has_energy: bool) -> dict[int, str]:
     """Videos whose rows do not fit together; lengths are read without reading the values."""
     clips = (
         select(
@@ -71,6 +74,7 @@ def _structure_problems(connection: Connection, dims: int) -> dict[int, str]:
             Video.num_clips,
             func.length(Vector.vector).label("vector"),
             func.length(Vector.colour_histogram).label("histogram"),
+            func.length(Vector.motion_energy if has_energy else null()).label("energy"),
             func.coalesce(clips.c.clips, 0).label("clips"),
             clips.c.shortest,
             clips.c.longest,
@@ -92,17 +96,25 @@ def _row_problem(row: Row[tuple[int | str | None, ...]], vector_bytes: int) -> s
         return f"{row.clips} clips, expected {row.num_clips}"
     if {row.vector, row.shortest, row.longest} != {vector_bytes}:
         return f"a vector that does not have {vector_bytes} bytes"
+    return _baseline_problem(row)
+
+
+def _baseline_problem(row: Row[tuple[int | str | None, ...]]) -> str | None:
     if row.histogram != HISTOGRAM_BINS * FLOAT_BYTES:
         return f"a colour histogram of {row.histogram} bytes, expected {HISTOGRAM_BINS * FLOAT_BYTES}"
+    if row.energy not in (None, ENERGY_DIMS * FLOAT_BYTES):
+        return f"motion energy of {row.energy} bytes, expected {ENERGY_DIMS * FLOAT_BYTES}"
     return None
 
 
-def _value_problems(connection: Connection, keys: list[int], encoder: EncoderRecord | None) -> dict[int, str]:
+def _value_problems(
+    connection: Connection, keys: list[int], encoder: EncoderRecord | None, *, has_energy: bool
+) -> dict[int, str]:
     """Videos whose values are unsound or are not those that were stored; their sizes are known to be right."""
     if encoder is None:
         return dict.fromkeys(keys, "vectors of no known encoder")
     problems: dict[int, str] = {}
-    for key, vectors, digest in stored_vectors(connection, keys, encoder.dims):
+    for key, vectors, digest in stored_vectors(connection, keys, encoder.dims, has_energy=has_energy):
         if vectors is None:
             problems[key] = "values that are no vectors"
         elif vectors.digest() != digest:  # what was stored was sound

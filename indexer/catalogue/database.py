@@ -18,10 +18,11 @@ from indexer.catalogue.engines import open_engine
 from indexer.catalogue.seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 PREDICTIONS_SINCE = "0002"
 SEALS_SINCE = "0003"
-REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE)
+ENERGY_SINCE = "0004"
+REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE, ENERGY_SINCE)
 OWN_LOCK_SECONDS = 2.0
 """How long a server may take to notice that a connection of this process has gone, and to free its lock."""
 WRITER_LOCK = 0x7273706E6574
@@ -65,6 +66,11 @@ class Database:
     def has_seals(self) -> bool:
         """Whether rows carry seals and videos that left keep their vectors for a while."""
         return self._revision >= SEALS_SINCE
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether videos have the column of motion energy."""
+        return self._revision >= ENERGY_SINCE
 
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""
@@ -115,7 +121,8 @@ class Database:
                 if found != HEAD_REVISION:
                     _refuse_unknown(found, self.name)
                     _migrate(writer)
-                    seal_all(writer)
+                    if found is None or found < SEALS_SINCE:
+                        seal_all(writer)
         except BaseException:
             if not self.is_sqlite:
                 _give_server_lock_back(writer)

@@ -147,7 +147,7 @@ class Split(Base):
 
 
 class Vector(Base):
-    """The video vector and the colour histogram; apart from ``videos``, which so stays quick to scan."""
+    """The video vector and the baselines' own; apart from ``videos``, which so stays quick to scan."""
 
     __tablename__ = "vectors"
 
@@ -156,6 +156,8 @@ class Vector(Base):
     )
     vector: Mapped[bytes]
     colour_histogram: Mapped[bytes]
+    motion_energy: Mapped[bytes | None]
+    """None for a video that a version without it has indexed."""
     digest: Mapped[bytes]
 
 
@@ -182,6 +184,7 @@ class Retired(Base):
     """How many generations were published since; of age 2, no generation that is kept shows the video."""
     vector: Mapped[bytes]
     colour_histogram: Mapped[bytes]
+    motion_energy: Mapped[bytes | None]
     clips: Mapped[bytes]
     """All clip vectors, one after the other."""
     spans: Mapped[bytes]

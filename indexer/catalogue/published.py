@@ -134,6 +134,14 @@ class PublishedCatalogue(CatalogueQueries):
             histograms = {key: vectors.colour_histogram for key, vectors in self._whole(keys)}
             yield np.array(keys, dtype=np.int64), np.stack([histograms[key] for key in keys])
 
+    def motion_energies(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
+        """Motion energy float32 (n, 640), unit length, of those videos that have it, by ascending key."""
+        for keys in chunks(self.index.keys.tolist(), batch):
+            found = dict(self._whole(keys))
+            rows = [(key, energy) for key in keys if (energy := found[key].motion_energy) is not None]
+            if rows:
+                yield np.array([key for key, _ in rows], dtype=np.int64), np.stack([energy for _, energy in rows])
+
     def _whole(self, keys: list[int]) -> Iterator[tuple[int, VideoVectors]]:
         """Key and vectors, as they were published, of those of ``keys`` that the generation shows."""
         with self._database.reading() as connection:
@@ -148,12 +156,14 @@ class PublishedCatalogue(CatalogueQueries):
     def _read(self, keys: list[int], digests: dict[int, bytes]) -> Iterable[tuple[int, VideoVectors]]:
         dims, found = self.generation.manifest.content.dims, {}
         with self.live.reading() as connection:
-            for key, vectors, _ in stored_vectors(connection, keys, dims):
+            for key, vectors, _ in stored_vectors(connection, keys, dims, has_energy=self.live.has_energy):
                 if vectors is not None and vectors.digest() == digests[key]:
                     found[key] = vectors
             if self.live.keeps_retired:
                 for key in set(keys) - set(found):
-                    if (kept := retired_vectors(connection, digests[key], dims)) is not None:
+                    if (
+                        kept := retired_vectors(connection, digests[key], dims, has_energy=self.live.has_energy)
+                    ) is not None:
                         found[key] = kept
         if missing := set(keys) - set(found):
             raise self._not_there(id_of_key(min(missing)))

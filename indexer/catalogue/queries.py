@@ -24,7 +24,7 @@ from indexer.catalogue.records import (
     video_key,
 )
 from indexer.catalogue.seals import check_state
-from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, unpack
+from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, ClipVectors, unpack
 from rspnet_core.errors import QueryNotFound
 
 KEYS_PER_STATEMENT = 500
@@ -209,6 +209,13 @@ class CatalogueQueries:
         with self._database.reading() as connection:
             yield from _stream(connection, Vector.colour_histogram, HISTOGRAM_BINS, batch)
 
+    def motion_energies(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
+        """Motion energy float32 (n, 640), unit length, of all videos that have it, by ascending key."""
+        if not self._database.has_energy:
+            return
+        with self._database.reading() as connection:
+            yield from _stream(connection, Vector.motion_energy, ENERGY_DIMS, batch)
+
     def builds(self) -> list[BuildRecord]:
         """All builds, the latest first."""
         with self._database.reading() as connection:
@@ -270,10 +277,13 @@ def _video_rows(
 
 
 def _stream(
-    connection: Connection, column: InstrumentedAttribute[bytes], dims: int, batch: int
+    connection: Connection,
+    column: InstrumentedAttribute[bytes] | InstrumentedAttribute[bytes | None],
+    dims: int,
+    batch: int,
 ) -> Iterator[KeyedVectors]:
-    statement = select(Vector.video_key, column).order_by(Vector.video_key)
+    statement = select(Vector.video_key, column).where(column.is_not(None)).order_by(Vector.video_key)
     rows = connection.execute(statement, execution_options={"yield_per": batch})
     for partition in rows.partitions():
         keys = np.array([row[0] for row in partition], dtype=np.int64)
-        yield keys, unpack([row[1] for row in partition], dims)
+        yield keys, unpack([row[1] or b"" for row in partition], dims)

@@ -56,7 +56,7 @@ class BuildProgress:
         lines += [f"note: {note}" for note in dataset.notes]
         precision = str(encoder.precision).removeprefix("torch.")
         lines.append(f"encoder {encoder.spec.backbone}, {encoder.spec.source}, on {encoder.device} in {precision}")
-        if not encoder.spec.trained:
+        if encoder.spec.trained is False:
             lines.append(f"note: {UNTRAINED}")
         for line in lines:
             self._log.print(printable(line), markup=False, soft_wrap=True)

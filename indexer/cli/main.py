@@ -49,7 +49,7 @@ WeightsOption = Annotated[
 BackboneOption = Annotated[
     str | None,
     typer.Option(
-        help="c3d, resnet18, r2plus1d, s3dg or tsm18, untrained, where no weights are given; or package.module:factory."
+        help="Without weights: energy, or untrained c3d, resnet18, r2plus1d, s3dg, tsm18; or package.module:factory."
     ),
 ]
 PoolingOption = Annotated[
@@ -174,6 +174,9 @@ def benchmark(
     motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
     appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
     backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    centre: Annotated[
+        bool, typer.Option("--centre", help="Take the gallery's mean off all vectors before ranking.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write report.html and report.json into this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,6 +197,7 @@ def benchmark(
             fold=fold,
             weights=weights,
             families=None if families is None else read_families(families),
+            centre=centre,
             command=shlex.join(["rspnet-index", *sys.argv[1:]]),
         )
         if report is not None:

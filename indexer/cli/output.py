@@ -31,7 +31,7 @@ def warn_untrained(encoder: Mapping[str, Any]) -> None:
     """Remind that an untrained encoder's answers mean little."""
     from indexer.cli.console import UNTRAINED
 
-    if not encoder["trained"]:
+    if encoder["trained"] is False:
         say(f"note: {UNTRAINED}")
 
 

@@ -8,18 +8,20 @@ An encoder without heads is explained by its backbone alone, which stands in the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 
+from indexer.heatmap.titles import TITLES
 from rspnet_core.config import ClipGeometry, EncoderSpec
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.regions import Box, BoxShares, box_shares, boxes_around
-from rspnet_core.explain.similarity_maps import explained_by, linear_head, pair_maps, projections, upsampled
+from rspnet_core.explain.similarity_maps import Head, explained_by, explaining_head, pair_maps, projections, upsampled
+from rspnet_core.models.backbone import PartsBackbone
 from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.reading.decode import Clips
@@ -69,6 +71,8 @@ class PairExplanation:
     """Head to the cosine of the explained pair of clips."""
     similarities: Mapping[str, NDArray[np.float32]]
     """Head to the cosines (clips of the query, clips of the match)."""
+    titles: Mapping[str, str] = field(default_factory=lambda: TITLES)
+    """What people call each head."""
 
     def scale(self, head: str) -> tuple[float, float]:
         """Ends of the head's colour scale, one for both videos and all frames.
@@ -126,9 +130,9 @@ def explain_pair(
     return explain(model, *embedded, positions=positions)
 
 
-def check_heads(model: EncoderModel) -> dict[str, nn.Linear]:
+def check_heads(model: EncoderModel) -> dict[str, Head]:
     """What explains an encoder: both heads, or the backbone; InvalidSetting where heat maps cannot be made."""
-    return {name: linear_head(model, name) for name in explained_by(model)}
+    return {name: explaining_head(model, name) for name in explained_by(model)}
 
 
 def read_pair(query: Path, match: Path, geometry: ClipGeometry) -> tuple[Clips, Clips]:
@@ -169,6 +173,7 @@ def explain(
         match=_side(match, positions[1], {name: pair.second for name, pair in maps.items()}),
         cosines={name: pair.cosine for name, pair in maps.items()},
         similarities=similarities,
+        titles=model.backbone.titles if isinstance(model.backbone, PartsBackbone) else TITLES,
     )
 
 
@@ -178,7 +183,7 @@ def check_threshold(threshold: float) -> None:
         raise InvalidSetting(f"threshold: got {threshold}, allowed is 0 to 1 (of the colour scale)")
 
 
-def _cosines(first: Tensor, second: Tensor, head: nn.Linear) -> NDArray[np.float32]:
+def _cosines(first: Tensor, second: Tensor, head: Head) -> NDArray[np.float32]:
     units = [normalize(projections(features, head), dim=1) for features in (first, second)]
     return np.asarray((units[0] @ units[1].T).cpu().numpy(), dtype=np.float32)
 

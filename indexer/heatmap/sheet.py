@@ -17,8 +17,6 @@ from rspnet_core.explain.drawing import colour_bar, draw_boxes, enlarged, fitted
 from rspnet_core.explain.regions import boxes_around
 from rspnet_core.reports.colours import INK, MUTED, PAPER
 
-TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)", "backbone": "Backbone"}
-
 _PANEL, _GAP, _MARGIN = 288, 16, 24
 _COLUMN = {"frame": 0, "motion": 1, "appearance": 2, "backbone": 1}
 _LEFT = {name: _MARGIN + number * (_PANEL + _GAP) for name, number in _COLUMN.items()}
@@ -84,7 +82,7 @@ def _background(explanation: PairExplanation, threshold: float) -> Image.Image:
     _text(draw, "frame", _MARGIN, "Frame", 18, bold=True)
     _text(draw, "frame", _MARGIN + 27, "as the encoder sees it", 13)
     for head, cosine in explanation.cosines.items():
-        _text(draw, head, _MARGIN, TITLES[head], 18, bold=True)
+        _text(draw, head, _MARGIN, explanation.titles[head], 18, bold=True)
         _text(draw, head, _MARGIN + 27, f"cosine of the two clips {cosine:.3f}", 13)
     for row, side in _sides(explanation).items():
         _name_row(draw, row, side, width)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from indexer.catalogue.prediction import Prediction
-from indexer.ingest.pooling import PARTS, Layout, clip_vectors
+from indexer.ingest.pooling import PARTS, Layout
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
-from rspnet_core.models.two_head import PROJECTION_SIZE, EncoderModel, class_logits
+from rspnet_core.models.energy import Energy
+from rspnet_core.models.two_head import EncoderModel, class_logits
 
 HEADS = PARTS[1:]
 DECODER = "exact frames, scaled then cut, 1"
@@ -56,6 +58,11 @@ class Encoded:
 
     vectors: NDArray[np.float32]
     """float32 (num_clips, layout.size), each part of unit length."""
+    video: NDArray[np.float32]
+    """float32 (layout.size,), the same of the whole video."""
+    motion_energy: NDArray[np.float32] | None
+    """float32 (640,), unit length: the motion part of ``energy``, on these clips a baseline for any other encoder; None
+    where clips have one frame."""
     probabilities: NDArray[np.float32] | None
     """float32 (num_classes,), sum 1: the mean over the clips; None where the encoder has no classifier."""
 
@@ -75,16 +82,12 @@ class ClipEncoder:
         self.pooling: Pooling = pooling
         self.device = device or choose_device()
         self.precision = torch.float32 if model.backbone.is_float32_only else choose_precision(self.device)
-        self.heads = {name: copy.deepcopy(head).to(self.device) for name, head in model.heads.items()}
-        self.classifier = copy.deepcopy(model.classifier)
-        if self.classifier is not None:
-            self.classifier.to(self.device)
-        self.layout = Layout(
-            {"backbone": model.channels} | {name: PROJECTION_SIZE for name in HEADS if name in self.heads}
-        )
-        self._backbone = copy.deepcopy(model.backbone).eval().to(self.device, self.precision)
+        self.layout = Layout(model.part_sizes)
+        self._model = copy.deepcopy(model).eval().to(self.device)
+        self._model.backbone.to(self.precision)
         if model.backbone.is_volumetric:
-            self._backbone = self._backbone.to(memory_format=torch.channels_last_3d)
+            self._model.backbone.to(memory_format=torch.channels_last_3d)
+        self._energy = Energy()
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
 
@@ -131,15 +134,24 @@ class ClipEncoder:
         """
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
-        prepared = ((pixels - self._mean) / self._std).to(self.precision)
-        features = self._backbone(prepared)
-        ends = np.cumsum([len(video) for video in videos])[:-1]
-        vectors = np.split(clip_vectors(features, self.heads, self.pooling).cpu().numpy(), ends)
-        if self.classifier is None:
-            return [Encoded(own, None) for own in vectors]
-        probabilities = class_logits(features, self.classifier).softmax(dim=1).cpu().numpy()
-        of_videos = zip(vectors, np.split(probabilities, ends), strict=True)
-        return [Encoded(own, of_clips.mean(axis=0)) for own, of_clips in of_videos]
+        prepared = pixels.sub_(self._mean).div_(self._std).to(self.precision)
+        sizes = [len(video) for video in videos]
+        features = torch.split(self._model.backbone(prepared), sizes)
+        return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
+
+    def _encoded(self, features: Tensor, clips: Tensor) -> Encoded:
+        """What is said of a video, by its feature maps (num_clips, C, T', H', W') and clips (num_clips, T, H, W, 3)."""
+        vectors, classifier = self._model.vectors(features, self.pooling), self._model.classifier
+        probabilities = None
+        if classifier is not None:
+            probabilities = class_logits(features, classifier).softmax(dim=1).mean(dim=0).cpu().numpy()
+        video = vectors.video.cpu().numpy()
+        return Encoded(vectors.clips.cpu().numpy(), video, self._motion_energy(video, clips), probabilities)
+
+    def _motion_energy(self, video: NDArray[np.float32], clips: Tensor) -> NDArray[np.float32] | None:
+        if isinstance(self._model.backbone, Energy):
+            return video[self.layout.slices()["motion"]]
+        return self._energy.motion_vector(clips).cpu().numpy() if clips.shape[1] >= Energy.min_frames else None
 
     def prediction(self, encoded: Encoded) -> Prediction | None:
         """The most probable class of a video that this encoder encoded; None where it has no classifier."""

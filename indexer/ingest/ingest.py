@@ -16,7 +16,6 @@ from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
-from indexer.ingest.pooling import video_vector
 from indexer.ingest.report import BuildReport, Failure
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
@@ -103,10 +102,11 @@ class Ingest:
         for (result, clips, histogram), encoded in zip(decoded, embedded, strict=True):
             entry = _described(entries[str(result.request.path)], result, clips.info)
             stored = VideoVectors(
-                video=video_vector(encoded.vectors, self._encoder.layout),
+                video=encoded.video,
                 clips=encoded.vectors,
                 spans_seconds=clips.spans_seconds,
                 colour_histogram=histogram,
+                motion_energy=encoded.motion_energy,
             )
             if problem := vector_problem(stored, self._encoder.layout.dims):
                 self._fail(entry, f"the encoder makes no usable vectors of it: {problem}")

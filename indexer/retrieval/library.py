@@ -17,7 +17,7 @@ from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_p
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
 from indexer.ingest.encoder import ClipEncoder, choose_device
-from indexer.ingest.pooling import Layout, video_vector
+from indexer.ingest.pooling import Layout
 from indexer.retrieval.info import library_info
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
 from rspnet_core.config import EncoderSpec
@@ -217,8 +217,7 @@ class Library:
     def clips_query(self, source: dict[str, Any], clips: Clips) -> Query:
         """Decoded clips as a query, embedded now."""
         encoded = self.encoder.encode([clips.frames])[0]
-        vector = video_vector(encoded.vectors, self.layout)
-        return Query(source, vector, encoded.vectors, self.encoder.prediction(encoded))
+        return Query(source, encoded.video, encoded.vectors, self.encoder.prediction(encoded))
 
     def locate(self, query: str | Path) -> tuple[Path, VideoRow | None]:
         """The file that ``query`` names, or the file and row of the indexed video with that id.

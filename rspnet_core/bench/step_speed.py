@@ -24,7 +24,7 @@ from torch import nn
 
 from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.errors import InvalidSetting, RspnetError
-from rspnet_core.models import create_model
+from rspnet_core.models import create_model, entry_with_heads
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.pretrain import build_objective, new_optimiser, on_device
 from rspnet_core.pretext.recipe import PretrainRecipe
@@ -68,6 +68,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
 
     Raises:
         InvalidSetting: the recipe is not Algorithm 1's (rsp and avid, all gradients, one positive).
+        UnknownBackbone: a backbone that takes no heads.
         DeviceUnavailable: no such device.
         RspnetError: a process of the measurement died.
     """
@@ -76,7 +77,8 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
             f"got objectives {'+'.join(recipe.objectives)}, rsp_gradients {recipe.rsp_gradients}, positives "
             f"{recipe.positives}; Algorithm 1 is rsp+avid, all, random: choose another recipe or use --set"
         )
-    choose_machine(device, recipe.precision)  # an absent device is told here, not in a child
+    entry_with_heads(recipe.backbone)  # told here, as an absent device, and not in a child
+    choose_machine(device, recipe.precision)
     seconds: dict[StepKind, list[float]] = {kind: [] for kind in KINDS}
     processes = {kind: _Measured(kind, recipe, device) for kind in KINDS}
     try:

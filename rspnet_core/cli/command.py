@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 OwnBackboneOption = Annotated[
     str | None,
-    typer.Option("--backbone", help="The encoder, where it is your own code: package.module:factory."),
+    typer.Option("--backbone", help="energy; or the encoder, where it is your own code: package.module:factory."),
 ]
 """Names code that may then be imported; a file alone may not have it imported."""
 

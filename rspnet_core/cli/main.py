@@ -129,7 +129,7 @@ def _show(document: dict[str, Any], as_json: bool, summary: str) -> None:
         "parameters": f"{document['parameters']:,}",
         "clips": f"{clips['num_clips']} of {clips['frames_per_clip']} frames, step {clips['frame_step']}, "
         f"{clips['size']}x{clips['size']} pixels, at {rate}",
-        "trained": "yes" if document["trained"] else "no",
+        "trained": {True: "yes", False: "no", None: "nothing to train"}[document["trained"]],
         "source": document["source"],
         "sha256": document["sha256"],
     }

@@ -123,7 +123,7 @@ def evaluate_command(
 
 def probe_command(
     data: LabelledArgument,
-    weights: Annotated[str, typer.Option(help="Any encoder's weights.")],
+    weights: Annotated[str | None, typer.Option(help="Any encoder's weights.", show_default=False)] = None,
     knn: Annotated[bool, typer.Option("--knn", help="Weighted vote of the 20 nearest train videos.")] = False,
     linear: Annotated[bool, typer.Option("--linear", help="Logistic regression on the mean features.")] = False,
     fold: Annotated[int, typer.Option(min=1, help="The official split.")] = 1,
@@ -139,11 +139,15 @@ def probe_command(
     Example: rspnet-train probe ucf101 --weights runs/x/model.safetensors --knn
 
     Example: rspnet-train probe ucf101 --weights official:resnet18 --linear --report report
+
+    Example: rspnet-train probe ucf101 --backbone energy --knn
     """
     from rspnet_core.recognition.evaluate import evaluate_frozen
 
     if knn == linear:
         raise InvalidSetting("choose one of --knn and --linear")
+    if weights is None and backbone is None:
+        raise InvalidSetting("got neither --weights nor --backbone; name weights, or --backbone energy, which has none")
     with Bar() as bar:
         found = evaluate_frozen(
             data,

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.explain.similarity_maps import linear_head, pair_maps, projections
+from rspnet_core.explain.similarity_maps import explaining_head, pair_maps, projections
 from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import EncoderModel
 
@@ -83,7 +83,7 @@ def faithfulness(
         raise InvalidSetting(f"area_share: got {area_share}, allowed is above 0 and below 1")
     if draws < 1:
         raise InvalidSetting(f"draws: got {draws}, allowed is 1 or more")
-    layer = linear_head(model, head)
+    layer = explaining_head(model, head)
     features_i, features_j = (clip_features(model, clip[None], normalisation) for clip in (clip_i, clip_j))
     maps = pair_maps(features_i[0], features_j[0], layer)
     important = top_cells(maps.first.cpu().numpy(), area_share)

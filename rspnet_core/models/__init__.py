@@ -10,9 +10,9 @@ import torch
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import UnknownBackbone
-from rspnet_core.models.backbone import Backbone
+from rspnet_core.models.backbone import Backbone, PartsBackbone
 from rspnet_core.models.outside import Network
-from rspnet_core.models.registry import BACKBONES, find_backbone
+from rspnet_core.models.registry import BACKBONES, Entry, find_backbone
 from rspnet_core.models.torchvision_encoders import (
     TORCHVISION_ENCODERS,
     create_torchvision_model,
@@ -37,6 +37,7 @@ __all__ = [
     "EncoderModel",
     "HeadKind",
     "Network",
+    "PartsBackbone",
     "TwoHeadModel",
     "TwoHeadOutput",
     "class_logits",
@@ -44,6 +45,7 @@ __all__ = [
     "create_model",
     "create_torchvision_model",
     "default_geometry",
+    "entry_with_heads",
     "find_backbone",
     "project",
     "seeded",
@@ -63,11 +65,17 @@ def create_model(name: str, *, seed: int | None = None, head: HeadKind = "linear
     Raises:
         UnknownBackbone: for another name.
     """
+    entry = entry_with_heads(name)
+    with seeded(seed):
+        return TwoHeadModel(entry.create(), head)
+
+
+def entry_with_heads(name: str) -> Entry:
+    """The entry of a backbone that takes heads, as pre-training needs it. Raises UnknownBackbone for another."""
     entry = find_backbone(name, named_by_user=name)
     if not entry.takes_heads:
         raise UnknownBackbone(f"got {name!r}, which takes no heads; have {', '.join(BACKBONES)}: choose one of these")
-    with seeded(seed):
-        return TwoHeadModel(entry.create(), head)
+    return entry
 
 
 def create_backbone_model(name: str, *, seed: int | None = None) -> BackboneModel:

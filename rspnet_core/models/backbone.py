@@ -1,10 +1,15 @@
 """What every backbone is: a network from clips to a map of features, with its smallest clip."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from rspnet_core.config import Pooling
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.models.pooling import pool_features
 
 
 class Backbone(nn.Module):
@@ -21,6 +26,18 @@ class Backbone(nn.Module):
     is_float32_only: ClassVar[bool] = False
     """Whether it must not be run in a lower precision."""
 
+    def part_sizes(self) -> dict[str, int]:
+        """The parts of a vector that need no head, and their lengths; of PARTS, in their order, ``backbone`` first."""
+        return {"backbone": self.channels}
+
+    def pool(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
+        """Feature maps (N, C, T', H', W') -> those parts, float32 (N, length), as they are averaged over the clips."""
+        return {"backbone": normalize(pool_features(features, pooling), dim=1)}
+
+    def finish(self, pooled: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is done to pooled parts (..., length), of a clip or averaged over clips, before they get unit length."""
+        return pooled
+
     def check(self, clips: Tensor) -> None:
         """Raise InvalidSetting unless ``clips`` can go through this backbone.
 
@@ -36,6 +53,30 @@ class Backbone(nn.Module):
                 f"{got}, {type(self).__name__} needs at least {self.min_frames} frames of "
                 f"{self.min_size}x{self.min_size} pixels: take longer or larger clips"
             )
+
+
+class PartsBackbone(Backbone, ABC):
+    """A backbone that makes motion and appearance by itself: no heads stand on it, and nothing in it is trained."""
+
+    titles: ClassVar[Mapping[str, str]]
+    """What people call its ``motion`` and ``appearance``."""
+
+    @abstractmethod
+    def part_sizes(self) -> dict[str, int]:
+        """As ``Backbone``'s, with ``motion`` and ``appearance`` among them."""
+
+    @abstractmethod
+    def shares(self, part: str, features_i: Tensor, features_j: Tensor) -> Tensor:
+        """Where the cosine of a part of two clips comes from.
+
+        Args:
+            part: ``motion`` or ``appearance``.
+            features_i: (C, T', H', W'), feature map of the clip to explain.
+            features_j: the same of the clip that it is compared with; time and space may have another size.
+
+        Returns:
+            float32 (T', H', W'): what each place of clip i adds. The mean over all of them is the cosine.
+        """
 
 
 def initialise(module: nn.Module) -> None:

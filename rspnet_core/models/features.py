@@ -1,5 +1,7 @@
 """Decoded clips through an encoder, a few at a time."""
 
+from itertools import chain
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,7 +31,8 @@ def clip_features(model: EncoderModel, clips: NDArray[np.uint8], normalisation: 
     """
     if model.training:
         raise InvalidSetting("the model is in training mode, maps need it in eval mode: call model.eval() first")
-    weight = next(model.parameters(), torch.empty(0))  # a module from outside may have none
+    # A module from outside may have no parameters, even no buffers.
+    weight = next(chain(model.parameters(), model.buffers()), torch.empty(0))
     mean, std = (
         torch.tensor(values, device=weight.device).view(1, 3, 1, 1, 1)
         for values in (normalisation.mean, normalisation.std)

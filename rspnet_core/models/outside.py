@@ -86,6 +86,7 @@ class OutsideEntry:
 
     takes_heads: ClassVar[bool] = True
     brings_weights: ClassVar[bool] = True
+    has_weights: ClassVar[bool] = True
 
     def __init__(self, name: str, import_path: str) -> None:
         self._name = name

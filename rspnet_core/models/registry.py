@@ -1,6 +1,7 @@
 """The one list of backbones: what stands behind the names that ``--backbone`` and files of weights use.
 
 resnet18                    the paper's, in ``BACKBONES``; a new one is a file in this folder and an entry there
+energy                      oriented motion energy, colours and edges: no network, nothing to train (``energy``)
 torchvision:r3d_18          torchvision's supervised networks (``torchvision_encoders``)
 my_encoder                  one that an installed package offers (entry point group ``rspnet.encoders``)
 package.module:factory      one's own code (``outside``): imported only where a user named it, never because a
@@ -15,6 +16,7 @@ from rspnet_core.errors import UnknownBackbone
 from rspnet_core.models import outside
 from rspnet_core.models.backbone import Backbone
 from rspnet_core.models.c3d import C3D
+from rspnet_core.models.energy import Energy
 from rspnet_core.models.r2plus1d import R2Plus1D
 from rspnet_core.models.resnet3d import ResNet3D18, SmallResNet3D18
 from rspnet_core.models.s3dg import S3DG
@@ -29,6 +31,9 @@ class Entry(Protocol):
     """Whether projection heads may stand on it."""
     brings_weights: ClassVar[bool]
     """Whether the name alone says which trained weights are meant, so that none need be named besides."""
+
+    has_weights: ClassVar[bool]
+    """Whether there is anything to train."""
 
     def create(self) -> Backbone:
         """A network; of random weights, or of those that it brings."""
@@ -48,6 +53,7 @@ class PaperEntry:
 
     takes_heads: ClassVar[bool] = True
     brings_weights: ClassVar[bool] = False
+    has_weights: ClassVar[bool] = True
 
     def create(self) -> Backbone:
         """A network of random weights."""
@@ -58,6 +64,23 @@ class PaperEntry:
         return self.geometry, Normalisation()
 
 
+class EnergyEntry:
+    """The encoder that needs no weights."""
+
+    takes_heads: ClassVar[bool] = False
+    brings_weights: ClassVar[bool] = True
+    has_weights: ClassVar[bool] = False
+
+    def create(self) -> Backbone:
+        """Always the same."""
+        return Energy()
+
+    def settings(self) -> tuple[ClipGeometry, Normalisation]:
+        """Ten clips of 16 frames at 80 pixels, their values in 0 to 1."""
+        return ClipGeometry(frames_per_clip=16, size=80), Normalisation(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+ENERGY = "energy"
 BACKBONES: dict[str, PaperEntry] = {
     "c3d": PaperEntry(C3D, ClipGeometry(frames_per_clip=16, size=112), arch="c3d"),
     "resnet18": PaperEntry(ResNet3D18, ClipGeometry(frames_per_clip=16, size=112), arch="resnet18"),
@@ -80,6 +103,8 @@ def find_backbone(name: str, *, named_by_user: str | None = None) -> Entry:
     """
     if name in BACKBONES:
         return BACKBONES[name]
+    if name == ENERGY:
+        return EnergyEntry()
     if name.startswith(TORCHVISION):
         return TorchvisionEntry(name.removeprefix(TORCHVISION))
     offered = outside.offered()
@@ -92,7 +117,7 @@ def find_backbone(name: str, *, named_by_user: str | None = None) -> Entry:
                 f"if you trust that code, name it yourself: --backbone {name}"
             )
         return outside.OutsideEntry(name, name)
-    have = ", ".join((*BACKBONES, *sorted(offered)))
+    have = ", ".join((*BACKBONES, ENERGY, *sorted(offered)))
     raise UnknownBackbone(
         f"got {name!r}, have {have}: choose one of these, torchvision:NAME, or your own as package.module:factory"
     )

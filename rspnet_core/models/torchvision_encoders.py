@@ -62,6 +62,7 @@ class TorchvisionEntry:
 
     takes_heads: ClassVar[bool] = False
     brings_weights: ClassVar[bool] = True
+    has_weights: ClassVar[bool] = True
 
     def __init__(self, name: str) -> None:
         """Raises UnknownBackbone for a name that is not in TORCHVISION_ENCODERS."""

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rspnet_core.config import Pooling
 from rspnet_core.models.backbone import Backbone
+from rspnet_core.models.pooling import PARTS, joined
 
 PROJECTION_SIZE = 128
 """Length of the vectors of both heads (section 4.1)."""
@@ -28,6 +30,15 @@ class TwoHeadOutput(NamedTuple):
 
     def __repr__(self) -> str:
         return f"TwoHeadOutput({', '.join(f'{name}={tuple(part.shape)}' for name, part in self._asdict().items())})"
+
+
+class Vectors(NamedTuple):
+    """The vectors of one video, each part of unit length, parts in the order of PARTS."""
+
+    clips: Tensor
+    """float32 (N, D)."""
+    video: Tensor
+    """float32 (D,)."""
 
 
 class EncoderModel(nn.Module):
@@ -52,6 +63,24 @@ class EncoderModel(nn.Module):
     def heads(self) -> dict[str, nn.Module]:
         """Projection heads by name, ``motion`` and ``appearance``; empty where the encoder has none."""
         return {}
+
+    @property
+    def part_sizes(self) -> dict[str, int]:
+        """The parts of this encoder's vectors and their lengths, in the order of PARTS."""
+        sizes = self.backbone.part_sizes() | dict.fromkeys(self.heads, PROJECTION_SIZE)
+        return {name: sizes[name] for name in PARTS if name in sizes}
+
+    def vectors(self, features: Tensor, pooling: Pooling) -> Vectors:
+        """Pool the clips of one video and apply the heads, which always see the mean, as in training.
+
+        Args:
+            features: float (N, C, T', H', W'), feature maps of the clips.
+            pooling: how the backbone's part is pooled, where the backbone does not pool in a way of its own.
+        """
+        pooled = self.backbone.pool(features, pooling)
+        pooled |= {name: project(features, self.heads[name]) for name in PARTS if name in self.heads}
+        averaged = {name: part.mean(dim=0, dtype=torch.float64) for name, part in pooled.items()}
+        return Vectors(joined(self.backbone.finish(pooled)), joined(self.backbone.finish(averaged)))
 
     def features(self, clips: Tensor) -> Tensor:
         """Clips (B, 3, T, H, W), normalised, in the weights' dtype (float32) -> feature map (B, C, T', H', W').

@@ -52,7 +52,7 @@ def evaluate(
 
 def evaluate_frozen(
     data: Path,
-    weights: str,
+    weights: str | None,
     kind: FrozenKind,
     *,
     fold: int = 1,
@@ -62,7 +62,10 @@ def evaluate_frozen(
     listener: Listener | None = None,
     backbone: str | None = None,
 ) -> list[dict[str, Any]]:
-    """One document, of frozen features of any encoder; see ``recognition.frozen``. Raises as ``evaluate``."""
+    """One document, of frozen features of any encoder; see ``recognition.frozen``. Raises as ``evaluate``.
+
+    Without ``weights``, ``backbone`` names an encoder that brings its own or needs none.
+    """
     encoder, spec = load_encoder(weights, backbone)
     videos = labelled_videos(data, fold, split_lists)
     return [_tested(encoder, spec, videos, partial(predict_frozen, kind=kind), device, workers, listener)]

@@ -18,7 +18,7 @@ from torch import nn
 
 from rspnet_core.config import EncoderSpec, Normalisation
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.models import BackboneModel, EncoderModel, create_backbone_model
+from rspnet_core.models import BackboneModel, EncoderModel, PartsBackbone, create_backbone_model
 from rspnet_core.recognition.classification import Classification, Classifier, make_batch
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
 from rspnet_core.recognition.recipe import FinetuneRecipe
@@ -103,7 +103,7 @@ def build_classifier(recipe: FinetuneRecipe, num_classes: int, num_steps: int) -
     """The recipe's encoder with a new layer of classes, in training mode, and the pixel statistics that it wants.
 
     All weights trained leave the projection heads behind, as these no longer belong to them; a frozen encoder keeps
-    them. Raises UnknownBackbone, WeightsError.
+    them. Raises UnknownBackbone, WeightsError; InvalidSetting for a backbone in which nothing can be trained.
     """
     encoder: EncoderModel
     if recipe.from_weights:
@@ -111,6 +111,11 @@ def build_classifier(recipe: FinetuneRecipe, num_classes: int, num_steps: int) -
         normalisation = spec.normalisation
     else:
         encoder, normalisation = create_backbone_model(recipe.backbone, seed=recipe.seed), Normalisation()
+    if isinstance(encoder.backbone, PartsBackbone):
+        raise InvalidSetting(
+            f"got backbone {recipe.backbone}, which has no weights: only networks are fine-tuned, such as resnet18; "
+            f"measure it as it is with `rspnet-train probe DATA --backbone {recipe.backbone} --knn`"
+        )
     if not recipe.freeze:
         encoder = BackboneModel(encoder.backbone)
         shorten_statistics(encoder, num_steps)

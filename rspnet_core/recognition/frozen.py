@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from rspnet_core.config import EncoderSpec, Normalisation, Pooling
 from rspnet_core.models import EncoderModel
 from rspnet_core.models.features import clip_features
-from rspnet_core.models.pooling import pool_features
 from rspnet_core.recognition.labelled import LabelledVideos
 from rspnet_core.recognition.predict import predictions_of
 from rspnet_core.recognition.predictions import Predictions
@@ -45,11 +44,11 @@ class FrozenFeatures:
 def video_vector(
     encoder: EncoderModel, normalisation: Normalisation, pooling: Pooling
 ) -> Callable[[NDArray[np.uint8]], Tensor]:
-    """Turns the clips uint8 (num_clips, T, H, W, 3) of a video into its vector float32 (C,), unit length."""
+    """Turns a video's clips uint8 (num_clips, T, H, W, 3) into the backbone's part of its vector: float32 (C,)."""
 
     def vector(clips: NDArray[np.uint8]) -> Tensor:
-        pooled = F.normalize(pool_features(clip_features(encoder, clips, normalisation), pooling), dim=1)
-        return F.normalize(pooled.mean(dim=0), dim=0)
+        vectors = encoder.vectors(clip_features(encoder, clips, normalisation), pooling)
+        return vectors.video[: encoder.part_sizes["backbone"]]
 
     return vector
 

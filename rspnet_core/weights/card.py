@@ -29,7 +29,7 @@ A video encoder for [rspnet](https://arxiv.org/abs/2011.07949): clips in, featur
 - Backbone: {spec.backbone}
 - Heads: {heads[spec.head]}
 {classes}- Clips: {clips.num_clips} of {clips.frames_per_clip} frames at {clips.size} pixels, {rate}
-- Weights: {spec.source}{"" if spec.trained else " (untrained)"}
+- Weights: {spec.source}{" (untrained)" if spec.trained is False else ""}
 - SHA-256 of the tensors: {spec.sha256}
 
 ```sh

@@ -35,7 +35,7 @@ def describe(
     backbone: str,
     *,
     source: str,
-    trained: bool,
+    trained: bool | None,
     geometry: ClipGeometry | None = None,
     normalisation: Normalisation | None = None,
     classes: Sequence[str] = (),

@@ -7,7 +7,7 @@
     torchvision:NAME            torchvision's supervised weights, downloaded by torchvision
     hf:USER/NAME[@REVISION]     ours, from a model hub
     rspnet:small                those that come with the package; also where neither weights nor a backbone are named
-    a backbone alone            random weights of a fixed seed; those that it brings, where it brings weights
+    a backbone alone            random weights of a fixed seed; those that it brings; none, where it needs none
     none                        the same; of resnet18 where no backbone is named
 
 A further source is a function and a line in ``SOURCES``.
@@ -85,9 +85,10 @@ def _load_named(backbone: str) -> Loaded:
         return model, describe(model, backbone, source=f"untrained (seed {UNTRAINED_SEED})", trained=False)
     network = entry.create()
     geometry, normalisation = entry.settings()
-    trained = not isinstance(network, OutsideBackbone) or network.trained
+    trained = (not isinstance(network, OutsideBackbone) or network.trained) if entry.has_weights else None
+    source = backbone if entry.has_weights else "no weights"
     encoder = BackboneModel(network).eval()
-    spec = describe(encoder, backbone, source=backbone, trained=trained, geometry=geometry, normalisation=normalisation)
+    spec = describe(encoder, backbone, source=source, trained=trained, geometry=geometry, normalisation=normalisation)
     return encoder, spec
 
 

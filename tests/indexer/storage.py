@@ -3,10 +3,15 @@
 import json
 
 import numpy as np
+from sqlalchemy import select, update
 
 import indexer  # whose Library is imported where it is used: processes that only write start without PyTorch
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
+from indexer.catalogue.models import Vector
 from indexer.catalogue.publish import publish_index
+from indexer.catalogue.queries import encoder_record
+from indexer.catalogue.stored import stored_vectors
+from indexer.catalogue.vectors import ENERGY_DIMS
 from indexer.index import generations
 from indexer.index.place import Place
 from rspnet_core.errors import LibraryError
@@ -30,6 +35,7 @@ def make_vectors(seed=0, num_clips=3):
         clips=unit_vectors(num_clips, seed + 1),
         spans_seconds=np.stack([starts, starts + 0.1], axis=1),
         colour_histogram=np.random.default_rng(seed).dirichlet(np.ones(512)).astype(np.float32),
+        motion_energy=unit_vectors(1, seed, {"motion": ENERGY_DIMS})[0],
     )
 
 
@@ -53,6 +59,14 @@ def filled(catalogue, count=5):
 
 def make_older(connection, revision):
     """Turn the tables of a catalogue into those of an older revision."""
+    connection.exec_driver_sql("ALTER TABLE vectors DROP COLUMN motion_energy")
+    keys = list(connection.scalars(select(Vector.video_key)))
+    for key, vectors, _ in stored_vectors(connection, keys, encoder_record(connection).dims, has_energy=False):
+        connection.execute(update(Vector).where(Vector.video_key == key).values(digest=vectors.digest()))
+    if revision == "0003":
+        connection.exec_driver_sql("ALTER TABLE retired DROP COLUMN motion_energy")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+        return
     for table in ("state", "encoder", "roots", "videos"):
         connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN seal")
     connection.exec_driver_sql("DROP TABLE retired")

@@ -13,10 +13,10 @@ from app.session.opened import OpenedLibrary
 from app.session.projection import Method, Projection, umap_is_installed
 from app.session.services import Services
 from indexer.catalogue.catalogue import LabelledVideo, VideoRow, id_of_key
+from indexer.heatmap.titles import titles_of
 from rspnet_core.text import printable
 
 _PROGRESS = gr.Progress()
-_SPACES = {"backbone": "Everything (backbone)", "motion": "Motion (RSP)", "appearance": "Appearance (A-VID)"}
 _METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute for 10,000 videos": "umap"}
 _SHOW_VIDEO = "() => document.querySelector('#map-video').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 _NOTHING_OPEN = (
@@ -68,7 +68,8 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
 
 def _spaces(services: Services) -> list[tuple[str, str]]:
     """The parts that the library's vectors have, as Gradio's pairs of name and value."""
-    return [(_SPACES[part], part) for part in services.parts]
+    titles = titles_of(services.encoder.get("backbone", ""))
+    return [("Everything (backbone)" if part == "backbone" else titles[part], part) for part in services.parts]
 
 
 def _scatter(videos: list[LabelledVideo], projection: Projection) -> str:

@@ -15,7 +15,6 @@ from app.page.state import ENCODER, SharedState, TabHandles
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, PairExplanation
-from indexer.heatmap.sheet import TITLES
 from rspnet_core.explain.faithfulness import Faithfulness
 
 _KEPT = 16  # explained pairs of clips; about 5 MB each at 112 pixels
@@ -94,9 +93,10 @@ class _Why:
     def test(self, pair: Pair, progress: gr.Progress = _PROGRESS) -> str:
         """Judge the maps of the query's clip."""
         found = {}
-        heads = self.explanation(pair).cosines
+        explanation = self.explanation(pair)
+        heads = explanation.cosines
         for number, head in enumerate(heads):
-            title = TITLES[head]
+            title = explanation.titles[head]
             progress(number / len(heads), desc=f"Hiding parts: {title}")
             found[title] = self._services.faithfulness(pair.query, pair.match_id, head, pair.cell)
         return _judged(found)

@@ -38,13 +38,14 @@ def sides(classes, *, per_class=4, grouped=True, seed=0):
     return built
 
 
-def make_report(classes, *, trained=True, families=None, protocol=None, histogram=True, **kwargs):
+def make_report(classes, *, trained=True, families=None, protocol=None, histogram=True, energy=False, **kwargs):
     queries, gallery = sides(classes, **kwargs)
     scores = score(queries, gallery, families=families, bootstrap_samples=50)
     report = to_json(
         scores,
         random=random_baseline(queries.labels, gallery.labels, families=families),
         colour_histogram=score(gallery, queries, families=families, bootstrap_samples=50) if histogram else None,
+        motion_energy=score(gallery, queries, families=families, bootstrap_samples=50) if energy else None,
         protocol=protocol or {"layout": "folders", "fold": None},
         weights={"backbone": 1.0, "motion": 0.0, "appearance": 0.0},
         encoder={"backbone": "resnet18", "weights": "model.safetensors", "trained": trained},
@@ -80,7 +81,7 @@ def test_json_has_the_documented_fields_and_plain_fractions():
     assert report["protocol"]["omitted_k"] == [10, 20, 50]
     assert report["intervals"]["unit"] == "group"
     assert report["within_family"]["families"]["a"]["queries"] == 8
-    assert set(report["baselines"]) == {"random", "colour_histogram"}
+    assert set(report["baselines"]) == {"random", "colour_histogram", "motion_energy"}
 
 
 def test_confusions_count_the_mistakes_of_the_nearest_video():
@@ -114,6 +115,36 @@ def test_comparison_has_this_library_first_and_every_published_row():
     assert (kinds.count("published"), kinds.count("published-ours")) == (6, 2)
     report, _ = make_report(["run", "jump"], histogram=False)
     assert "histogram" not in [row.kind for row in comparison_rows(report)]
+
+
+def test_motion_energy_stands_beside_the_colour_histogram_wherever_there_is_one(tmp_path):
+    families = {"run": "a", "jump": "a", "sit": "b", "lie": "b"}
+    for energy in (False, True):
+        report, scores = make_report(list(families), families=families, energy=energy)
+        kinds = [row.kind for row in comparison_rows(report)]
+        assert kinds[:4] == ["library", "macro", "histogram", "energy" if energy else "random"]
+        assert "in_family" not in str(report["baselines"]["motion_energy"]) or energy
+        shown = Console(width=140, record=True, file=io.StringIO())
+        shown.print(render_table(report))
+        text = shown.export_text()
+        assert ("Motion energy" in text, "energy 1" in text) == (energy, energy)
+        page = write_html(report, scores, lambda _: None, tmp_path).read_text()
+        assert ('class="key energy"' in page, "energy<small>top-1" in page) == (energy, energy)
+
+
+def test_a_centred_report_says_so():
+    for centred in (False, True):
+        report, _ = make_report(["run", "jump"], protocol={"layout": "folders", "fold": None, "centred": centred})
+        shown = Console(width=140, record=True, file=io.StringIO())
+        shown.print(render_table(report))
+        assert ("centred: all vectors less the gallery's mean" in shown.export_text()) is centred
+
+
+def test_energy_is_called_neither_trained_nor_untrained():
+    for trained, warned in ((False, True), (None, False), (True, False)):
+        shown = Console(width=140, record=True, file=io.StringIO())
+        shown.print(render_table(make_report(["run", "jump"], trained=trained)[0]))
+        assert ("untrained" in shown.export_text()) is warned
 
 
 def test_page_is_whole_and_asks_the_network_for_nothing(page_of_two_families):

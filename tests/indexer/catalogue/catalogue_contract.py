@@ -110,6 +110,8 @@ class CatalogueContract:
             ({"spans_seconds": np.zeros((2, 2))}, "clip spans of shape"),
             ({"spans_seconds": np.array([[1.0, 0.0]] * 3)}, "ends before it starts"),
             ({"colour_histogram": np.full(512, np.inf, np.float32)}, "colour histogram with values"),
+            ({"motion_energy": np.ones(640, np.float32)}, "motion energy vector of length 25.2"),
+            ({"motion_energy": np.ones(512, np.float32)}, "motion energy of shape"),
         ],
     )
     def test_unsound_vectors_are_refused_and_nothing_is_written(self, catalogue, damage, words):
@@ -166,7 +168,7 @@ class CatalogueContract:
         catalogue.commit_indexed(original, make_vectors(9))
         assert [row.predicted for row in catalogue.videos()] == [None, None, None]
 
-    @pytest.mark.parametrize("revision", ["0001", "0002"])
+    @pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
     def test_tables_of_the_version_before_are_read_as_they_are_and_brought_up_to_date(
         self, catalogue, target, revision
     ):
@@ -179,10 +181,14 @@ class CatalogueContract:
             assert list(old.videos()) == before
             assert [row.id for row in old.videos(ids=ids)] == ids
             assert old.check(deep=True) == []
+            assert list(old.motion_energies()) == []
             with Catalogue.open(target, write=True) as new:
                 new.commit_indexed(make_entry("new.mp4"), make_vectors(), Prediction("a", 0.5))
                 assert [row.predicted for row in new.videos()] == [None, None, None, Prediction("a", 0.5)]
                 assert new.check(deep=True) == []
+                ((keys, rows),) = new.motion_energies()
+                assert keys.tolist() == [make_entry("new.mp4").key]
+                assert (rows[0] == make_vectors().motion_energy).all()
             assert old.counts().indexed == len(list(old.videos())) == 4
 
     def test_vectors_are_not_copied_from_a_video_whose_content_changed_meanwhile(self, catalogue):
@@ -252,6 +258,9 @@ class CatalogueContract:
         ((histogram_keys, histograms),) = catalogue.colour_histograms()
         assert (histogram_keys == keys).all()
         assert histograms.shape == (7, 512)
+        ((energy_keys, energies),) = catalogue.motion_energies()
+        assert (energy_keys == keys).all()
+        assert energies.shape == (7, 640)
 
     def test_an_empty_catalogue_streams_nothing(self, catalogue):
         assert list(catalogue.all_vectors()) == []
@@ -389,6 +398,8 @@ class CatalogueContract:
             ("UPDATE clips SET start_seconds = 99", "ends before it starts"),
             ("UPDATE clips SET vector = substr(vector, 1, 8)", "does not have 64 bytes"),
             ("UPDATE vectors SET colour_histogram = vector", "colour histogram of 64 bytes"),
+            ("UPDATE vectors SET motion_energy = vector", "motion energy of 64 bytes"),
+            ("UPDATE vectors SET motion_energy = NULL", "not those that were stored"),
             ("UPDATE vectors SET vector = substr(colour_histogram, 1, 64)", "vector of length"),
             ("DELETE FROM encoder", "does not have 0 bytes"),
         ],

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from indexer.heatmap.explanation import PairExplanation, Side, embed, explain, explain_pair
 from indexer.heatmap.figures import heatmap_document
-from indexer.heatmap.sheet import TITLES, panel, render_frames, render_still
+from indexer.heatmap.sheet import panel, render_frames, render_still
+from indexer.heatmap.titles import TITLES
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.drawing import INK, PAPER, font
 from rspnet_core.explain.regions import Box

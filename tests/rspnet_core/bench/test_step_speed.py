@@ -13,7 +13,7 @@ from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.bench.step_speed import compare_steps, noise_samples
 from rspnet_core.cli.main import app
 from rspnet_core.config import Normalisation
-from rspnet_core.errors import DeviceUnavailable, InvalidSetting
+from rspnet_core.errors import DeviceUnavailable, InvalidSetting, UnknownBackbone
 from rspnet_core.pretext.batches import make_batch
 from rspnet_core.pretext.pretrain import build_objective, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
@@ -85,6 +85,11 @@ def test_other_recipes_than_algorithm_1_are_refused(wrong: dict[str, object]) ->
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_backbone_without_heads_is_told_before_anything_is_measured() -> None:
+    with pytest.raises(UnknownBackbone, match="'energy', which takes no heads"):
+        compare_steps(PretrainRecipe(backbone="energy"), 1)
+
+
 def test_an_absent_device_is_told_before_anything_is_measured() -> None:
     with pytest.raises(DeviceUnavailable, match="CUDA"):
         compare_steps(RECIPE, num_steps=1, device="cuda")
