@@ -17,7 +17,9 @@ from rspnet_core.bench.step_speed import StepCosts
 from rspnet_core.cli.main import app as rspnet_train
 from rspnet_core.config import Augmentation
 from rspnet_core.errors import RspnetError
+from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.recognition.document import document, mean_of_folds
 from rspnet_core.recognition.recipe import FinetuneRecipe, SupervisedAugmentation
 from rspnet_core.recognition.scores import measure
@@ -63,19 +65,38 @@ def shown(value: Any) -> set[str]:
 
 def test_every_setting_of_a_recipe_stands_there_with_its_default() -> None:
     both = settings_of("of-pre-training-and-fine-tuning")
+    on_store = {name: row for name, row in settings_of("of-training-on-a-store").items() if "." not in name}
     parts = {
         PretrainRecipe: both | settings_of("of-pre-training-alone"),
         FinetuneRecipe: both | settings_of("of-fine-tuning-alone"),
+        JointRecipe: both | on_store,
     }
     for recipe, described in parts.items():
         assert set(described) == set(recipe.model_fields)
         for name, field in recipe.model_fields.items():
-            if name == "augmentation":
+            if name == "augmentation" or (recipe is JointRecipe and name == "objectives"):
                 continue
             default = described[name][1]
             if name in both and ", fine-tuning " in default:
                 default = default.split(", fine-tuning ")[recipe is FinetuneRecipe]
             assert default in shown(field.default), f"{name}: {default} stands there, {field.default} is the default"
+
+
+def test_every_setting_of_a_task_stands_there_with_its_default() -> None:
+    described = {
+        name.strip("` "): row[1]
+        for names, *row in rows(sections((DOCS / "settings.md").read_text())["of-training-on-a-store"])
+        for name in names.split(",")
+        if "." in name
+    }
+    expected = {
+        f"objectives.{task}.{name}": field.default
+        for task, kind in OBJECTIVES.items()
+        for name, field in kind.Settings.model_fields.items()
+        if name != "weight"
+    }
+    assert described.keys() == expected.keys()
+    assert all(described[name] in shown(default) for name, default in expected.items())
 
 
 def test_every_setting_of_augmentation_stands_there_with_both_defaults() -> None:

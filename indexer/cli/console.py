@@ -16,11 +16,13 @@ from indexer.ingest.report import BuildReport
 from indexer.retrieval.search import SearchResult
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import Dataset
+from rspnet_core.weights.shipped import DEFAULT
 
 UNTRAINED = (
     "the encoder is untrained (random weights of a fixed seed): take its answers as a baseline; "
-    "give --weights official:resnet18, or a file of your own"
+    "give --weights rspnet:small, official:resnet18, or a file of your own"
 )
+_OTHERS = "other weights: --weights official:resnet18 (the published ones), or a file of your own"
 FAILURES_SHOWN = 20
 
 
@@ -58,6 +60,8 @@ class BuildProgress:
         lines.append(f"encoder {encoder.spec.backbone}, {encoder.spec.source}, on {encoder.device} in {precision}")
         if encoder.spec.trained is False:
             lines.append(f"note: {UNTRAINED}")
+        elif encoder.spec.source.startswith(DEFAULT):
+            lines.append(f"note: {_OTHERS}")
         for line in lines:
             self._log.print(printable(line), markup=False, soft_wrap=True)
 

@@ -44,7 +44,10 @@ def sample_data(
 
 WeightsOption = Annotated[
     str | None,
-    typer.Option(help="A .safetensors or official .pth.tar file, official:resnet18, torchvision:r3d_18, hf:USER/NAME."),
+    typer.Option(
+        help="rspnet:small (the default), official:resnet18, torchvision:r3d_18, hf:USER/NAME, none (random weights), "
+        "or a .safetensors or official .pth.tar file."
+    ),
 ]
 BackboneOption = Annotated[
     str | None,

@@ -41,9 +41,9 @@ def build_library(
 ) -> BuildReport:
     """Index the videos below ``data``, or bring their library up to date.
 
-    With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets an untrained
-    3D ResNet-18. ``trusted`` names the backbone of the library's own encoder where that is code outside of rspnet, so
-    that it may be imported.
+    With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
+    ``rspnet:small``. ``trusted`` names the backbone of the library's own encoder where that is code outside of rspnet,
+    so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """

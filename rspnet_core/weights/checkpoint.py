@@ -178,6 +178,9 @@ def _load_ours(path: Path, named_by_user: str | None) -> tuple[EncoderModel, Enc
         model.add_classifier(len(spec.classes))
     load_tensors(model, tensors, f"{path} ({spec.backbone})")
     _check_hash(path, spec, tensors)
+    if any(values.dtype != tensors[name].dtype for name, values in model.state_dict().items()):
+        # Of half precision: an encoder is known by what it computes with, which is what its next file will hold.
+        spec = spec.model_copy(update={"sha256": tensors_sha256(model.state_dict())})
     return model.eval(), spec
 
 

@@ -60,6 +60,13 @@ def test_half_precise_weights_give_the_vectors_of_the_full_ones(tmp_path) -> Non
     assert torch.nn.functional.cosine_similarity(full.flatten(1), half.flatten(1)).min() > 0.9999
 
 
+def test_a_half_precise_file_is_the_encoder_that_its_full_copy_is(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A library keeps a copy: its next build must find the encoder that the first one had."""
+    model, spec = load_encoder(None, None)
+    save_checkpoint(model, spec, tmp_path / "copy.safetensors")
+    assert load_checkpoint(tmp_path / "copy.safetensors")[1].sha256 == spec.sha256
+
+
 def test_it_tells_a_motion_from_another_whatever_moves() -> None:
     """A disc that swings against one that jumps, in two colours each: the motion head goes by the motion."""
     model, spec = load_encoder(None, None)
