@@ -6,10 +6,10 @@ DEMO := demo
 SETUP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs test slow check format lint types lock clean
+.PHONY: help setup demo docs gpu-pack test slow check format lint types lock clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(SETUP) ## install everything into .venv (once)
 
@@ -30,6 +30,9 @@ demo: setup ## write sample videos, index them, search, print the report
 
 docs: setup ## build the manual into site/ (site/index.html opens without a server)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+gpu-pack: setup ## fill pack/ with what a GPU machine without a network trains from: STORES="train.store test.store"
+	.ci/gpu-pack $(STORES)
 
 # Tests start many Python processes: compiled once, each of them starts seconds sooner. In the order of the files, no
 # worker is left alone with one long file at the end.
