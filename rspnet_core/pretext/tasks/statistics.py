@@ -14,17 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
+from rspnet_core.models.energy_maps import DIRECTIONS, grey_of, oriented_energy
 from rspnet_core.models.two_head import PROJECTION_SIZE
 from rspnet_core.pretext.tasks.objective import Objective, Seen
 from rspnet_core.pretext.terms import Term
 
 _GRID = (3, 7, 7)
-_DIRECTIONS = 8
 _ORIENTED_GRID = 4
-TARGETS = math.prod(_GRID) + _DIRECTIONS * _ORIENTED_GRID**2
-_GREY = (0.299, 0.587, 0.114)
-_FLAT = 0.02
-"""Gradient (a pixel, of grey 0 to 1) under which a place is too plain to say where it moves."""
+TARGETS = math.prod(_GRID) + DIRECTIONS * _ORIENTED_GRID**2
 
 
 class MotionStatistics(Objective):
@@ -43,33 +40,20 @@ class MotionStatistics(Objective):
 
 @torch.no_grad()
 def motion_statistics(clips: Tensor) -> Tensor:
-    """Square roots of motion energy on a grid and by direction, standardised within each clip.
+    """Square roots of motion energy on a grid and by direction (``models.energy_maps``), standardised within each clip.
 
     Args:
-        clips: float32 (N, 3, T, H, W), normalised as ImageNet's images.
+        clips: float32 (N, 3, T, H, W), T at least 2, normalised as ImageNet's images.
 
     Returns:
         float32 (N, TARGETS): 3 x 7 x 7 (time, rows, columns) of energy, then 8 x 4 x 4 (directions, rows, columns).
     """
-    weights = torch.tensor(_GREY, device=clips.device) * torch.tensor(Normalisation().std, device=clips.device)
-    grey = torch.einsum("nctyx,c->ntyx", clips.float(), weights)
-    grey = F.avg_pool2d(grey, 3, stride=1, padding=1, count_include_pad=False)
-    change = grey[:, 1:] - grey[:, :-1]  # (N, T-1, H, W)
-    middle = (grey[:, 1:] + grey[:, :-1]) / 2
-    slope_y, slope_x = torch.gradient(middle, dim=(2, 3))
-    steepness = slope_x.square() + slope_y.square()
-    energy = change.abs()
+    mean, std = torch.tensor([Normalisation().mean, Normalisation().std], device=clips.device).view(2, 3, 1, 1, 1)
+    grey = F.avg_pool2d(grey_of(clips.float() * std + mean), 3, stride=1, padding=1, count_include_pad=False)
+    energy = (grey[:, 1:] - grey[:, :-1]).abs()
     grid = F.adaptive_avg_pool3d(energy[:, None], _GRID).flatten(1)
-    trusted = energy * steepness / (steepness + _FLAT**2)
-    flow_x, flow_y = -change * slope_x, -change * slope_y
-    length = (flow_x.square() + flow_y.square()).sqrt().clamp(min=1e-9)
-    oriented = []
-    for number in range(_DIRECTIONS):
-        angle = 2 * math.pi * number / _DIRECTIONS
-        along = (flow_x * math.cos(angle) + flow_y * math.sin(angle)) / length
-        share = along.clamp(min=0).square()
-        oriented.append(F.adaptive_avg_pool2d((trusted * share).mean(dim=1, keepdim=True), _ORIENTED_GRID).flatten(1))
-    return torch.cat([_standardised(grid.sqrt()), _standardised(torch.cat(oriented, dim=1).sqrt())], dim=1)
+    oriented = F.adaptive_avg_pool2d(oriented_energy(grey).mean(dim=2), _ORIENTED_GRID).flatten(1)
+    return torch.cat([_standardised(grid.sqrt()), _standardised(oriented.sqrt())], dim=1)
 
 
 def _standardised(values: Tensor) -> Tensor:
