@@ -21,7 +21,7 @@ def test_every_recipe_loads_and_comes_back_from_its_toml(name: str, tmp_path: Pa
     assert recipe(str(tmp_path / "recipe.toml")) == recipe(name)
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("backbone", sorted(BACKBONES.keys() - {"small18"}))
 @pytest.mark.parametrize(("data", "epochs"), [("ucf101", 30), ("hmdb51", 70), ("something", 50), ("kinetics", 30)])
 def test_recipes_have_the_papers_settings(data: str, epochs: int, backbone: str) -> None:
     found = recipe(f"{data}-{backbone}")

@@ -179,7 +179,7 @@ def test_missing_files_are_one_clear_error(saved: Path) -> None:
 
 
 def test_without_weights_the_encoder_is_of_a_fixed_seed_and_says_that_it_is_untrained() -> None:
-    first, spec = load_encoder(None, None)
+    first, spec = load_encoder("none", None)
     _, again = load_encoder(None, "resnet18")
     assert (spec.backbone, spec.source, spec.trained) == ("resnet18", "untrained (seed 0)", False)
     assert spec == again
