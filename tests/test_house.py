@@ -15,8 +15,7 @@ named beside it, and the files in the root of its own package (errors, settings,
                   video: datasets clips -> reading                api -> page
                          making                                   page -> session
                          store -> reading making                  session -> serving
-                  reports
-                                                                  serving
+                  reports                                         serving
 
 Each third-party giant has one door, the only place that imports it.
 """

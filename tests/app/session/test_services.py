@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.main import _banner
 from app.serving.uploads import keep_upload, safe_name
 from app.session.opened import Filters
 from app.session.queries import QueryHandle
@@ -146,6 +147,13 @@ def test_a_library_without_anything_published_is_empty(tmp_path: Path) -> None:
         assert (services.encoder, services.is_untrained) == ({}, False)
         with pytest.raises(LibraryNotFound, match="Library tab"):
             services.rank(QueryHandle("x", "0" * 16, "x", "0" * 16), PartWeights())
+
+
+def test_the_page_warns_of_an_untrained_encoder(few_videos: Path) -> None:
+    build_library(few_videos, backbone="tsm18", device="cpu")
+    with Services(few_videos, device="cpu") as services:
+        assert services.is_untrained
+        assert "encoder is untrained" in _banner(services)
 
 
 def test_an_encoder_without_heads_offers_the_backbone_alone(own_library: Path, tmp_path: Path) -> None:
