@@ -261,7 +261,7 @@ def test_documents_of_training(few_videos: Path, sample_videos: Path, tmp_path: 
     assert_described("rspnet-train-pretrain-rspnet-train-finetune", pretrained, tuned)
     assert_described("figures-of-a-run", train_document("curve", tmp_path / "a"))
     weights = train_document("weights", "inspect", tuned["model"])
-    assert_described("rspnet-train-weights-import-rspnet-train-weights-inspect", weights)
+    assert_described("rspnet-train-weights-import-rspnet-train-weights-inspect-rspnet-train-weights-halve", weights)
     beside = json.loads(Path(tuned["model"]).with_suffix(".json").read_text())
     assert set(beside) == set(weights) - {"file", "parameters", "heads"}
 

@@ -97,7 +97,7 @@ def test_the_readme_is_a_front_page() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_make_are_its_targets(page: str) -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
-    for command in re.findall(r"(?:^|`)make (\w+)", PAGES[page], re.MULTILINE):
+    for command in re.findall(r"(?:^|`)make ([\w-]+)", PAGES[page], re.MULTILINE):
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
