@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from rspnet_core.training.schedule import CosineSchedule, StepSchedule
+from rspnet_core.training import schedule as schedules
+from rspnet_core.training.schedule import CosineSchedule, StepSchedule, TimedCosine
 
 
 def test_the_cosine_falls_from_the_peak_to_its_end() -> None:
@@ -21,3 +22,17 @@ def test_steps_multiply_the_rate_at_each_milestone() -> None:
     for step in range(2, 50):
         expected = 0.01 if step < 20 else 0.001 if step < 40 else 0.0001
         assert schedule.rate_at(step) == pytest.approx(expected)
+
+
+def test_a_run_by_the_clock_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(schedules.time, "monotonic", lambda: now[0])
+    clock = TimedCosine(peak=1.0, final_fraction=0.01, minutes=2, warmup_steps=4)
+    assert (clock.progress(0), clock.rate_at(0), clock.rate_at(3)) == (0, 0.25, 1.0)
+    now[0] += 60
+    assert clock.progress(7) == 0.5
+    assert clock.rate_at(7) == pytest.approx(0.505)
+    now[0] += 600
+    assert (clock.progress(8), clock.rate_at(8)) == (1.0, pytest.approx(0.01))
+    resumed = TimedCosine(peak=1.0, final_fraction=0.01, minutes=2, spent_seconds=90)
+    assert resumed.progress(0) == 0.75
