@@ -24,6 +24,7 @@ from rspnet_core.models.pooling import pool_features
 from rspnet_core.pretext.joint import JointModel
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.tasks.objective import Seen
+from rspnet_core.pretext.tasks.programs import pairs_in_ring
 from rspnet_core.pretext.views import ViewPlan
 from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.recipe_file import load_recipe
@@ -154,8 +155,7 @@ def program_scores(
         for name, shift in (("motion", 0), ("appearance", 1)):
             vectors = F.normalize(model.heads[name](pooled), dim=1)
             similar = (vectors @ vectors.T).fill_diagonal_(-torch.inf)
-            partner = (((places + shift) ^ 1) - shift) % len(places)
-            neighbour = (((places + 1 - shift) ^ 1) - 1 + shift) % len(places)
+            partner, neighbour = pairs_in_ring(places, shift), pairs_in_ring(places, 1 - shift)
             own, other = similar[places, partner], similar[places, neighbour]
             for figure, value in (("top1", similar.argmax(dim=1) == partner), ("before_other", own > other)):
                 key = f"{name}_{figure}"

@@ -50,15 +50,16 @@ class LookContrast(Objective):
         return Term(loss, {"looks_top1": accuracy, "looks_before_program": before})
 
 
-def _ring(vectors: Tensor, shift: int, progress: float, settings: _RingSettings) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss, top-1 and how often the partner comes before the hard neighbour.
+def pairs_in_ring(places: Tensor, shift: int) -> Tensor:
+    """The partner of each clip of a ring, int64 (n,): pairs (0, 1), (2, 3), ... for 0, (1, 2), ..., (last, 0) for 1."""
+    return (((places + shift) ^ 1) - shift) % len(places)
 
-    Partners are the pairs (0, 1), (2, 3), ... for ``shift`` 0 and (1, 2), (3, 4), ..., (last, 0) for 1.
-    """
+
+def _ring(vectors: Tensor, shift: int, progress: float, settings: _RingSettings) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss, top-1 and how often the partner comes before the hard neighbour."""
     num = len(vectors)
     places = torch.arange(num, device=vectors.device)
-    partner = (((places + shift) ^ 1) - shift) % num
-    neighbour = (((places + 1 - shift) ^ 1) - 1 + shift) % num
+    partner, neighbour = pairs_in_ring(places, shift), pairs_in_ring(places, 1 - shift)
     logits = vectors @ vectors.T / settings.temperature
     logits = logits.masked_fill(torch.eye(num, dtype=torch.bool, device=vectors.device), -torch.inf)
     top1 = (logits.argmax(dim=1) == partner).float().mean()
