@@ -1,7 +1,7 @@
 """What retrieval without understanding reaches: chance, computed exactly, and colour histograms."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,23 +29,46 @@ def random_baseline(
     ks: Sequence[int] = PAPER_KS,
     families: Mapping[str, str] | None = None,
     exclude_self: bool = False,
+    left_out: Sequence[str] | None = None,
 ) -> RandomScores:
     """Exact expectation over all orders of the gallery (not a simulation). Neither side may be empty.
 
-    ``exclude_self``: each query is itself one of the gallery's videos and is left out of it.
+    ``exclude_self``: each query is itself one of the gallery's videos, in the same order, and is left out of it; with
+    ``left_out`` so are all those of the same value.
     """
     ks, families = sorted(set(ks)), families or {}
+    apart = list(left_out) if left_out is not None else None
     within: dict[str, Summary] = {}
     queries: dict[str, int] = {}
     for family in sorted(set(families.values())):
         own_queries, own_gallery = (
             [label for label in side if families.get(label) == family] for side in (query_labels, gallery_labels)
         )
-        if own_queries and len(own_gallery) > exclude_self and len({*own_queries, *own_gallery}) > 1:
-            within[family] = _expectation(own_queries, own_gallery, ks, exclude_self)
+        own_apart = apart and [
+            name for label, name in zip(gallery_labels, apart, strict=True) if families.get(label) == family
+        ]
+        if not own_queries or len({*own_queries, *own_gallery}) < 2:
+            continue
+        chances = _chances(own_queries, own_gallery, exclude_self, own_apart)
+        if min(size for size, _ in chances) > 0:
+            within[family] = _expectation(chances, ks)
             queries[family] = len(own_queries)
-    overall = _expectation(query_labels, gallery_labels, ks, exclude_self)
+    overall = _expectation(_chances(query_labels, gallery_labels, exclude_self, apart), ks)
     return RandomScores(overall, _weighted(within, queries) if within else None, within)
+
+
+def _chances(
+    query_labels: Sequence[str], gallery_labels: Sequence[str], exclude_self: bool, left_out: Sequence[str] | None
+) -> Counter[tuple[int, int]]:
+    """How many queries have galleries of so many videos, of which so many are of the query's class."""
+    size, of_class = len(gallery_labels), Counter(gallery_labels)
+    if not exclude_self:
+        return Counter((size, of_class[label]) for label in query_labels)
+    if left_out is None:
+        return Counter((size - 1, of_class[label] - (of_class[label] > 0)) for label in query_labels)
+    gone, own = Counter(left_out), Counter(zip(gallery_labels, left_out, strict=True))
+    pairs = zip(query_labels, left_out, strict=True)
+    return Counter((size - gone[name], of_class[label] - own[label, name]) for label, name in pairs)
 
 
 def _weighted(summaries: Mapping[str, Summary], queries: Mapping[str, int]) -> Summary:
@@ -57,16 +80,11 @@ def _weighted(summaries: Mapping[str, Summary], queries: Mapping[str, int]) -> S
     return Summary(top_k, precision)
 
 
-def _expectation(
-    query_labels: Iterable[str], gallery_labels: Sequence[str], ks: Sequence[int], exclude_self: bool
-) -> Summary:
-    in_gallery = Counter(gallery_labels)
-    size = len(gallery_labels) - exclude_self
-    queries = Counter(query_labels)
-    weights = np.array(list(queries.values())) / queries.total()
-    relevant = [in_gallery[label] - (exclude_self and in_gallery[label] > 0) for label in queries]
-    top_k = {k: float(weights @ [expected_top_k(size, count, k) for count in relevant]) for k in fitting_ks(ks, size)}
-    return Summary(top_k, float(weights @ [expected_average_precision(size, count) for count in relevant]))
+def _expectation(chances: Mapping[tuple[int, int], int], ks: Sequence[int]) -> Summary:
+    weights = np.array(list(chances.values())) / sum(chances.values())
+    smallest = min(size for size, _ in chances)
+    top_k = {k: float(weights @ [expected_top_k(*chance, k) for chance in chances]) for k in fitting_ks(ks, smallest)}
+    return Summary(top_k, float(weights @ [expected_average_precision(*chance) for chance in chances]))
 
 
 def expected_top_k(size: int, relevant: int, k: int) -> float:

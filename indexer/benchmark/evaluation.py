@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
 
+LeaveOut = Literal["group", "recording"]
 POSTER_HEIGHT = 120
 """Pixels; a report shows up to 72 posters."""
 
@@ -40,6 +41,14 @@ class Sides:
     queries: list[LabelledVideo]
     gallery: list[LabelledVideo]
     protocol: dict[str, Any]
+    leave_out: LeaveOut | None = None
+
+    def left_out(self, videos: list[LabelledVideo]) -> list[str] | None:
+        """What each video leaves out of its gallery; None is itself alone."""
+        if self.leave_out is None:
+            return None
+        names = (video.group or id_of_key(video.key) for video in videos)
+        return [name.rpartition("/")[2] if self.leave_out == "recording" else name for name in names]
 
     @property
     def leave_one_out(self) -> bool:
@@ -54,6 +63,7 @@ def evaluate(
     weights: PartWeights | None = None,
     families: Mapping[str, str] | None = None,
     centre: bool = False,
+    leave_out: LeaveOut | None = None,
     command: str | None = None,
 ) -> tuple[dict[str, Any], RetrievalScores]:
     """Score the library's labelled videos.
@@ -64,6 +74,8 @@ def evaluate(
         weights: of backbone, motion and appearance; the default is the backbone, as in the paper.
         families: class to family, for scores within families.
         centre: take the gallery's mean off all vectors, part by part, and give them unit length again, before ranking.
+        leave_out: every labelled video queries all others, whatever the split, but those of its own ``group`` (of its
+            class) or ``recording`` (the same name in other classes too: one person, one ground).
         command: the line that makes this report again, printed in it.
 
     Returns:
@@ -80,7 +92,7 @@ def evaluate(
     listed = library.catalogue.labels_and_splits(fold)
     videos = [video for video in listed if video.key in vectors and video.key in histograms]
     has_splits = library.catalogue.select_keys(split="train").size > 0
-    sides = choose_sides(videos, fold if has_splits else None)
+    sides = left_out_sides(videos, leave_out) if leave_out else choose_sides(videos, fold if has_splits else None)
     energies = _energies(library, sides)
     if centre:
         vectors, histograms, energies = _centred(library, sides, vectors, histograms, energies)
@@ -93,6 +105,7 @@ def evaluate(
         [video.label or "" for video in sides.gallery],
         families=families,
         exclude_self=sides.leave_one_out,
+        left_out=sides.left_out(sides.gallery),
     )
     facts = {
         "layout": next((build.layout for build in library.catalogue.builds()), "unknown"),
@@ -130,11 +143,22 @@ def _centred(library: Library, sides: Sides, *of_videos: KeyedRows) -> list[Keye
 
 def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:
     return score(
-        _labelled(sides.queries, queries),
-        _labelled(sides.gallery, gallery),
+        _labelled(sides.queries, queries, sides.left_out(sides.queries)),
+        _labelled(sides.gallery, gallery, sides.left_out(sides.gallery)),
         families=families,
         exclude_self=sides.leave_one_out,
     )
+
+
+def left_out_sides(videos: list[LabelledVideo], leave_out: LeaveOut) -> Sides:
+    """Every labelled video queries all others but those of its group or recording. Raises DatasetError without any."""
+    sides = choose_sides(videos, None)
+    if not any(video.group for video in sides.queries):
+        raise DatasetError(
+            f"--leave-out {leave_out}: the names of these videos tell none, as v_Class_g01_c01 does; do without it"
+        )
+    told = {"gallery": f"all others but those of its own {leave_out}"}
+    return Sides(sides.queries, sides.queries, sides.protocol | told, leave_out)
 
 
 def choose_sides(videos: list[LabelledVideo], fold: int | None) -> Sides:
@@ -173,12 +197,13 @@ def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.flo
         yield from zip(keys.tolist(), rows, strict=True)
 
 
-def _labelled(videos: list[LabelledVideo], vectors: KeyedRows) -> LabelledVectors:
+def _labelled(videos: list[LabelledVideo], vectors: KeyedRows, left_out: list[str] | None) -> LabelledVectors:
     return LabelledVectors(
         ids=[id_of_key(video.key) for video in videos],
         labels=[video.label or "" for video in videos],
         groups=[video.group for video in videos],
         vectors=np.stack([vectors[video.key] for video in videos]),
+        left_out=left_out,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.benchmark.ranking import LabelledVectors, QueryResult, rank_gallery
+from indexer.benchmark.ranking import LabelledVectors, QueryResult, findable, rank_gallery
 from indexer.benchmark.scores import ClassScores, FamilyScores, RetrievalScores, Summary
 from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.reports.bootstrap import Interval, group_units, mean_intervals
@@ -41,7 +41,7 @@ def score(
     _check(queries, gallery, ks, exclude_self)
     queries, gallery = queries.sorted_by_id(), gallery.sorted_by_id()
     bootstrap = _Bootstrap(dict(zip(queries.ids, queries.groups, strict=True)), bootstrap_samples, seed)
-    kept = fitting_ks(ks, len(gallery) - exclude_self)
+    kept = fitting_ks(ks, findable(queries, gallery, exclude_self=exclude_self))
     results = rank_gallery(queries, gallery, exclude_self=exclude_self)
     overall, macro = bootstrap.summaries(results, kept)
     within_overall, within_family = _within_families(
@@ -75,7 +75,7 @@ def fitting_ks(ks: Sequence[int], findable: int) -> tuple[int, ...]:
 def _check(queries: LabelledVectors, gallery: LabelledVectors, ks: Sequence[int], exclude_self: bool) -> None:
     if not ks or ks[0] < 1:
         raise InvalidSetting(f"k: got {list(ks)}, allowed are whole numbers from 1; the paper uses {list(PAPER_KS)}")
-    if not len(queries) or len(gallery) <= exclude_self:
+    if not len(queries) or findable(queries, gallery, exclude_self=exclude_self) < 1:
         raise DatasetError(
             f"benchmark: got {len(queries)} labelled queries and {len(gallery)} labelled gallery videos; index "
             "labelled videos of both sides of a split"
@@ -154,20 +154,22 @@ def _within_families(
 ) -> tuple[Summary | None, dict[str, FamilyScores]]:
     """Search each family by itself; the k of all families together are those that the smallest gallery has room for."""
     scores: dict[str, FamilyScores] = {}
+    room: list[int] = []
     everything: list[QueryResult] = []
     for family in sorted(set(families.values())):
         own_queries, own_gallery = (_of_family(side, family, families) for side in (queries, gallery))
         classes = len({*own_queries.labels, *own_gallery.labels})
-        if not len(own_queries) or len(own_gallery) <= exclude_self or classes < 2:
+        if not len(own_queries) or findable(own_queries, own_gallery, exclude_self=exclude_self) < 1 or classes < 2:
             continue
         results = rank_gallery(own_queries, own_gallery, exclude_self=exclude_self)
-        kept = fitting_ks(ks, len(own_gallery) - exclude_self)
+        room.append(findable(own_queries, own_gallery, exclude_self=exclude_self))
+        kept = fitting_ks(ks, room[-1])
         summary, _ = bootstrap.summaries(results, kept)
         scores[family] = FamilyScores(summary, len(own_queries), len(own_gallery), classes)
         everything += results
     if not scores:
         return None, {}
-    common = fitting_ks(ks, min(family.gallery for family in scores.values()) - exclude_self)
+    common = fitting_ks(ks, min(room))
     return bootstrap.summaries(everything, common)[0], scores
 
 

@@ -4,6 +4,7 @@ Products are computed in float64 and rounded to float32, so that equal videos ge
 and ties are then broken by id: the same library always gives the same report.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ class LabelledVectors:
 
     ``vectors`` is float32 (n, D); similarity is the inner product, which is the cosine for vectors of unit length.
     ``groups`` names the recording a video was cut from (``gNN`` of UCF101), None where it is not known.
+    ``left_out``: videos that share its value are not found by each other; None leaves out a video itself alone.
     Raises DatasetError when the parts do not fit each other or a value is not finite.
     """
 
@@ -31,6 +33,7 @@ class LabelledVectors:
     labels: list[str]
     groups: list[str | None]
     vectors: NDArray[np.float32]
+    left_out: list[str] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.labels), len(self.groups), len(self.vectors)}
@@ -54,6 +57,7 @@ class LabelledVectors:
             [self.labels[row] for row in rows],
             [self.groups[row] for row in rows],
             self.vectors[rows],
+            None if self.left_out is None else [self.left_out[row] for row in rows],
         )
 
     def sorted_by_id(self) -> "LabelledVectors":
@@ -85,13 +89,22 @@ class QueryResult:
     """The nearest few, best first."""
 
 
+def findable(queries: LabelledVectors, gallery: LabelledVectors, *, exclude_self: bool) -> int:
+    """How many videos of the gallery each query may find, at least."""
+    if not exclude_self or gallery.left_out is None or queries.left_out is None:
+        return len(gallery) - exclude_self
+    sizes = Counter(gallery.left_out)
+    return len(gallery) - max((sizes[name] for name in queries.left_out), default=0)
+
+
 def rank_gallery(
     queries: LabelledVectors, gallery: LabelledVectors, *, exclude_self: bool, block_bytes: int = BLOCK_BYTES
 ) -> tuple[QueryResult, ...]:
     """Rank ``gallery``, which must be sorted by id, for each of ``queries`` (neither empty).
 
-    ``exclude_self`` takes the gallery video of a query's own id out of its ranking.
+    ``exclude_self`` takes the gallery video of a query's own id out of its ranking, and those of its ``left_out``.
     """
+    apart = _numbers(queries, gallery) if exclude_self else None
     row_of_id = {video_id: row for row, video_id in enumerate(gallery.ids)} if exclude_self else {}
     class_numbers = {label: number for number, label in enumerate(dict.fromkeys(gallery.labels))}
     gallery_classes = np.array([class_numbers[label] for label in gallery.labels], dtype=np.int32)
@@ -102,9 +115,20 @@ def rank_gallery(
         for row, order in enumerate(descending_order(scores)):
             video_id, label = queries.ids[start + row], queries.labels[start + row]
             ranked = order[order != row_of_id[video_id]] if video_id in row_of_id else order
+            if apart is not None:
+                ranked = ranked[apart[1][ranked] != apart[0][start + row]]
             hit_ranks = np.flatnonzero(gallery_classes[ranked] == class_numbers.get(label, -1)) + 1
             results.append(_result(video_id, label, hit_ranks, _hits(gallery, ranked[:HITS_KEPT], scores[row], label)))
     return tuple(results)
+
+
+def _numbers(queries: LabelledVectors, gallery: LabelledVectors) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """What each side leaves out, as numbers; None where that is a video itself alone."""
+    if queries.left_out is None or gallery.left_out is None:
+        return None
+    numbers = {name: number for number, name in enumerate(dict.fromkeys([*queries.left_out, *gallery.left_out]))}
+    own, theirs = (np.array([numbers[name] for name in side]) for side in (queries.left_out, gallery.left_out))
+    return own, theirs
 
 
 def _hits(

@@ -180,6 +180,10 @@ def benchmark(
     centre: Annotated[
         bool, typer.Option("--centre", help="Take the gallery's mean off all vectors before ranking.")
     ] = False,
+    leave_out: Annotated[
+        Literal["group", "recording"] | None,
+        typer.Option(help="Each video queries all others but its own group (of its class), or recording (of all)."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write report.html and report.json into this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -201,6 +205,7 @@ def benchmark(
             weights=weights,
             families=None if families is None else read_families(families),
             centre=centre,
+            leave_out=leave_out,
             command=shlex.join(["rspnet-index", *sys.argv[1:]]),
         )
         if report is not None:
