@@ -10,7 +10,7 @@ where these are not installed.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ from rspnet_core.errors import DatasetError, VideoError
 INDEX = "index.json"
 MAX_SHARD_FRAMES = 4096
 """More than this are not decoded at once."""
+_MOST_OF_GPU = 0.6
+"""Part of a GPU's free memory that frames may take."""
 
 Frames = NDArray[np.uint8]
 
@@ -87,21 +89,24 @@ class FrameStore:
         return [video.path for video in self.index.videos]
 
     def on(self, device: torch.device) -> "FrameStore":
-        """The same with all frames in the memory of a device; on a CPU they stay mapped."""
-        return self if device.type == "cpu" else FrameStore(self.index, self.frames.to(device))
+        """The same with all frames in the memory of a device; on a CPU they stay mapped.
+
+        Raises DatasetError where they would leave too little of a GPU's memory to train in.
+        """
+        if device.type == "cpu":
+            return self
+        free, needed = torch.cuda.mem_get_info(device)[0], self.frames.numel()
+        if needed > _MOST_OF_GPU * free:
+            raise DatasetError(
+                f"the frames of the store take {needed / 1e9:.1f} GB, the GPU has {free / 1e9:.1f} GB free and needs most"
+                " of it to train; cache fewer videos, or a smaller --side or --fps"
+            )
+        return FrameStore(self.index, self.frames.to(device))
 
     def clips(self, indices: NDArray[np.int64]) -> Tensor:
         """Frames by their places among all: int64 (N, T) -> uint8 (N, T, side, side, 3), on the store's device."""
         places = torch.from_numpy(indices).to(self.frames.device, non_blocking=True)
         return self.frames[places.flatten()].view(*places.shape, *self.frames.shape[1:])
-
-    def only(self, keep: Sequence[str]) -> "FrameStore":
-        """The same with some of its videos, by path. Raises DatasetError for a path that it does not hold."""
-        if missing := sorted(set(keep) - set(self.paths)):
-            raise DatasetError(f"the store has no {missing[0]} ({len(missing)} are missing); write it anew with them")
-        wanted = set(keep)
-        videos = tuple(video for video in self.index.videos if video.path in wanted)
-        return FrameStore(self.index.model_copy(update={"videos": videos}), self.frames)
 
 
 def open_store(folder: Path, *, workers: int | None = None) -> FrameStore:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from rspnet_core.cli.main import app
@@ -63,13 +64,11 @@ def test_clips_are_cut_by_index(store: Path) -> None:
     assert clips[1, 0].equal(clips[1, 1])
 
 
-def test_some_videos_of_a_store_keep_their_frames(store: Path) -> None:
-    opened = open_store(store)
-    some = opened.only([opened.paths[4], opened.paths[1]])
-    assert some.paths == [opened.paths[1], opened.paths[4]]
-    assert some.index.videos[1] == opened.index.videos[4]
-    with pytest.raises(DatasetError, match=r"no nowhere\.mp4"):
-        opened.only(["nowhere.mp4"])
+def test_frames_that_would_fill_a_gpu_are_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**9))
+    with pytest.raises(DatasetError, match=r"0\.0 GB free and needs most of it"):
+        open_store(store).on(torch.device("cuda"))
+    assert open_store(store).on(torch.device("cpu")).frames.device.type == "cpu"
 
 
 def test_of_a_long_video_the_middle_is_taken(tmp_path: Path) -> None:
