@@ -98,8 +98,8 @@ class FrameStore:
         free, needed = torch.cuda.mem_get_info(device)[0], self.frames.numel()
         if needed > _MOST_OF_GPU * free:
             raise DatasetError(
-                f"the store's frames take {needed / 1e9:.1f} GB, the GPU has {free / 1e9:.1f} GB free and needs most of it "
-                "to train; cache fewer videos, or a smaller --side or --fps"
+                f"the store's frames take {needed / 1e9:.1f} GB, the GPU has {free / 1e9:.1f} GB free and needs most "
+                "of it to train; cache fewer videos, or a smaller --side or --fps"
             )
         return FrameStore(self.index, self.frames.to(device))
 
