@@ -62,17 +62,24 @@ def test_a_head_without_an_objective_does_not_stop_several_processes(sample_vide
 
 
 def test_two_processes_give_the_weights_of_one(sample_videos: Path, tmp_path: Path) -> None:
+    """After one step: the next starts from weights that differ by rounding, of which it may make a tenth of a step."""
+    changes = {"epochs": 1, "batch_size": 32, "learning_rate": 0.01}
+    pretrain(sample_videos, tmp_path / "one", RECIPE.model_copy(update=changes), device="cpu")
+    torchrun(*command(sample_videos, tmp_path / "two", changes))
+    start = create_model("tsm18", seed=RECIPE.seed)
+    for name, parameter in start.named_parameters():
+        moved = (weights(tmp_path / "one")[name] - parameter.detach()).norm()
+        apart = (weights(tmp_path / "two")[name] - weights(tmp_path / "one")[name]).norm()
+        assert apart <= 0.02 * moved, (name, float(apart / moved))
+
+
+def test_two_processes_fill_the_queue_of_one(sample_videos: Path, tmp_path: Path) -> None:
     changes = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
     pretrain(sample_videos, tmp_path / "one", RECIPE.model_copy(update=changes), device="cpu")
     torchrun(*command(sample_videos, tmp_path / "two", changes))
     (one, _), (two, _) = state(tmp_path / "one"), state(tmp_path / "two")
     assert one["queue/video_ids"].equal(two["queue/video_ids"])
     assert float((one["queue/keys"] * two["queue/keys"]).sum(dim=1).min()) > 0.9999
-    start = create_model("tsm18", seed=RECIPE.seed)
-    for name, parameter in start.named_parameters():
-        moved = (weights(tmp_path / "one")[name] - parameter.detach()).norm()
-        apart = (weights(tmp_path / "two")[name] - weights(tmp_path / "one")[name]).norm()
-        assert apart <= 0.02 * moved, (name, float(apart / moved))
 
 
 def test_two_processes_fine_tune_as_one(sample_videos: Path, tmp_path: Path) -> None:
