@@ -76,7 +76,7 @@ def test_order_is_the_softplus_of_the_gap_over_videos_that_are_long_enough() -> 
     values = task.speed(seen.pooled).squeeze(1).detach().double().numpy()  # type: ignore[operator]
     gaps = [values[2 * R + k] - values[R + k] for k in (0, 2, 3)]
     term = task(seen)
-    assert float(term.loss) == pytest.approx(np.mean([np.log1p(np.exp(-gap)) for gap in gaps]), rel=1e-4)
+    assert float(term.loss.detach()) == pytest.approx(np.mean([np.log1p(np.exp(-gap)) for gap in gaps]), rel=1e-4)
     assert float(term.figures["order_accuracy"]) == pytest.approx(np.mean([gap > 0 for gap in gaps]))
 
 
