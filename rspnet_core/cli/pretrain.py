@@ -73,6 +73,7 @@ def pretrain_command(
     from rspnet_core.pretext.joint_pretrain import pretrain_from_store
     from rspnet_core.pretext.joint_recipe import JointRecipe, learns_from_store
     from rspnet_core.pretext.recipe import PretrainRecipe
+    from rspnet_core.video.store.frame_store import is_store
 
     if learns_from_store(str(out / "recipe.toml") if resume else recipe):
         refused = {"--list": list_files, "--probe": probe, "--workers": workers, "--from": from_weights}
@@ -82,6 +83,8 @@ def pretrain_command(
             run = pretrain_from_store(data, out, joint, resume=resume, device=device, minutes=minutes, listener=bar)
         finish(run, as_json=as_json)
         return
+    if is_store(data):
+        raise InvalidSetting(f"{data} is a store of frames; give a recipe that learns from one, such as motion-gpu")
     _refuse({"--minutes"} if minutes is not None else set(), "is for recipes that learn from a store")
     chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
     from rspnet_core.pretext.pretrain import pretrain  # not above: it wants the decoders to be installed

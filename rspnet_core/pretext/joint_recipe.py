@@ -50,6 +50,13 @@ class JointRecipe(TrainRecipe):
             raise ValueError("a ring needs two programs at least; 0 renders none")
         return value
 
+    @field_validator("from_weights", "warmup_epochs")
+    @classmethod
+    def _not_here(cls, value: Any) -> Any:
+        if value:
+            raise ValueError("a run on a store begins with random weights and warms up by warmup_steps; leave it out")
+        return value
+
     @property
     def summary(self) -> str:
         """The objectives."""

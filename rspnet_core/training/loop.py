@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from rspnet_core.errors import TrainingDiverged
+from rspnet_core.errors import InvalidSetting, TrainingDiverged
 from rspnet_core.training.fabric import reduced
 from rspnet_core.training.means import Means
 from rspnet_core.training.precision import check_gradients
@@ -185,8 +185,12 @@ class Loop:
         torch.set_rng_state(tensors["random"])
         self.step, self.best_score = values["step"], values["best_score"]
         self.window = Means(**values["window"])
+        spent = values.get("seconds")  # None of a run by steps, absent from states of older versions
+        if isinstance(self.schedule, TimedCosine) != (spent is not None):
+            by = "epochs; leave it out" if spent is None else "the clock; give its minutes again"
+            raise InvalidSetting(f"--minutes: the run in {self.folder.path} was begun by {by}")
         if isinstance(self.schedule, TimedCosine):
-            self.schedule.spent_seconds = values["seconds"]
+            self.schedule.spent_seconds = float(values["seconds"])
 
     def _across_processes(self, means: Figures) -> Figures:
         if self.fabric.world_size == 1 or not means:

@@ -13,6 +13,7 @@ from rspnet_core.training.listener import Listener
 from rspnet_core.training.loop import Loop
 from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.run_folder import RunFolder
+from rspnet_core.training.schedule import TimedCosine
 from rspnet_core.training.task import Batches
 from rspnet_core.weights.checkpoint import save_checkpoint
 
@@ -40,9 +41,10 @@ class TrainingRun:
         return self.loop.step
 
     @property
-    def num_steps(self) -> int:
-        """Steps of the whole run."""
-        return self.loop.schedule.num_steps
+    def num_steps(self) -> int | None:
+        """Steps of the whole run; None where the clock decides."""
+        schedule = self.loop.schedule
+        return None if isinstance(schedule, TimedCosine) else schedule.num_steps
 
     @property
     def is_first_process(self) -> bool:
@@ -72,7 +74,7 @@ class TrainingRun:
         """What a person reads at the end."""
         lines = [f"{len(self.source.unreadable)} unreadable videos were left out"] if self.source.unreadable else []
         if self.stopped:
-            place = f"step {self.step} of {self.num_steps}"
+            place = f"step {self.step}" if self.num_steps is None else f"step {self.step} of {self.num_steps}"
             return [*lines, f"stopped at {place}; the same command with --resume goes on"]
         wait = f", waiting for data {self.figures['data_wait']:.1%} of the time" if "data_wait" in self.figures else ""
         return [*lines, f"{self.step} steps{wait}; next: {self.next_command}"]

@@ -4,7 +4,6 @@ In the spirit of BE (Wang et al., CVPR 2021, "Removing the background by adding 
 The negatives are the windows of other videos and, in the second half of the run, the own window at the other speed.
 """
 
-import torch
 from pydantic import Field
 from torch.nn import functional as F
 
@@ -29,10 +28,7 @@ class StillContrast(Objective):
         slow, covered, fast = (seen.motion(role) for role in ("slow", "covered", "fast"))
         loss, accuracy = contrast(slow, covered, temperature)
         if seen.batch.progress >= _HARD_FROM:
-            logits = torch.cat([(covered * slow).sum(dim=1)[:, None], (covered * fast).sum(dim=1)[:, None]], dim=1)
-            harder = F.cross_entropy(
-                logits / temperature, torch.zeros(len(slow), dtype=torch.long, device=slow.device), reduction="none"
-            )
+            harder = F.softplus((covered * (fast - slow)).sum(dim=1) / temperature)
             counts = seen.batch.has_speeds.float()
             loss = loss + (harder * counts).sum() / counts.sum().clamp(min=1)
         return Term(loss, {"still_top1": accuracy})

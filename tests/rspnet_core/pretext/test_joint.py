@@ -125,6 +125,8 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(store: Path,
     out = tmp_path / "run"
     run = pretrain_from_store(store, out, RECIPE, device="cpu", listener=CtrlC(6))
     assert run.stopped
+    with pytest.raises(InvalidSetting, match="by epochs; leave it out"):
+        pretrain_from_store(store, out, RECIPE, resume=True, device="cpu", minutes=1)
     assert pretrain_from_store(store, out, RECIPE, resume=True, device="cpu").step == 12
     assert_equal_runs(out, trained)
 
@@ -138,7 +140,10 @@ def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: P
     rates = [json.loads(line)["learning_rate"] for line in RunFolder(out).metrics.read_text().splitlines()]
     assert rates[-1] < 0.2 * RECIPE.learning_rate
     assert "in 0.05 minutes" in load_encoder(str(out / "model.safetensors"), None)[1].source
+    with pytest.raises(InvalidSetting, match="by the clock; give its minutes"):
+        pretrain_from_store(store, out, RECIPE, device="cpu", resume=True)
     again = pretrain_from_store(store, out, RECIPE, device="cpu", minutes=0.05, resume=True)
+    assert again.document()["of_steps"] is None
     assert again.step == run.step
     assert read_state(RunFolder(out).last_state)[0].keys() == tensors.keys()
 
@@ -159,6 +164,8 @@ def test_a_recipe_is_the_same_after_it_was_written(tmp_path: Path) -> None:
         ({"objectives": {"rsp": {"gamma": 1}}}, r"rsp: gamma: .*have weight, margin"),
         ({"objectives": {"rsp": {"weight": 0}}}, "rsp: weight"),
         ({"num_programs": 1}, "two programs"),
+        ({"from_weights": "w.safetensors"}, "begins with random weights"),
+        ({"warmup_epochs": 2}, "by warmup_steps"),
         ({"queue_size": 3}, "unknown setting 'queue_size'"),
     ],
 )
@@ -194,5 +201,9 @@ def test_the_command_takes_a_store_and_refuses_what_does_not_belong_to_it(store:
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other"), *wrong])
         assert isinstance(done.exception, InvalidSetting)
         assert wrong[0] in str(done.exception)
-    done = CliRunner().invoke(app, ["pretrain", str(store), "--out", str(tmp_path / "other"), "--minutes", "1"])
+    done = CliRunner().invoke(app, ["pretrain", str(store), "--out", str(tmp_path / "other")])
     assert isinstance(done.exception, InvalidSetting)
+    assert "is a store of frames" in str(done.exception)  # its shards are not to be learnt from as videos
+    done = CliRunner().invoke(app, ["pretrain", str(tmp_path), "--out", str(tmp_path / "other"), "--minutes", "1"])
+    assert isinstance(done.exception, InvalidSetting)
+    assert "--minutes" in str(done.exception)
