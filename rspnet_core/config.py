@@ -4,6 +4,8 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PARTS = ("backbone", "motion", "appearance")
+"""Order of the parts inside a vector."""
 Pooling = Literal["max-mean", "mean"]
 ClipSpan = Literal["run", "segments"]
 """run: a clip's frames follow each other. segments: one frame from each of equal parts of the video (TSN, 2016)."""

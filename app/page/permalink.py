@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from app.session.opened import Filters
 from app.session.queries import QueryHandle
-from indexer.ingest.pooling import PARTS
 from indexer.retrieval.search import PartWeights
+from rspnet_core.config import PARTS
 
 DEFAULT_WEIGHTS = PartWeights()
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.published import ROWS_NAME, rows_of
 from indexer.index import generations
-from indexer.index.index_types import FLAT, SearchIndex, index_type
-from indexer.index.vector_index import FILE_NAME
+from indexer.index.index_types import FILE_NAME, FLAT, SearchIndex, index_type
 from rspnet_core.errors import LibraryDamaged, LibraryError
 
 

@@ -38,8 +38,7 @@ from indexer.catalogue.records import id_of_key, video_key
 from indexer.catalogue.stored import retired_vectors, stored_vectors
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
 from indexer.index import generations
-from indexer.index.index_types import SearchIndex, index_type
-from indexer.index.vector_index import FILE_NAME
+from indexer.index.index_types import FILE_NAME, SearchIndex, index_type
 from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated
 
 ROWS_NAME = "rows.sqlite"

@@ -1,27 +1,19 @@
-"""What ``rspnet-index`` shows on a terminal: progress, tables and closing lines."""
+"""What ``rspnet-index build`` shows on a terminal: progress and closing lines."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from indexer.catalogue.catalogue import VideoRow
+from indexer.cli.output import UNTRAINED
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.report import BuildReport
-from indexer.retrieval.search import SearchResult
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.weights.shipped import DEFAULT
 
-UNTRAINED = (
-    "the encoder is untrained (random weights of a fixed seed): take its answers as a baseline; "
-    "give --weights rspnet:small, official:resnet18, or a file of your own"
-)
 _OTHERS = "other weights: --weights official:resnet18 (the published ones), or a file of your own"
 FAILURES_SHOWN = 20
 
@@ -90,55 +82,3 @@ def build_lines(report: BuildReport, index: Path) -> list[str]:
     if report.interrupted:
         lines.append("stopped early: what is indexed is kept and published; the same command goes on")
     return lines
-
-
-def hits_table(result: SearchResult) -> Table:
-    """Hits with the score of each part, best first."""
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
-    asked = result.query.get("id") or Path(result.query["path"]).name
-    title = f"Most like {printable(asked)} by {shares}"
-    table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
-    for name in ("", "id", "video", "label", "split", "score", *result.parts):
-        table.add_column(name, justify="right" if name in {"", "score", *result.parts} else "left")
-    if result.has_classes:
-        table.add_column("predicted")
-    if any(hit.start_seconds is not None for hit in result.hits):
-        table.add_column("moment")
-    for place, hit in enumerate(result.hits, 1):
-        cells = [str(place), hit.id, printable(Path(hit.path).name), printable(hit.label or ""), hit.split or ""]
-        cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
-        if result.has_classes:
-            cells.append(str(hit.predicted or ""))
-        if hit.start_seconds is not None:
-            cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
-    """What ``info`` shows: a line a fact, then the failed files with their reasons."""
-    encoder = document["encoder"]
-    facts = {
-        "videos": "{indexed} indexed, {failed} failed".format(**document["videos"]),
-        "clips": document["clips"],
-        "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}"
-        + (f", predicts {encoder['classes']} classes" if "classes" in encoder else ""),
-        "fingerprint": encoder["fingerprint"],
-        "index": f"{document['index_type']}, generation {document['generation']}"
-        + ("" if document["up_to_date"] else ", older than the catalogue: run the build again"),
-        "data": ", ".join(document["data"]),
-        "folder": document["folder"],
-    }
-    table = _table(None)
-    table.show_header = False
-    for name, value in facts.items():
-        table.add_row(Text(name, "bold"), Text(printable(str(value))))
-    for video in failed:
-        table.add_row(Text("failed", "bold"), Text(f"{printable(video.path)}: {video.reason}"))
-    return table
-
-
-def _table(title: str | None) -> Table:
-    return Table(
-        title=title and Text(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )

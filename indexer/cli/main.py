@@ -145,7 +145,7 @@ def search(
     Scores are the weighted mean of the parts' cosines: 1 is the same video. By motion alone:
     [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]
     """
-    from indexer.cli.console import hits_table
+    from indexer.cli.tables import hits_table
     from indexer.retrieval.library import Library
     from indexer.retrieval.search import PartWeights
 

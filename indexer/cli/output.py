@@ -14,6 +14,11 @@ from rspnet_core.text import printable
 PIPED_WIDTH = 120
 """Columns of a table that is written to a file or a pipe."""
 
+UNTRAINED = (
+    "the encoder is untrained (random weights of a fixed seed): take its answers as a baseline; "
+    "give --weights rspnet:small, official:resnet18, or a file of your own"
+)
+
 log = Console(stderr=True, highlight=False)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
@@ -29,8 +34,6 @@ def say(line: str) -> None:
 
 def warn_untrained(encoder: Mapping[str, Any]) -> None:
     """Remind that an untrained encoder's answers mean little."""
-    from indexer.cli.console import UNTRAINED
-
     if encoder["trained"] is False:
         say(f"note: {UNTRAINED}")
 

@@ -10,7 +10,7 @@ from indexer.cli.output import IndexOption, JsonOption, out, print_json, say
 
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
     """Say what a library holds: videos, failures, encoder, generation."""
-    from indexer.cli.console import info_table
+    from indexer.cli.tables import info_table
     from indexer.retrieval.library import Library
 
     with Library.open(index, device="cpu") as library:

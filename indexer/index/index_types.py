@@ -1,6 +1,6 @@
 """The kinds of index that a library may be searched by; a generation says which one it holds."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BufferedReader
 from typing import Protocol, Self
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.durable import Sink
-from indexer.index.vector_index import VectorIndex
 from rspnet_core.errors import LibraryDamaged
 
+FILE_NAME = "index.faiss"
 FLAT = "flat"
 
 
@@ -48,7 +48,7 @@ class SearchIndex(Protocol):
         """A copy of the vector of ``key``; None when there is none."""
 
     def to(self, device: str) -> Self:
-        """Search on that device from now on. Raises DeviceUnavailable."""
+        """Search on that device, or ``auto``, from now on. Raises DeviceUnavailable."""
 
     def search(
         self, queries: NDArray[np.float32], top: int, *, allowed_keys: NDArray[np.int64] | None = None
@@ -56,8 +56,14 @@ class SearchIndex(Protocol):
         """Scores float32 and keys int64, both (n, min(top, vectors allowed)), best first, equal scores by key."""
 
 
-INDEX_TYPES: dict[str, type[SearchIndex]] = {FLAT: VectorIndex}
-"""Name, as generations and ``info`` say it -> the class."""
+def _flat() -> type[SearchIndex]:
+    from indexer.index.vector_index import VectorIndex
+
+    return VectorIndex
+
+
+INDEX_TYPES: dict[str, Callable[[], type[SearchIndex]]] = {FLAT: _flat}
+"""Name, as generations and ``info`` say it -> gives the class; FAISS (170 MB in its build for GPUs) is loaded then."""
 
 
 def index_type(name: str) -> type[SearchIndex]:
@@ -67,4 +73,4 @@ def index_type(name: str) -> type[SearchIndex]:
             f"the index is of type {name!r}, this version of rspnet knows {', '.join(INDEX_TYPES)}; update rspnet, or "
             "run `rspnet-index repair`, which makes it anew"
         )
-    return INDEX_TYPES[name]
+    return INDEX_TYPES[name]()

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.durable import Sink
+from indexer.index.index_types import FILE_NAME
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 
 faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds
-
-FILE_NAME = "index.faiss"
 
 SCORE_DECIMALS = 6
 TIE_MARGIN = 16
@@ -101,9 +100,14 @@ class VectorIndex:
         faiss.write_index(self._index, faiss.PyCallbackIOWriter(sink.write, _IO_BYTES))
 
     def to(self, device: str) -> "VectorIndex":
-        """Search on ``cpu``, ``cuda`` or ``cuda:N`` from now on; DeviceUnavailable when FAISS does not see it."""
+        """Search on ``auto`` (a GPU if FAISS sees one), ``cpu``, ``cuda`` or ``cuda:N`` from now on.
+
+        Raises DeviceUnavailable when FAISS does not see that device.
+        """
         count = faiss.get_num_gpus()
-        allowed = {"cpu": None, "cuda": 0} | {f"cuda:{number}": number for number in range(count)}
+        allowed = {"auto": 0 if count else None, "cpu": None, "cuda": 0} | {
+            f"cuda:{number}": number for number in range(count)
+        }
         number = allowed.get(device, count)
         if number is None:
             self._on_gpu = None

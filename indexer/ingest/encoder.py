@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from indexer.catalogue.prediction import Prediction
-from indexer.ingest.pooling import PARTS, Layout
-from rspnet_core.config import EncoderSpec, Pooling
+from indexer.ingest.pooling import Layout
+from rspnet_core.config import PARTS, EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.models.pooling import PARTS
-
-__all__ = ["PARTS", "Layout"]
-
 
 @dataclass(frozen=True)
 class Layout:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import EncoderRecord, VideoRow, id_of_key
@@ -16,11 +15,9 @@ from indexer.catalogue.publish import open_index
 from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
-from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.info import library_info
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
-from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import (
     LibraryDamaged,
     LibraryNotFound,
@@ -28,10 +25,13 @@ from rspnet_core.errors import (
     QueryNotFound,
     VideoError,
 )
-from rspnet_core.models.two_head import EncoderModel
-from rspnet_core.video.reading.decode import Clips
-from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
-from rspnet_core.weights.checkpoint import load_checkpoint
+
+if TYPE_CHECKING:
+    from indexer.ingest.encoder import ClipEncoder
+    from rspnet_core.config import EncoderSpec
+    from rspnet_core.models.two_head import EncoderModel
+    from rspnet_core.video.reading.decode import Clips
+    from rspnet_core.video.reading.sandbox import DecodePool
 
 SHOWN_FOLD = 1
 """The official split whose sides hits show and filters mean."""
@@ -53,7 +53,7 @@ class Library:
         place: Place,
         catalogue: AnyCatalogue,
         record: EncoderRecord,
-        device: torch.device,
+        device: str,
         backbone: str | None = None,
     ) -> None:
         self.place = place
@@ -70,19 +70,23 @@ class Library:
         """Open the library at ``path``, or the one in the data folder ``path``.
 
         Where its encoder is code outside of rspnet, that code is imported only if ``backbone`` names it, and only when
-        a query must be embedded; queries by id need no encoder.
+        a query must be embedded; queries by id need no encoder, and PyTorch is not loaded for them.
 
         Raises:
             LibraryNotFound: there is none, or nothing has been built yet.
             DeviceUnavailable: ``device`` is not on this machine.
         """
-        place, placed_on = Place.find(path), choose_device(device)
+        place = Place.find(path)
+        if device not in {"auto", "cpu"}:
+            from indexer.ingest.encoder import choose_device
+
+            choose_device(device)
         catalogue = open_published(place.folder, place.catalogue_target)
         record = catalogue.encoder()
         if record is None:
             catalogue.close()
             raise LibraryNotFound(f"the library at {place.folder} is empty: run its build again")
-        return cls(place, catalogue, record, placed_on, backbone)
+        return cls(place, catalogue, record, device, backbone)
 
     def close(self) -> None:
         """Release the catalogue, and end the decoder process if a query started one."""
@@ -91,7 +95,9 @@ class Library:
             self._decoder.close()
 
     @cached_property
-    def _decoder(self) -> DecodePool:
+    def _decoder(self) -> "DecodePool":
+        from rspnet_core.video.reading.sandbox import DecodePool
+
         return DecodePool(1)
 
     def __enter__(self) -> Self:
@@ -103,14 +109,16 @@ class Library:
         self.close()
 
     @cached_property
-    def encoder(self) -> ClipEncoder:
+    def encoder(self) -> "ClipEncoder":
         """The library's own copy of the encoder that made its vectors; loaded when first needed.
 
         Raises:
             LibraryDamaged: the copy is not the encoder that the vectors were made with.
         """
-        model, spec = self.load_network()
-        encoder = ClipEncoder(model, spec, pooling=self.record.description["pooling"], device=self._device)
+        from indexer.ingest.encoder import ClipEncoder, choose_device
+
+        device, pooling = choose_device(self._device), self.record.description["pooling"]
+        encoder = ClipEncoder(*self.load_network(), pooling=pooling, device=device)
         if encoder.fingerprint != self.record.fingerprint:
             raise LibraryDamaged(
                 f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "
@@ -118,16 +126,18 @@ class Library:
             )
         return encoder
 
-    def load_network(self) -> tuple[EncoderModel, EncoderSpec]:
+    def load_network(self) -> "tuple[EncoderModel, EncoderSpec]":
         """The network of the library's own copy of its encoder, in eval mode on the CPU. Raises WeightsError."""
+        from rspnet_core.weights.checkpoint import load_checkpoint
+
         return load_checkpoint(self.place.encoder_path(self.record.fingerprint), named_by_user=self._backbone)
 
     @cached_property
     def index(self) -> SearchIndex:
         """The published FAISS index, on the GPU where there is one."""
         if isinstance(self.catalogue, PublishedCatalogue):
-            return self.catalogue.index.to(str(self._device))
-        return open_index(self.place.folder, self.record.fingerprint).to(str(self._device))
+            return self.catalogue.index.to(self._device)
+        return open_index(self.place.folder, self.record.fingerprint).to(self._device)
 
     def search(
         self,
@@ -174,7 +184,7 @@ class Library:
         try:
             return self._answer(query, request)
         except LibraryOutdated:
-            with type(self).open(self.place.folder, device=str(self._device), backbone=self._backbone) as newer:
+            with type(self).open(self.place.folder, device=self._device, backbone=self._backbone) as newer:
                 return newer._answer(query, request)
 
     def _answer(self, query: str | Path, asked: Request) -> SearchResult:
@@ -214,7 +224,7 @@ class Library:
         clips = self.catalogue.clip_vectors(video.id).vectors
         return Query(source, self.catalogue.video_vector(video.id), clips, video.predicted)
 
-    def clips_query(self, source: dict[str, Any], clips: Clips) -> Query:
+    def clips_query(self, source: dict[str, Any], clips: "Clips") -> Query:
         """Decoded clips as a query, embedded now."""
         encoded = self.encoder.encode([clips.frames])[0]
         return Query(source, encoded.video, encoded.vectors, self.encoder.prediction(encoded))
@@ -248,7 +258,9 @@ class Library:
     def _roots(self) -> dict[int, str]:
         return self.catalogue.roots()
 
-    def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> Clips:
+    def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> "Clips":
+        from rspnet_core.video.reading.sandbox import DecodeRequest
+
         request = DecodeRequest(
             path=str(path.resolve()),
             geometry=self.encoder.spec.geometry,

@@ -12,7 +12,6 @@ from indexer.index import generations
 from indexer.index.place import Place
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
-from rspnet_core.weights.checkpoint import check_checkpoint
 
 
 @dataclass
@@ -45,6 +44,8 @@ def verify_library(path: Path, *, deep: bool = False) -> Verdict:
 
 
 def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdict, *, deep: bool) -> None:
+    from rspnet_core.weights.checkpoint import check_checkpoint
+
     verdict.videos = catalogue.counts().indexed
     record = catalogue.encoder()
     if record is None:

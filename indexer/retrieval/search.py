@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.prediction import Prediction
-from indexer.ingest.pooling import PARTS, Layout
+from indexer.ingest.pooling import Layout
+from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
 
 

@@ -15,9 +15,6 @@ from torch.nn.functional import normalize
 
 from rspnet_core.config import Pooling
 
-PARTS = ("backbone", "motion", "appearance")
-"""Order of the parts inside a vector."""
-
 
 def pool_features(features: Tensor, pooling: Pooling) -> Tensor:
     """Feature maps (N, C, T', H', W') -> float32 (N, C), not scaled.

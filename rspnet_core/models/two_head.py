@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rspnet_core.config import Pooling
+from rspnet_core.config import PARTS, Pooling
 from rspnet_core.models.backbone import Backbone
-from rspnet_core.models.pooling import PARTS, joined
+from rspnet_core.models.pooling import joined
 
 PROJECTION_SIZE = 128
 """Length of the vectors of both heads (section 4.1)."""

@@ -10,8 +10,8 @@ from app.page.report_page import ReportPage, report_page
 from app.page.state import SharedState, TabHandles, Updates
 from app.serving.visitors import Visitor, visitor_of
 from app.session.services import Services
-from indexer.ingest.pooling import PARTS
 from indexer.retrieval.search import PartWeights
+from rspnet_core.config import PARTS
 
 _FOLDS = (1, 2, 3)  # of UCF101 and HMDB51
 _PROGRESS = gr.Progress()

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.index import generations
-from indexer.index.vector_index import FILE_NAME, VectorIndex
+from indexer.index.index_types import FILE_NAME
+from indexer.index.vector_index import VectorIndex
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 from tests.indexer.storage import DIMS, unit_vectors
 

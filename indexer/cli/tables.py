@@ -1,0 +1,64 @@
+"""Tables that ``rspnet-index`` shows on a terminal: the hits of a search, the facts of a library."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from indexer.catalogue.catalogue import VideoRow
+from indexer.retrieval.search import SearchResult
+from rspnet_core.text import printable
+
+
+def hits_table(result: SearchResult) -> Table:
+    """Hits with the score of each part, best first."""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
+    asked = result.query.get("id") or Path(result.query["path"]).name
+    title = f"Most like {printable(asked)} by {shares}"
+    table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
+    for name in ("", "id", "video", "label", "split", "score", *result.parts):
+        table.add_column(name, justify="right" if name in {"", "score", *result.parts} else "left")
+    if result.has_classes:
+        table.add_column("predicted")
+    if any(hit.start_seconds is not None for hit in result.hits):
+        table.add_column("moment")
+    for place, hit in enumerate(result.hits, 1):
+        cells = [str(place), hit.id, printable(Path(hit.path).name), printable(hit.label or ""), hit.split or ""]
+        cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
+        if result.has_classes:
+            cells.append(str(hit.predicted or ""))
+        if hit.start_seconds is not None:
+            cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
+    """What ``info`` shows: a line a fact, then the failed files with their reasons."""
+    encoder = document["encoder"]
+    facts = {
+        "videos": "{indexed} indexed, {failed} failed".format(**document["videos"]),
+        "clips": document["clips"],
+        "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}"
+        + (f", predicts {encoder['classes']} classes" if "classes" in encoder else ""),
+        "fingerprint": encoder["fingerprint"],
+        "index": f"{document['index_type']}, generation {document['generation']}"
+        + ("" if document["up_to_date"] else ", older than the catalogue: run the build again"),
+        "data": ", ".join(document["data"]),
+        "folder": document["folder"],
+    }
+    table = _table(None)
+    table.show_header = False
+    for name, value in facts.items():
+        table.add_row(Text(name, "bold"), Text(printable(str(value))))
+    for video in failed:
+        table.add_row(Text("failed", "bold"), Text(f"{printable(video.path)}: {video.reason}"))
+    return table
+
+
+def _table(title: str | None) -> Table:
+    return Table(
+        title=title and Text(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
