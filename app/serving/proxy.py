@@ -81,7 +81,7 @@ def _decode(
 
     info = packets.info()
     size = scaled_size(info.width, info.height, short_side=min(short_side, info.width, info.height))
-    scaler = Scaler(*(size[::-1] if packets.rotation_degrees % 180 else size))
+    scaler = Scaler(*size, packets.display)
     read_in_order(source, packets, wanted, lambda frame: pass_on(scaler(frame)))
 
 

@@ -5,8 +5,9 @@ library is used only where its frames are right:
 
 1. decord, for 8-bit H.264 in MP4 or Matroska with closed groups of pictures (``decord_reader``: measured reasons),
    where the clips need at least half of the frames, as in the usual video of seconds.
-2. PyAV by timestamp, for the other codecs that seek exactly, for rotated H.264 (``pyav_reader.seeks_exactly``), and
-   for long H.264: it skips what no wanted frame refers to, which decord cannot (10 minutes of 720p: 0.9 s against 1.5).
+2. PyAV by timestamp, for the other codecs that seek exactly (``pyav_reader.seeks_exactly``), for H.264 that is turned
+   or in HDR, and for long H.264: it skips what no wanted frame refers to, which decord cannot (10 minutes of 720p:
+   0.9 s against 1.5).
 3. PyAV in order from frame 0, for all else: AVI, edit lists, open groups, missing timestamps, damage.
 
 A way that does not deliver every frame it should is replaced by the third, which counts the frames that really decode
@@ -179,15 +180,15 @@ def read_poster(path: str | Path, height: int = 144) -> Picture:
 def _read_planned(
     path: Path, packets: Packets, plan: Plan, size: tuple[int, int], cut: Callable[[Picture], Picture]
 ) -> FramesInOrder:
-    """The planned frames as ``cut`` pictures of an upright ``size`` (width, height), by the first of the three ways."""
-    width, height = size[::-1] if packets.rotation_degrees % 180 else size
+    """The planned frames as ``cut`` pictures, shown at ``size`` (width, height), by the first of the three ways."""
+    width, height = size
     timestamps = packets.timestamps_seconds
     wanted = Wanted(path, packets, np.unique(plan(timestamps)), width, height, cut)
     reader = next((reader for reader in READERS if reader.reads_exactly(wanted)), None)
     if reader is not None:
         with suppress(FramesMissing):
             return FramesInOrder(reader.read(wanted), timestamps)
-    scaler = Scaler(width, height)
+    scaler = Scaler(width, height, packets.display)
     return _read_counting(path, packets, plan, lambda frame: cut(scaler(frame)))
 
 

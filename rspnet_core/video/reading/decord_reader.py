@@ -6,6 +6,7 @@ What decord 3.4 does with this project's files, compared with PyAV in order (fra
     MPEG-4 in AVI with B-frames                                one frame too many; 75 to 100 % wrong after a seek
     H.264 with an edit list, or that starts between key frames  two frames too many; 90 % wrong after a seek
     HEVC                                                       60 % wrong after a seek
+    turned, mirrored or cropped by the container               as stored
     10 bits                                                    wrong colours (read as another layout)
     several video streams                                      another stream than the first
     MPEG-TS                                                    does not open
@@ -50,7 +51,8 @@ def reads_exactly(packets: Packets, width: int) -> bool:
     return (
         packets.codec == "h264"
         and packets.pixel_format in _PIXEL_FORMATS
-        and packets.rotation_degrees == 0
+        and packets.display.is_upright
+        and not packets.is_hdr
         and packets.num_video_streams == 1
         and packets.num_declared_frames in (0, len(packets.pts))
         and width >= _MIN_WIDTH

@@ -1,7 +1,4 @@
-"""What a video file is, from its packets: size, rotation, and when each frame is shown. Only one frame is decoded.
-
-One rule for files with several video streams: the first that is not a cover picture is the video.
-"""
+"""What a video file is, from its packets: how it is shown, and when each frame is. Only one frame is decoded."""
 
 from array import array
 from collections.abc import Iterator
@@ -19,20 +16,22 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rspnet_core.errors import VideoError
+from rspnet_core.video.reading.container_crop import margins_of
+from rspnet_core.video.reading.display import Display, display_of
+from rspnet_core.video.reading.hdr import is_hdr
 from rspnet_core.video.reading.sniff import container_of
+from rspnet_core.video.reading.tracks import Track, choose_track
 
 MAX_FRAME_PIXELS = 36_000_000
 """8K is 33 megapixels; more is a decompression bomb."""
 MAX_ASPECT_RATIO = 50
-_COVER_PICTURE = 0x400
-"""AV_DISPOSITION_ATTACHED_PIC."""
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 _NO_TIME = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """A video as it is shown: ``width`` and ``height`` in pixels after rotation, durations in seconds."""
+    """A video as it is shown: ``width`` and ``height`` in square pixels, cropped and turned, durations in seconds."""
 
     width: int
     height: int
@@ -42,7 +41,12 @@ class VideoInfo:
     codec: str
     container: str
     rotation_degrees: int
-    """Counter-clockwise turn that a player applies: 0, 90, 180 or 270."""
+    """Counter-clockwise turn that a player applies: 0, 90, 180 or 270, seldom another one."""
+    is_mirrored: bool
+    """Whether a player then mirrors it from left to right."""
+    track: int
+    """Which of the file's ``num_tracks`` video tracks it is, from 1, by the rule of ``tracks``; covers do not count."""
+    num_tracks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,12 @@ class Packets:
     pixel_format: str
     stored_width: int
     stored_height: int
-    rotation_degrees: int
+    display: Display
+    is_hdr: bool
+    track: int
+    num_tracks: int
     num_video_streams: int
+    """Covers and previews too."""
     num_declared_frames: int
     """0 where the container does not say."""
     has_hidden_packets: bool
@@ -96,12 +104,15 @@ class Packets:
         earliest_from_here = np.minimum.accumulate(self.pts[::-1])[::-1]
         return self.groups_are_in_order and bool((earliest_from_here[self.is_key] == self.pts[self.is_key]).all())
 
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of the video as it is shown."""
+        return self.display.shown_size(self.stored_width, self.stored_height)
+
     def info(self, decoded_seconds: NDArray[np.float64] | None = None) -> VideoInfo:
         """As VideoInfo, by the timestamps of the frames that really decoded, where they are known."""
         seconds = self.timestamps_seconds if decoded_seconds is None else decoded_seconds
-        width, height = self.stored_width, self.stored_height
-        if self.rotation_degrees % 180:
-            width, height = height, width
+        width, height = self.shown_size
         return VideoInfo(
             width=width,
             height=height,
@@ -110,7 +121,10 @@ class Packets:
             fps=self.fps,
             codec=self.codec,
             container=self.container,
-            rotation_degrees=self.rotation_degrees,
+            rotation_degrees=self.display.rotation_degrees,
+            is_mirrored=self.display.is_mirrored,
+            track=self.track,
+            num_tracks=self.num_tracks,
         )
 
 
@@ -125,16 +139,17 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 @contextmanager
-def open_video(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the video stream with PyAV, single-threaded; all of FFmpeg's errors inside come out as VideoError."""
+def open_video(path: str | Path) -> Iterator[tuple[InputContainer, Track]]:
+    """Open the video track with PyAV, single-threaded; all of FFmpeg's errors inside come out as VideoError."""
     path = Path(path).absolute()
     demuxer = container_of(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_FRAME_PIXELS)}
     try:
         with av.open(str(path), format=demuxer, options=options, metadata_errors="ignore") as container:
-            stream = _video_stream(container)
-            stream.codec_context.thread_count = 1
-            yield container, stream
+            track = choose_track(container)
+            _check_codec(track.stream)
+            track.stream.codec_context.thread_count = 1
+            yield container, track
     except av.error.MemoryError:
         raise MemoryError from None
     except (av.error.InvalidDataError, av.error.EOFError):
@@ -143,15 +158,11 @@ def open_video(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]
         raise VideoError(f"cannot be decoded: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
-    streams = [s for s in container.streams.video if not int(s.disposition) & _COVER_PICTURE]
-    if not streams:
-        raise VideoError("no video stream")
-    codec = streams[0].codec_context
+def _check_codec(stream: VideoStream) -> None:
+    codec = stream.codec_context
     if codec is None:
         raise VideoError("the video is of a codec that no decoder is present for")
     _check_size(codec.width, codec.height)
-    return streams[0]
 
 
 def _check_size(width: int, height: int) -> None:
@@ -160,13 +171,18 @@ def _check_size(width: int, height: int) -> None:
         raise VideoError(f"frame of {width}x{height} pixels is over the limit of {limit} megapixels")
     if width < 1 or height < 1:
         raise VideoError("the video states no frame size")
+    _check_aspect(width, height)
+
+
+def _check_aspect(width: int, height: int) -> None:
     if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
         raise VideoError(f"frame of {width}x{height} pixels is too narrow, the limit is {MAX_ASPECT_RATIO}:1")
 
 
 def read_packets(path: str | Path) -> Packets:
     """Walk through the file once, decoding up to its first frame. Raises VideoError."""
-    with open_video(path) as (container, stream):
+    with open_video(path) as (container, track):
+        stream = track.stream
         pts, is_key = array("q"), array("b")
         has_hidden_packets = False
         first_frame: av.VideoFrame | None = None
@@ -180,17 +196,24 @@ def read_packets(path: str | Path) -> Packets:
         if first_frame is None or not pts:
             raise VideoError("no frame can be decoded")
         _check_size(first_frame.width, first_frame.height)
+        demuxer = container_of(Path(path))
+        margins = margins_of(Path(path), demuxer, track.place)
+        display = display_of(first_frame, stream.sample_aspect_ratio, margins)
+        _check_aspect(*display.shown_size(first_frame.width, first_frame.height))
         return Packets(
             pts=np.frombuffer(pts, np.int64),
             is_key=np.frombuffer(is_key, np.bool_),
             time_base=stream.time_base or Fraction(1, 1000),
             fps=_frame_rate(stream),
             codec=stream.codec_context.codec.canonical_name,
-            container=container_of(Path(path)),
+            container=demuxer,
             pixel_format=first_frame.format.name,
             stored_width=first_frame.width,
             stored_height=first_frame.height,
-            rotation_degrees=first_frame.rotation % 360,
+            display=display,
+            is_hdr=is_hdr(first_frame),
+            track=track.number,
+            num_tracks=track.num_tracks,
             num_video_streams=len(container.streams.video),
             num_declared_frames=stream.frames,
             has_hidden_packets=has_hidden_packets,

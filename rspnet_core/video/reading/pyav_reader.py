@@ -46,8 +46,8 @@ def read_in_order(path: Path, packets: Packets, wanted: NDArray[np.int64], make_
     indices = set(wanted.tolist())
     pictures: dict[int, Picture] = {}
     pts: list[int | None] = []
-    with open_video(path) as (container, stream):
-        for index, frame in enumerate(_decodable(container, stream)):
+    with open_video(path) as (container, track):
+        for index, frame in enumerate(_decodable(container, track.stream)):
             if index in indices:
                 pictures[index] = make_picture(frame)
             pts.append(frame.pts)
@@ -81,9 +81,9 @@ def read_by_timestamp(
     """
     index_of = dict(zip(np.sort(packets.pts)[wanted].tolist(), wanted.tolist(), strict=True))
     pictures: dict[int, Picture] = {}
-    with open_video(path) as (container, stream):
+    with open_video(path) as (container, track):
         for group in _groups(packets, sorted(index_of)):
-            for frame in _decode_group(container, stream, group, keep=index_of):
+            for frame in _decode_group(container, track.stream, group, keep=index_of):
                 if frame.pts is None:
                     raise FramesMissing
                 if frame.is_corrupt and frame.pts >= group.key_pts:  # what conceals damage depends on earlier frames

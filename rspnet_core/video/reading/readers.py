@@ -20,7 +20,7 @@ class Wanted:
     frames: Indices
     """Sorted and unique."""
     width: int
-    """Of the picture that is asked of the decoder, before it is turned upright; in pixels, as ``height``."""
+    """Of the picture as it is shown, before ``cut``; in pixels, as ``height``."""
     height: int
     cut: Callable[[Picture], Picture]
     """From scaled frames uint8 (..., h, w, 3) to what is kept."""
@@ -46,7 +46,7 @@ def _by_decord(wanted: Wanted) -> dict[int, Picture]:
 
 
 def _by_timestamp(wanted: Wanted) -> dict[int, Picture]:
-    scaler = Scaler(wanted.width, wanted.height)
+    scaler = Scaler(wanted.width, wanted.height, wanted.packets.display)
     return read_by_timestamp(wanted.path, wanted.packets, wanted.frames, lambda frame: wanted.cut(scaler(frame)))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rspnet_core.video.reading.pictures import Scaler, centre_square, scaled_size
+from rspnet_core.video.reading.probe import read_packets
+from rspnet_core.video.reading.tracks import choose_track
 
 Frames = NDArray[np.uint8]
 
@@ -63,13 +65,13 @@ def turned(path: Path, rotation_degrees: int) -> Path:
 
 
 def read_all_in_order(path: Path, size: int) -> Frames:
-    """The oracle: every frame that decodes from frame 0 until the first error, as (T, size, size, 3)."""
+    """The oracle: every frame that decodes until the first error, as (T, size, size, 3)."""
     pictures = []
     with av.open(str(path), metadata_errors="ignore") as container:
-        stream = container.streams.video[0]
+        stream = choose_track(container).stream
         stream.codec_context.thread_count = 1
-        codec = stream.codec_context
-        scaler = Scaler(*scaled_size(codec.width, codec.height, short_side=size))
+        packets = read_packets(path)
+        scaler = Scaler(*scaled_size(*packets.shown_size, short_side=size), packets.display)
         with suppress(av.error.FFmpegError):
             pictures.extend(centre_square(scaler(frame)) for frame in container.decode(stream))
     return np.stack(pictures)

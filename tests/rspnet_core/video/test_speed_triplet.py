@@ -12,6 +12,7 @@ from rspnet_core.config import ClipGeometry, SingleSampling, SpeedSampling
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.video.reading.decode import RandomClips, read_clips, read_random_clips
 from rspnet_core.video.reading.pictures import Scaler
+from rspnet_core.video.reading.probe import read_packets
 from rspnet_core.video.sampling import speed_triplet
 from tests.rspnet_core.video.made_videos import Frames, make_video, turned
 
@@ -80,7 +81,7 @@ def test_numbers_below_1_and_equal_speeds_are_refused(values: dict[str, object])
 
 def all_frames(path: Path) -> Frames:
     """Every frame that decodes in order, squashed to SIDE x SIDE."""
-    scaler = Scaler(SIDE, SIDE)
+    scaler = Scaler(SIDE, SIDE, read_packets(path).display)
     with av.open(str(path)) as container:
         container.streams.video[0].codec_context.thread_count = 1
         return np.stack([scaler(frame) for frame in container.decode(video=0)])

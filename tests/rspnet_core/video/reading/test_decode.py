@@ -169,7 +169,7 @@ def test_the_poster_is_the_middle_frame(made):
     np.testing.assert_array_equal(poster[:, 16:80], read_all_in_order(made / "long-groups.mp4", 64)[30])
 
 
-def test_the_first_of_several_video_streams_is_the_video(tmp_path):
+def test_the_flagged_one_of_two_video_streams_is_the_video(tmp_path):
     path = tmp_path / "two.mp4"
     with av.open(str(path), "w") as container:
         streams = []

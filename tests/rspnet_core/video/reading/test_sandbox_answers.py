@@ -33,6 +33,9 @@ INFO = {
     "codec": "h264",
     "container": "mov",
     "rotation_degrees": 0,
+    "is_mirrored": False,
+    "track": 1,
+    "num_tracks": 1,
 }
 FRAMES, SPANS, HISTOGRAM = bytes(2 * 16 * 16 * 3), np.array([[0, 0.08]]).tobytes(), bytes(512 * 4)
 HASH = "0a" * 32
