@@ -31,11 +31,6 @@ app = program("Search a library of videos in the browser.")
 app.add_typer(users, name="users")
 
 
-@app.callback()
-def commands() -> None:
-    """Search a library of videos in the browser."""
-
-
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
 AuthOption = Annotated[
     Path | None, typer.Option(help="The file of users, made by `rspnet-app users add`; only they may enter.")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rspnet_core.cli.command import program
+from rspnet_core.cli.command import commands
 from rspnet_core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from app.serving.users import Users
 
-users = program("Keep the file of users: names, roles, hashed passwords.")
+users = commands("Keep the file of users: names, roles, hashed passwords.")
 
 AuthFile = Annotated[Path, typer.Option("--auth-file", help="The file of users; only its owner may read it.")]
 RoleOption = Annotated[

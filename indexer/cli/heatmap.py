@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.output import DeviceOption, JsonOption, print_json, say, warn_untrained
-from indexer.cli.output import out as console
+from indexer.cli.output import DeviceOption, JsonOption, print_json, say, show, warn_untrained
 from rspnet_core.cli.command import OwnBackboneOption
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
@@ -58,7 +57,7 @@ def heatmap(
     if as_json:
         print_json(document)
     else:
-        console.print(heatmap_table(document))
+        show(heatmap_table(document))
 
 
 def _load(

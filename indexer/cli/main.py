@@ -13,9 +13,9 @@ from indexer.cli.output import (
     IndexOption,
     JsonOption,
     log,
-    out,
     print_json,
     say,
+    show,
     warn_untrained,
 )
 from indexer.cli.upkeep import export, info, remove, repair, verify
@@ -166,7 +166,7 @@ def search(
     if as_json:
         print_json(result.to_json())
     else:
-        out.print(hits_table(result))
+        show(hits_table(result))
 
 
 @app.command()
@@ -214,7 +214,7 @@ def benchmark(
     if as_json:
         print_json(document)
     else:
-        out.print(render_table(document))
+        show(*render_table(document).renderables)
 
 
 for command in (heatmap, info, verify, repair, remove, export):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from rspnet_core.text import printable
 
@@ -20,7 +22,6 @@ UNTRAINED = (
 )
 
 log = Console(stderr=True, highlight=False)
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
@@ -30,6 +31,15 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 def say(line: str) -> None:
     """One plain line on stderr, whatever characters it holds."""
     log.print(printable(line), markup=False, soft_wrap=True)
+
+
+def show(*tables: RenderableType) -> None:
+    """Tables on stdout, as wide as the terminal; what its encoding lacks is escaped before widths are measured."""
+    encoding = sys.stdout.encoding or "utf-8"
+    columns = [column for table in tables if isinstance(table, Table) for column in table.columns]
+    for cell in (cell for column in columns for cell in column.cells if isinstance(cell, Text)):
+        cell.plain = cell.plain.encode(encoding, "backslashreplace").decode(encoding)
+    Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(*tables, sep="\n")
 
 
 def warn_untrained(encoder: Mapping[str, Any]) -> None:

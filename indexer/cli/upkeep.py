@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.output import IndexOption, JsonOption, out, print_json, say
+from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
 
 
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
@@ -19,7 +19,7 @@ def info(index: IndexOption, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(document)
     else:
-        out.print(info_table(document, failed))
+        show(info_table(document, failed))
 
 
 def verify(

@@ -60,8 +60,9 @@ def cache_command(
             "bytes": num_bytes,
             "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable.items()],
         }
-        typer.echo(json.dumps(document))
+        print(json.dumps(document))
     else:
-        typer.echo(f"{len(index.videos)} videos, {index.num_frames} frames, {num_bytes / 1e6:.1f} MB in {out}")
+        line = f"{len(index.videos)} videos, {index.num_frames} frames, {num_bytes / 1e6:.1f} MB in {out}"
+        print(printable(line))
     if unreadable:
         raise typer.Exit(SOME_FAILED)

@@ -8,7 +8,7 @@ import typer
 
 from rspnet_core.cli.ablation import ablation_command
 from rspnet_core.cli.cache import cache_command
-from rspnet_core.cli.command import OwnBackboneOption, program, run
+from rspnet_core.cli.command import OwnBackboneOption, commands, program, run
 from rspnet_core.cli.measure import pretext_command, speed_command
 from rspnet_core.cli.motion_test import motion_test_command
 from rspnet_core.cli.pretrain import curve_command, pretrain_command
@@ -16,13 +16,14 @@ from rspnet_core.cli.recipes import recipes_command, subset_command
 from rspnet_core.cli.recognition import evaluate_command, finetune_command, probe_command
 from rspnet_core.cli.training import JsonOption
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.text import printable
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
     from rspnet_core.models import EncoderModel
 
 app = program("Train RSPNet encoders and look after their weights.")
-weights_app = program("Import, inspect and download weights.")
+weights_app = commands("Import, inspect and download weights.")
 app.command("cache")(cache_command)
 app.command("pretrain")(pretrain_command)
 app.command("finetune")(finetune_command)
@@ -36,11 +37,6 @@ app.command("pretext")(pretext_command)
 app.command("motion-test")(motion_test_command)
 app.command("speed")(speed_command)
 app.add_typer(weights_app, name="weights")
-
-
-@app.callback()
-def _root() -> None:
-    """Train RSPNet encoders and look after their weights."""
 
 
 @weights_app.command("import")
@@ -125,7 +121,7 @@ def pull_weights(
     from rspnet_core.weights.download import pull
 
     path = pull(name)
-    typer.echo(json.dumps({"name": name, "file": str(path)}) if as_json else path)
+    print(json.dumps({"name": name, "file": str(path)}) if as_json else printable(str(path)))
 
 
 def _document(file: Path, model: "EncoderModel", spec: "EncoderSpec") -> dict[str, Any]:
@@ -135,9 +131,9 @@ def _document(file: Path, model: "EncoderModel", spec: "EncoderSpec") -> dict[st
 
 def _show(document: dict[str, Any], as_json: bool, summary: str) -> None:
     if as_json:
-        typer.echo(json.dumps(document))
+        print(json.dumps(document))
         return
-    typer.echo(summary)
+    print(printable(summary))
     clips = document["geometry"]
     rate = f"{clips['fps']:g} fps" if clips["fps"] else "the video's own rate"
     lines = {
@@ -151,7 +147,7 @@ def _show(document: dict[str, Any], as_json: bool, summary: str) -> None:
         "sha256": document["sha256"],
     }
     for name, value in lines.items():
-        typer.echo(f"  {name:<11} {value}")
+        print(printable(f"  {name:<11} {value}"))
 
 
 def main() -> None:

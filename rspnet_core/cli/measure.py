@@ -1,6 +1,7 @@
 """``rspnet-train speed`` and ``pretext``: what a step costs, and how well an encoder solves the pretext task."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,16 +37,16 @@ def speed_command(
     chosen = load_recipe(PretrainRecipe, recipe, parsed_settings(settings))
     document = compare_steps(chosen, steps, device).document()
     if as_json:
-        typer.echo(json.dumps(document))
+        print(json.dumps(document))
         return
-    typer.echo(
+    print(
         f"{chosen.backbone}, batch {chosen.batch_size}, {chosen.frames_per_clip} frames of "
         f"{chosen.clip_size}x{chosen.clip_size} pixels: {steps} steps of each kind, in turn"
     )
     for kind, name in (("plain", "plain Algorithm 1"), ("rspnet", "rspnet")):
         seconds, held = document["median_seconds"][kind], document["peak_bytes"][kind] / 1e9
-        typer.echo(f"  {name:<18} {seconds:8.3f} s a step (median), {held:6.2f} GB at most")
-    typer.echo(
+        print(f"  {name:<18} {seconds:8.3f} s a step (median), {held:6.2f} GB at most")
+    print(
         f"  {document['speedup']:.2f}x as fast (median of pairs); relative difference of the loss "
         f"{document['loss_difference']:.1e}, of the gradients {document['gradient_difference']:.1e}"
     )
@@ -81,14 +82,14 @@ def pretext_command(
     with DecodePool(workers=1) as pool:
         found = evaluate_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets)
     for path, reason in found.unreadable.items():
-        typer.echo(printable(f"unreadable, left out: {path}: {reason}"), err=True)
+        print(printable(f"unreadable, left out: {path}: {reason}"), file=sys.stderr)
     if as_json:
-        typer.echo(json.dumps(found.document()))
+        print(json.dumps(found.document()))
     else:
         low, high = found.interval()
-        typer.echo(f"{len(found.ranked)} videos, {triplets} triplets each, {spec.source}")
-        typer.echo(f"  speed ranking   {found.ranked.mean():.3f} ({low:.3f}-{high:.3f}); 0.5 is chance")
+        print(f"{len(found.ranked)} videos, {triplets} triplets each, {printable(spec.source)}")
+        print(f"  speed ranking   {found.ranked.mean():.3f} ({low:.3f}-{high:.3f}); 0.5 is chance")
         for head, part in found.motion_before_look.items():
-            typer.echo(f"  {head:<10} head: same motion before same look in {part:.3f} of the comparisons")
+            print(f"  {head:<10} head: same motion before same look in {part:.3f} of the comparisons")
     if found.unreadable:
         raise typer.Exit(SOME_FAILED)

@@ -35,10 +35,10 @@ def motion_test_command(
 
     document = motion_test(run, stores, galleries or [], device)
     if as_json:
-        typer.echo(json.dumps(document))
+        print(json.dumps(document))
         return
     for line in _lines(document):
-        typer.echo(line)
+        print(line)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from rspnet_core.cli.training import (
     finish,
 )
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.text import printable
 
 
 def pretrain_command(
@@ -125,8 +126,8 @@ def curve_command(
 
     folder = RunFolder(run)
     if as_json:
-        typer.echo(json.dumps(folder.lines()))
+        print(json.dumps(folder.lines()))
         return
     target = out or folder.curves
     draw_curves(folder, target)
-    typer.echo(target)
+    print(printable(str(target)))

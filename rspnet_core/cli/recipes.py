@@ -31,16 +31,16 @@ def recipes_command(
     )
     if name is not None:
         recipe = load_recipe(kinds[-1] if learns_from_store(name) else kinds[0], name, {})
-        typer.echo(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), nl=as_json)
+        print(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), end="\n" if as_json else "")
         return
     recipes = {each: load_recipe(kind, each, {}) for kind in kinds for each in recipe_names(kind)}
     if as_json:
-        typer.echo(json.dumps({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
+        print(json.dumps({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
         return
     for each, recipe in recipes.items():
         clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
         length = f"{recipe.epochs:>5} epochs  batch {recipe.batch_size:<4}"
-        typer.echo(f"{each:<24} {recipe.backbone:<9} {recipe.summary:<20} {length} {clip}")
+        print(f"{each:<24} {recipe.backbone:<9} {recipe.summary:<20} {length} {clip}")
 
 
 def subset_command(
@@ -62,7 +62,7 @@ def subset_command(
     write_list(subset, target)
     if as_json:
         document = {"list": str(target), "videos": len(subset.paths), "bytes": subset.num_bytes}
-        typer.echo(json.dumps({**document, "classes": subset.classes, "class_bytes": subset.class_bytes}))
+        print(json.dumps({**document, "classes": subset.classes, "class_bytes": subset.class_bytes}))
         return
     line = (
         f"{len(subset.classes)} classes, {len(subset.paths)} videos, {subset.num_bytes / 1e9:.2f} GB, "
@@ -70,4 +70,4 @@ def subset_command(
         f"next: rspnet-train pretrain {shlex.quote(str(data))} --list {shlex.quote(str(target))} "
         "--recipe k100-resnet18 --out RUN"
     )
-    typer.echo(printable(line))
+    print(printable(line))

@@ -1,6 +1,7 @@
 """``rspnet-train finetune``, ``evaluate`` and ``probe``: action recognition."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,18 +174,18 @@ def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -
     if report is not None:
         folds = [(f"Fold {found['fold']}", found) for found in documents]
         page = write_report(report, folds, _facts(documents), published=published_beside(documents[0]))
-        typer.echo(f"report: {page}", err=True)
+        print(printable(f"report: {page}"), file=sys.stderr)
     if as_json:
         mean = mean_of_folds(documents) if len(documents) > 1 else None
-        typer.echo(json.dumps({"folds": documents, "mean": mean}))
+        print(json.dumps({"folds": documents, "mean": mean}))
     else:
         for found in documents:
-            typer.echo(printable(f"{found['encoder']['source']}; test of fold {found['fold']} of {found['data']}"))
+            print(printable(f"{found['encoder']['source']}; test of fold {found['fold']} of {found['data']}"))
             for line in lines(found):
-                typer.echo(f"  {line}")
+                print(f"  {line}")
         if len(documents) > 1:
             for line in mean_lines(documents):
-                typer.echo(line)
+                print(line)
     if any(found["unreadable"] or found["missing"] for found in documents):
         raise typer.Exit(SOME_FAILED)
 

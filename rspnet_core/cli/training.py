@@ -117,7 +117,7 @@ def finish(run: "TrainingRun", *, as_json: bool) -> None:
     """Say what became of a run; ends the command with 130 where it was stopped."""
     if run.is_first_process:
         if as_json:
-            typer.echo(json.dumps(run.document()))
+            print(json.dumps(run.document()))
         for line in run.closing_lines():
             log.print(printable(line), markup=False, soft_wrap=True)
     if run.stopped:
