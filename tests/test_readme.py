@@ -84,6 +84,9 @@ def test_every_example_is_a_command_with_its_options(page: str, line: str) -> No
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_that_is_named_exists(page: str) -> None:
     options = set().union(*map(options_of, COMMANDS))
+    options |= {
+        name for program in PROGRAMS.values() for each in typer.main.get_command(program).params for name in each.opts
+    }
     text = re.sub(r"^```text\n.*?^```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)  # arrows
     named = set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w-])", text))
     assert named <= options | OPTIONS_OF_OTHERS | {"--help"}
