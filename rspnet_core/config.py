@@ -1,6 +1,6 @@
 """Small typed settings, checked when made and saved beside weights and libraries."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,8 +69,6 @@ class EncoderSpec(Settings):
 class RandomSampling(Settings):
     """Which clips of a video training sees; whole frames are squashed to a square, crops are cut from it later."""
 
-    num_clips: ClassVar[int]
-    """Clips of a video in one step."""
     frames_per_clip: int = Field(default=16, ge=1, le=512)
     frame_step: int = Field(default=1, ge=1, le=64)
     """Distance between the frames of a clip of speed 1."""
@@ -91,25 +89,18 @@ class WholeVideo(Settings):
     """Of a longer video the middle part is taken."""
 
 
-class SpeedSampling(RandomSampling):
-    """Pre-training: three clips, two of one playback speed and one of another, each at a random place."""
+class ViewSampling(RandomSampling):
+    """Pre-training: clips of one video at the places and speeds that were drawn for it."""
 
-    num_clips = 3
-    speeds: tuple[int, ...] = (1, 2)
-    """Playback speeds to draw from (section 4: 1x and 2x), at least two different ones."""
-    anchor_at_first_speed: bool = False
-    """True plays c_i and c_j always at the first speed: instance discrimination without speed augmentation."""
+    stretches: bool = False
+    """A video shorter than the window of its clips, though not than a clip, is stretched over it by showing frames
+    twice (the release). Otherwise, and where it is shorter still, it is looped."""
 
 
 class SingleSampling(RandomSampling):
     """Fine-tuning: one clip at a random place, or over the whole video."""
 
-    num_clips = 1
     span: ClipSpan = "run"
-
-
-SAMPLINGS: dict[str, type[RandomSampling]] = {kind.__name__: kind for kind in (SpeedSampling, SingleSampling)}
-"""By name, as they travel to decoding processes."""
 
 
 class Augmentation(Settings):
@@ -127,4 +118,4 @@ class Augmentation(Settings):
     grey_probability: float = Field(default=0.2, ge=0, le=1)
     blur_probability: float = Field(default=0.5, ge=0, le=1)
     blur_sigma: tuple[float, float] = (0.1, 2.0)
-    """In pixels of the clip."""
+    """In pixels of a clip of 224 pixels a side, SimCLR's; a smaller clip is blurred by so much less."""

@@ -64,12 +64,12 @@ def shown(value: Any) -> set[str]:
 
 
 def test_every_setting_of_a_recipe_stands_there_with_its_default() -> None:
-    both = settings_of("of-pre-training-and-fine-tuning")
-    on_store = {name: row for name, row in settings_of("of-training-on-a-store").items() if "." not in name}
+    both, views = settings_of("of-pre-training-and-fine-tuning"), settings_of("of-pre-training")
+    tasks = {name: row for name, row in settings_of("of-pre-training-by-several-tasks").items() if "." not in name}
     parts = {
-        PretrainRecipe: both | settings_of("of-pre-training-alone"),
+        PretrainRecipe: both | views | settings_of("of-pre-training-by-algorithm-1"),
         FinetuneRecipe: both | settings_of("of-fine-tuning-alone"),
-        JointRecipe: both | on_store,
+        JointRecipe: both | views | tasks,
     }
     for recipe, described in parts.items():
         assert set(described) == set(recipe.model_fields)
@@ -85,7 +85,7 @@ def test_every_setting_of_a_recipe_stands_there_with_its_default() -> None:
 def test_every_setting_of_a_task_stands_there_with_its_default() -> None:
     described = {
         name.strip("` "): row[1]
-        for names, *row in rows(sections((DOCS / "settings.md").read_text())["of-training-on-a-store"])
+        for names, *row in rows(sections((DOCS / "settings.md").read_text())["of-pre-training-by-several-tasks"])
         for name in names.split(",")
         if "." in name
     }
@@ -109,8 +109,13 @@ def test_every_setting_of_augmentation_stands_there_with_both_defaults() -> None
 
 @pytest.mark.parametrize("recipe", [PretrainRecipe, FinetuneRecipe])
 def test_limits_of_a_setting_stand_there(recipe: type[PretrainRecipe | FinetuneRecipe]) -> None:
-    described = settings_of("of-pre-training-and-fine-tuning") | settings_of("of-pre-training-alone")
-    described |= settings_of("of-fine-tuning-alone")
+    parts = (
+        "of-pre-training-and-fine-tuning",
+        "of-pre-training",
+        "of-pre-training-by-algorithm-1",
+        "of-fine-tuning-alone",
+    )
+    described = {name: row for part in parts for name, row in settings_of(part).items()}
     for name, field in recipe.model_fields.items():
         for limit in field.metadata:
             for sign in ("ge", "gt", "le"):

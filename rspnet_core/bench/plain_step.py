@@ -15,15 +15,15 @@ from torchvision.transforms.v2 import functional as tv
 
 from rspnet_core.config import Normalisation
 from rspnet_core.models.two_head import PROJECTION_SIZE, TwoHeadModel
-from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.video.clips.augment import BLUR_REACH
-from rspnet_core.video.clips.draws import Draw
+from rspnet_core.pretext.views import ViewBatch
+from rspnet_core.video.clips.augment import BLUR_REACH, BLUR_SIDE
+from rspnet_core.video.clips.draws import Draw, Draws
 
 
 @dataclass
 class PlainStep:
-    """RSP and A-VID on batches of SpeedBatch, all of c_i, c_j and c_k with gradients."""
+    """RSP and A-VID on batches of ViewBatch, all of c_i, c_j and c_k with gradients."""
 
     model: TwoHeadModel
     recipe: PretrainRecipe
@@ -38,18 +38,22 @@ class PlainStep:
         self.queue = torch.zeros(0, PROJECTION_SIZE, device=device)
         self.queue_ids = torch.zeros(0, dtype=torch.long, device=device)
 
-    def loss(self, batch: SpeedBatch) -> Tensor:
+    def loss(self, batch: ViewBatch) -> Tensor:
         """The float32 loss of Eq. 1; the queue takes the keys."""
-        recipe, size = self.recipe, len(batch.anchor)
-        out = self.model(torch.cat([batch.anchor, batch.same_speed, batch.other_speed]))
+        recipe, size = self.recipe, len(batch.video_ids)
+        c_i, slow, fast = batch.of("anchor"), batch.of("slow"), batch.of("fast")
+        is_fast = batch.anchor_is_fast.view(-1, 1, 1, 1, 1)
+        c_j, c_k = torch.where(is_fast, fast, slow), torch.where(is_fast, slow, fast)
+        out = self.model(torch.cat([c_i, c_j, c_k]))
         m_i, m_j, m_k = out.motion.split(size)
         a_i = out.appearance[:size]
         p_plus = F.cosine_similarity(m_i, m_j) / recipe.rsp_temperature
         p_minus = F.cosine_similarity(m_i, m_k) / recipe.rsp_temperature
         rsp = torch.clamp(recipe.margin - (p_plus - p_minus), min=0).mean()
         with torch.no_grad():
-            a_j, a_k = self.keys(batch.same_speed).appearance, self.keys(batch.other_speed).appearance
-            positive = torch.where(batch.positive_is_other[:, None], a_k, a_j)
+            a_j, a_k = self.keys(c_j).appearance, self.keys(c_k).appearance
+            takes_j = batch.positive_is_fast == batch.anchor_is_fast
+            positive = torch.where(takes_j[:, None], a_j, a_k)
         q_plus = torch.einsum("bc,bc->b", a_i, positive)[:, None]
         q_minus = torch.einsum("bc,kc->bk", a_i, self.queue)
         q_minus = q_minus.masked_fill(batch.video_ids[:, None] == self.queue_ids[None], -torch.inf)
@@ -69,9 +73,10 @@ class PlainStep:
                 key.copy_(m * key + (1 - m) * query)
 
 
-def apply_one_by_one(frames: Tensor, draws: list[Draw], size: int, normalisation: Normalisation) -> Tensor:
+def apply_one_by_one(frames: Tensor, draws: Draws, size: int, normalisation: Normalisation) -> Tensor:
     """What ``augment.apply`` does, clip by clip with torchvision's functions, up to rounding of boxes and levels."""
-    return torch.stack([_augmented(clip, draw, size, normalisation) for clip, draw in zip(frames, draws, strict=True)])
+    drawn = [Draw(*values) for values in torch.stack(draws, dim=1).tolist()]
+    return torch.stack([_augmented(clip, draw, size, normalisation) for clip, draw in zip(frames, drawn, strict=True)])
 
 
 def _augmented(clip: Tensor, draw: Draw, size: int, normalisation: Normalisation) -> Tensor:
@@ -88,6 +93,7 @@ def _augmented(clip: Tensor, draw: Draw, size: int, normalisation: Normalisation
     images = tv.adjust_hue(images, draw.hue_turns)
     if draw.blur_sigma > 0:
         side = 2 * max(int(BLUR_REACH * size) // 2, 1) + 1
-        images = tv.gaussian_blur(images, kernel_size=[side, side], sigma=[draw.blur_sigma, draw.blur_sigma])
+        sigma = draw.blur_sigma * size / BLUR_SIDE
+        images = tv.gaussian_blur(images, kernel_size=[side, side], sigma=[sigma, sigma])
     images = tv.normalize(images, mean=list(normalisation.mean), std=list(normalisation.std))
     return images.transpose(0, 1)

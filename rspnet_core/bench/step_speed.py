@@ -25,13 +25,13 @@ from torch import nn
 from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.models import create_model, entry_with_heads
-from rspnet_core.pretext.batches import make_batch
-from rspnet_core.pretext.pretrain import build_objective, new_optimiser, on_device
+from rspnet_core.pretext.batches import Apply, BatchMaker, SeenVideos
+from rspnet_core.pretext.learners import build_objective, new_optimiser, on_device
 from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.pretext.views import SEEN, ViewBatch
 from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.loop import take_step
-from rspnet_core.video.clips.loader import Sample
-from rspnet_core.video.reading.decode import RandomClips
+from rspnet_core.video.clips import augment
 
 StepKind = Literal["rspnet", "plain"]
 KINDS: tuple[StepKind, ...] = ("rspnet", "plain")
@@ -95,25 +95,31 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
     return StepCosts(seconds, peaks, *_differences(recipe, device))
 
 
-def noise_samples(recipe: PretrainRecipe, number: int) -> list[Sample]:
-    """What the loader would give for step ``number``, of noise instead of videos."""
-    sampling = recipe.sampling
-    shape = (3, sampling.frames_per_clip, sampling.frame_size, sampling.frame_size, 3)
+def noise_videos(recipe: PretrainRecipe, number: int, device: torch.device) -> SeenVideos:
+    """What would be read for step ``number``, of noise instead of videos."""
+    num, side = recipe.batch_size, recipe.frame_size
     rng = np.random.default_rng((recipe.seed, number))
-    samples = []
-    for place in range(recipe.batch_size):
-        first, other = rng.choice(sampling.speeds, size=2, replace=False).tolist()
-        frames = rng.integers(256, size=shape, dtype=np.uint8)
-        video = number * recipe.batch_size + place
-        samples.append(Sample(RandomClips(frames, (first, other), 4 / 3), video, (recipe.seed, number, place)))
-    return samples
+    frames = rng.integers(256, size=(len(SEEN), num, recipe.frames_per_clip, side, side, 3), dtype=np.uint8)
+    return SeenVideos(
+        step=number,
+        rows=np.arange(num),
+        frames=torch.from_numpy(frames).to(device),
+        aspects=np.full(num, 4 / 3),
+        has_speeds=np.ones(num, np.bool_),
+        video_ids=number * num + np.arange(num),
+    )
+
+
+def batch_of(videos: SeenVideos, recipe: PretrainRecipe, apply: Apply = augment.apply) -> ViewBatch:
+    """The batch of a step, cut and augmented."""
+    return BatchMaker(recipe.view_plan(), recipe.clip_size, apply=apply).batch(videos, progress=0.0)
 
 
 def _differences(recipe: PretrainRecipe, device: str) -> tuple[float, float]:
     """Largest relative differences of loss and gradients over two steps on the same clips, in float32."""
     fabric = choose_machine(device, "fp32").fabric
     objective = on_device(build_objective(recipe, num_steps=2), fabric)
-    batches = [make_batch(noise_samples(recipe, number), recipe, fabric.device) for number in range(2)]
+    batches = [batch_of(noise_videos(recipe, number, fabric.device), recipe) for number in range(2)]
     objective.start(batches[0])
     plain = PlainStep(copy.deepcopy(objective.query.model), recipe)
     loss_difference = gradient_difference = 0.0
@@ -185,34 +191,34 @@ def _serve(connection: Connection, kind: StepKind, recipe: PretrainRecipe, devic
             connection.send(_peak_bytes(fabric) if number is None else _seconds(step, recipe, number, fabric))
 
 
-def _seconds(step: Callable[[list[Sample]], None], recipe: PretrainRecipe, number: int, fabric: Fabric) -> float:
-    samples = noise_samples(recipe, number)
+def _seconds(step: Callable[[SeenVideos], None], recipe: PretrainRecipe, number: int, fabric: Fabric) -> float:
+    videos = noise_videos(recipe, number, fabric.device)
     started = time.perf_counter()
-    step(samples)
+    step(videos)
     if fabric.device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
-def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sample]], None]:
+def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[SeenVideos], None]:
     objective = on_device(build_objective(recipe, num_steps=1), fabric)
     optimiser = new_optimiser(recipe)(objective.query)
     module, wrapped = fabric.setup(objective.query, optimiser)
 
-    def step(samples: list[Sample]) -> None:
-        take_step(fabric, objective, make_batch(samples, recipe, fabric.device), module, wrapped)
+    def step(videos: SeenVideos) -> None:
+        take_step(fabric, objective, batch_of(videos, recipe), module, wrapped)
 
     return step
 
 
-def _plain_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[list[Sample]], None]:
+def _plain_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[SeenVideos], None]:
     model = create_model(recipe.backbone, seed=recipe.seed, head=recipe.head).train().to(fabric.device)
     plain = PlainStep(model, recipe)
     optimiser = new_optimiser(recipe)(plain.model)
 
-    def step(samples: list[Sample]) -> None:
+    def step(videos: SeenVideos) -> None:
         optimiser.zero_grad()
-        fabric.backward(plain.loss(make_batch(samples, recipe, fabric.device, apply_one_by_one)))
+        fabric.backward(plain.loss(batch_of(videos, recipe, apply_one_by_one)))
         optimiser.step()
         plain.update_keys()
 

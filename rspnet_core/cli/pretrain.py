@@ -1,6 +1,7 @@
 """``rspnet-train pretrain`` and ``curve``."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,7 @@ def pretrain_command(
     max_unreadable: UnreadableOption = 0.01,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="End after so many minutes, on a store; else after the recipe's epochs."),
+        typer.Option(min=0.01, help="End after so many minutes, rather than after the recipe's epochs."),
     ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
@@ -58,7 +59,7 @@ def pretrain_command(
 ) -> None:
     """Pre-train an encoder on unlabelled videos by relative speed perception and instance discrimination.
 
-    Recipes with [objectives.NAME] tables (motion-...) learn several tasks at once from a store of frames.
+    Recipes with [objectives.NAME] tables (motion-...) learn several tasks at once. A store needs no decoders.
 
     The run's model.safetensors goes straight into `rspnet-index build --weights`. Ctrl-C saves the state at the next
     step; the same command with --resume goes on, and ends with the same weights as if it had never stopped.
@@ -71,26 +72,22 @@ def pretrain_command(
 
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
-    from rspnet_core.pretext.joint_pretrain import pretrain_from_store
-    from rspnet_core.pretext.joint_recipe import JointRecipe, learns_from_store
+    from rspnet_core.pretext.joint_recipe import JointRecipe, is_joint
+    from rspnet_core.pretext.pretrain import pretrain
     from rspnet_core.pretext.recipe import PretrainRecipe
     from rspnet_core.video.store.frame_store import is_store
 
-    if learns_from_store(str(out / "recipe.toml") if resume else recipe):
-        refused = {"--list": list_files, "--probe": probe, "--workers": workers, "--from": from_weights}
-        _refuse({name for name, value in refused.items() if value is not None}, "is not for training on a store")
-        joint = chosen_recipe(JointRecipe, recipe, backbone, settings, None, resumed=out if resume else None)
-        with Bar() as bar:
-            run = pretrain_from_store(data, out, joint, resume=resume, device=device, minutes=minutes, listener=bar)
-        finish(run, as_json=as_json)
-        return
     if is_store(data):
-        raise InvalidSetting(f"{data} is a store of frames; give a recipe that learns from one, such as motion-gpu")
-    _refuse({"--minutes"} if minutes is not None else set(), "is for recipes that learn from a store")
-    chosen = chosen_recipe(PretrainRecipe, recipe, backbone, settings, from_weights, resumed=out if resume else None)
-    from rspnet_core.pretext.pretrain import pretrain  # not above: it wants the decoders to be installed
-    from rspnet_core.recognition.retrieval import RetrievalPlan
+        _refuse_on_a_store({"--list": list_files, "--probe": probe, "--workers": workers})
+    said = partial(chosen_recipe, name=recipe, backbone=backbone, settings=settings, from_weights=from_weights)
+    resumed = out if resume else None
+    named = str(out / "recipe.toml") if resume else recipe
+    chosen = said(JointRecipe, resumed=resumed) if is_joint(named) else said(PretrainRecipe, resumed=resumed)
+    retrieval = None
+    if probe is not None:
+        from rspnet_core.recognition.retrieval import RetrievalPlan  # not above: it wants the decoders to be installed
 
+        retrieval = RetrievalPlan(probe, probe_every)
     with Bar() as bar:
         run = pretrain(
             data,
@@ -101,15 +98,17 @@ def pretrain_command(
             device=device,
             workers=workers,
             max_unreadable=max_unreadable,
-            retrieval=None if probe is None else RetrievalPlan(probe, probe_every),
+            retrieval=retrieval,
+            minutes=minutes,
             listener=bar,
         )
     finish(run, as_json=as_json)
 
 
-def _refuse(options: set[str], reason: str) -> None:
-    if options:
-        raise InvalidSetting(f"{', '.join(sorted(options))} {reason}; leave it out")
+def _refuse_on_a_store(options: dict[str, object]) -> None:
+    given = sorted(name for name, value in options.items() if value is not None)
+    if given:
+        raise InvalidSetting(f"{', '.join(given)} is not for training on a store; leave it out")
 
 
 def curve_command(

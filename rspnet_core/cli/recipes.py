@@ -21,7 +21,7 @@ def recipes_command(
 
     Example: rspnet-train recipes --finetune ucf101-c3d > mine.toml
     """
-    from rspnet_core.pretext.joint_recipe import JointRecipe, learns_from_store
+    from rspnet_core.pretext.joint_recipe import JointRecipe, is_joint
     from rspnet_core.pretext.recipe import PretrainRecipe
     from rspnet_core.recognition.recipe import FinetuneRecipe
     from rspnet_core.training.recipe_file import load_recipe, recipe_names, to_toml
@@ -30,7 +30,7 @@ def recipes_command(
         [FinetuneRecipe] if finetune else [PretrainRecipe, JointRecipe]
     )
     if name is not None:
-        recipe = load_recipe(kinds[-1] if learns_from_store(name) else kinds[0], name, {})
+        recipe = load_recipe(kinds[-1] if is_joint(name) else kinds[0], name, {})
         print(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), end="\n" if as_json else "")
         return
     recipes = {each: load_recipe(kind, each, {}) for kind in kinds for each in recipe_names(kind)}

@@ -1,64 +1,105 @@
-"""From the loader's samples to a batch on the device: three augmented clips a video and what goes with them."""
+"""From the frames of a step's videos to its batch on the device: cut, augmented, covered, and rendered motion beside.
+
+Where the frames come from, a folder's decoders or a store, is told by ``folder.py`` and ``store.py``: a ``Feed``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rspnet_core.config import Normalisation
-from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.models import EncoderModel
+from rspnet_core.pretext.rendered import Renderer
+from rspnet_core.pretext.views import SEEN, Covers, Drawn, ViewBatch, ViewPlan
+from rspnet_core.training.schedule import Schedule
+from rspnet_core.training.task import Batches, Judgement, no_judgement
 from rspnet_core.video.clips import augment
-from rspnet_core.video.clips.draws import Draw, draw
-from rspnet_core.video.clips.loader import Sample
+from rspnet_core.video.clips.draws import Draws
 
-
-@dataclass(frozen=True, slots=True)
-class SpeedBatch:
-    """Clips of B videos, augmented and on the device."""
-
-    anchor: Tensor
-    """c_i: float32 (B, 3, T, H, W)."""
-    same_speed: Tensor
-    """c_j."""
-    other_speed: Tensor
-    """c_k."""
-    anchor_speeds: Tensor
-    """int64 (B,): places of the speeds s_i in the recipe's ``speeds``."""
-    positive_is_other: Tensor
-    """bool (B,): the positive of A-VID is c_k rather than c_j."""
-    video_ids: Tensor
-    """int64 (B,)."""
-
-
-Apply = Callable[[Tensor, list[Draw], int, Normalisation], Tensor]
+Apply = Callable[[Tensor, Draws, int, Normalisation], Tensor]
 """Carries out draws on uint8 clips, as ``augment.apply`` does."""
 
 
-def make_batch(
-    samples: list[Sample], recipe: PretrainRecipe, device: torch.device, apply: Apply = augment.apply
-) -> SpeedBatch:
-    """Augment B samples on the device, each of their 3 B clips by a draw of its own."""
-    frames = torch.from_numpy(np.stack([sample.clips.frames for sample in samples], axis=1))  # (3, B, T, S, S, 3)
-    frames = frames.flatten(0, 1).to(device, non_blocking=True)
-    rngs = [np.random.default_rng(sample.draw_seed) for sample in samples]
-    by_video = [
-        [draw(rng, recipe.augmentation, sample.clips.aspect) for _ in range(3)]
-        for rng, sample in zip(rngs, samples, strict=True)
-    ]
-    draws = [drawn[place] for place in range(3) for drawn in by_video]
-    anchor, same, other = apply(frames, draws, recipe.clip_size, Normalisation()).chunk(3)
-    takes_other = recipe.appearance_objective == "avid"
-    return SpeedBatch(
-        anchor,
-        same,
-        other,
-        anchor_speeds=_long([recipe.speeds.index(sample.clips.speeds[0]) for sample in samples], device),
-        positive_is_other=torch.tensor([takes_other and bool(rng.random() < 0.5) for rng in rngs], device=device),
-        video_ids=_long([sample.video_id for sample in samples], device),
-    )
+@dataclass(frozen=True)
+class SeenVideos:
+    """What was read of the videos of a step."""
+
+    step: int
+    rows: NDArray[np.int64]
+    """int64 (n,): which of the plan's R videos; some may be unreadable, or another process's."""
+    frames: Tensor
+    """uint8 (3, n, T, S, S, 3) on the device, in the order of ``SEEN``: whole frames, squashed."""
+    aspects: NDArray[np.float64]
+    """(n,): width by height of the frames before they were squashed."""
+    has_speeds: NDArray[np.bool_]
+    """(n,)."""
+    video_ids: NDArray[np.int64]
+    """(n,)."""
 
 
-def _long(values: list[int], device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=torch.long, device=device)
+@dataclass(frozen=True)
+class BatchMaker:
+    """Makes the batch of a step."""
+
+    plan: ViewPlan
+    clip_size: int
+    renderer: Renderer | None = None
+    """None renders nothing."""
+    apply: Apply = augment.apply
+
+    def batch(self, seen: SeenVideos, progress: float) -> ViewBatch:
+        """The batch of what was read, when a part (0 to 1) of the run is over."""
+        drawn, device, num = self.plan.drawn(seen.step), seen.frames.device, len(seen.rows)
+        covers = self.plan.covers
+        roles = (*SEEN, "covered") if covers else SEEN
+        places = {role: slice(place * num, (place + 1) * num) for place, role in enumerate(roles)}
+        frames = seen.frames.flatten(0, 1)
+        if covers:
+            frames = torch.cat([frames, frames[places["slow"]]])
+        draws = self.plan.draws(seen.step, seen.rows, seen.aspects)
+        clips = self.apply(frames, draws, self.clip_size, Normalisation())
+        if covers:
+            _cover(clips, places, drawn, seen.rows, covers)
+        if self.renderer:
+            places["rendered"] = slice(len(clips), len(clips) + self.renderer.num_clips)
+            rng = np.random.default_rng((self.plan.seed, seen.step, 2))
+            clips = torch.cat([clips, self.renderer.clips(rng, frames.flatten(0, 1), progress)])
+
+        def here(values: NDArray[np.generic]) -> Tensor:
+            return torch.from_numpy(values[seen.rows]).to(device)
+
+        return ViewBatch(
+            clips=clips,
+            places=places,
+            video_ids=torch.from_numpy(seen.video_ids).to(device),
+            speed_places=here(drawn.speed_places),
+            anchor_is_fast=here(drawn.anchor_is_fast),
+            positive_is_fast=here(drawn.positive_is_fast),
+            has_speeds=torch.from_numpy(seen.has_speeds).to(device),
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where the batches of a run come from."""
+
+    steps_per_epoch: int
+    source: Callable[[BatchMaker, Schedule], Batches]
+    judge: Callable[[EncoderModel], Callable[[int], Judgement]] = lambda model: no_judgement
+    """What is found out about an encoder after each epoch."""
+
+
+def _cover(clips: Tensor, places: dict[str, slice], drawn: Drawn, rows: NDArray[np.int64], covers: Covers) -> None:
+    """Mix a frame of the clip itself, or of the anchor of the next video, into all frames of each covered clip."""
+    covered = clips[places["covered"]]
+    source = covered if covers == "same" else clips[places["anchor"]].roll(-1, dims=0)
+    num, _, frames_per_clip, _, _ = covered.shape
+    which = torch.from_numpy((drawn.still_places[rows] * frames_per_clip).astype(np.int64)).to(clips.device)
+    stills = source[torch.arange(num, device=clips.device), :, which][:, :, None]
+    weights = torch.from_numpy(drawn.still_weights[rows]).to(clips)
+    covered.lerp_(stills.expand_as(covered), weights.view(-1, 1, 1, 1, 1))

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from rspnet_core.config import EncoderSpec, SpeedSampling
+from rspnet_core.config import Augmentation, EncoderSpec, ViewSampling
 from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.models import TwoHeadModel
 from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import project
 from rspnet_core.pretext.losses import speed_gaps
+from rspnet_core.pretext.views import ViewPlan
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.draws import centre_square
 from rspnet_core.video.clips.video_rows import video_rows
@@ -31,6 +32,7 @@ from rspnet_core.video.datasets.dataset import listed_videos
 from rspnet_core.video.making.synthetic import SampleManifest, SampleVideo, read_manifest
 from rspnet_core.video.reading.decode import RandomClips
 from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.video.sampling import View
 
 _BOOTSTRAP_SAMPLES = 2000
 _VIDEOS_AHEAD = 4
@@ -87,27 +89,32 @@ def evaluate_pretext(
         DatasetError: no video can be read, or a listed one is not there.
     """
     paths = listed_videos(data, list_files or [])
-    sampling = SpeedSampling(
+    sampling = ViewSampling(
         frames_per_clip=spec.geometry.frames_per_clip,
         frame_step=spec.geometry.frame_step,
-        speeds=(1, 2),
         fps=spec.geometry.fps,
         frame_size=2 * spec.geometry.size,  # wide enough for the centred square to be made smaller, not larger
     )
 
+    drawn = [ViewPlan(len(paths), (1, 2), "independent", Augmentation(), seed=0).drawn(n) for n in range(triplets)]
+
     def ask(video: int) -> list[Future[RandomClips]]:
-        draws = ((video, number) for number in range(triplets))  # each video has its own
-        return [pool.random_clips(data / paths[video], sampling, draw) for draw in draws]
+        return [
+            pool.views(data / paths[video], sampling, [View(*view) for view in each.views[video]]) for each in drawn
+        ]
 
     ranked: dict[str, float] = {}
     unreadable: dict[str, str] = {}
-    for path, futures in _asked_ahead(paths, ask):
+    for video, futures in _asked_ahead(len(paths), ask):
         try:
             clips = [future.result() for future in futures]
         except VideoError as error:
-            unreadable[path] = str(error)
+            unreadable[paths[video]] = str(error)
         else:
-            ranked[path] = float(np.mean([_is_ranked_rightly(model, spec, each) for each in clips]))
+            is_fast = [each.anchor_is_fast[video] for each in drawn]
+            ranked[paths[video]] = float(
+                np.mean([_is_ranked_rightly(model, spec, *each) for each in zip(clips, is_fast, strict=True)])
+            )
     if not ranked:
         raise DatasetError(f"no video of {data} can be read; give a folder of videos")
     manifest = read_manifest(data)
@@ -118,23 +125,25 @@ def evaluate_pretext(
 
 
 def _asked_ahead(
-    paths: list[str], ask: Callable[[int], list[Future[RandomClips]]]
-) -> Iterator[tuple[str, list[Future[RandomClips]]]]:
-    """Each path with what was asked for it, few videos ahead, so that few clips are held at once."""
-    ahead: deque[tuple[str, list[Future[RandomClips]]]] = deque()
-    for video, path in enumerate(paths):
-        ahead.append((path, ask(video)))
+    num_videos: int, ask: Callable[[int], list[Future[RandomClips]]]
+) -> Iterator[tuple[int, list[Future[RandomClips]]]]:
+    """Each video with what was asked for it, few videos ahead, so that few clips are held at once."""
+    ahead: deque[tuple[int, list[Future[RandomClips]]]] = deque()
+    for video in range(num_videos):
+        ahead.append((video, ask(video)))
         if len(ahead) > _VIDEOS_AHEAD:
             yield ahead.popleft()
     yield from ahead
 
 
 @torch.inference_mode()
-def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: RandomClips) -> bool:
+def _is_ranked_rightly(model: TwoHeadModel, spec: EncoderSpec, clips: RandomClips, anchor_is_fast: bool) -> bool:
     draws = [centre_square(clips.aspect)] * 3
     frames = torch.from_numpy(clips.frames).to(next(model.parameters()).device)
     motions = model(augment.apply(frames, draws, spec.geometry.size, spec.normalisation)).motion
-    return bool(speed_gaps(*motions.split(1)) > 0)
+    anchor, slow, fast = motions.split(1)
+    same, other = (fast, slow) if anchor_is_fast else (slow, fast)
+    return bool(speed_gaps(anchor, same, other) > 0)
 
 
 def _head_vectors(

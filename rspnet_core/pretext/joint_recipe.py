@@ -1,24 +1,28 @@
-"""A recipe of several tasks upon a store of frames: ``[objectives.NAME]`` tables say which, and how strongly."""
+"""A recipe of several tasks upon one encoder: ``[objectives.NAME]`` tables say which, and how strongly."""
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.pretext.tasks.objective import ObjectiveSettings
-from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.pretext.tasks.still import StillContrast
+from rspnet_core.pretext.view_recipe import ViewRecipe
+from rspnet_core.pretext.views import Pairing, ViewPlan
 from rspnet_core.training.recipe_file import has_table, recipe_names
 
 
-class JointRecipe(TrainRecipe):
-    """What ``rspnet-train pretrain`` does with a store of frames."""
+class JointRecipe(ViewRecipe):
+    """What ``rspnet-train pretrain`` does where a recipe has ``[objectives.NAME]`` tables."""
 
     kind = "store"
+
+    pairing: Pairing = "release"
 
     objectives: dict[str, SerializeAsAny[ObjectiveSettings]]
     """Name -> settings; the names are those of ``pretext.tasks.OBJECTIVES``."""
     batch_size: int = Field(default=32, ge=2)
-    """Videos a step; each is seen in four clips."""
+    """Videos a step; each is seen in three clips, with ``still`` in four."""
     num_programs: int = Field(default=0, ge=0)
     """Rendered motion programs a step, each in two looks; 0 renders none."""
     optimiser: Literal["sgd", "adamw"] = "adamw"
@@ -54,8 +58,19 @@ class JointRecipe(TrainRecipe):
     @classmethod
     def _not_here(cls, value: Any) -> Any:
         if value:
-            raise ValueError("a run on a store begins with random weights and warms up by warmup_steps; leave it out")
+            raise ValueError("such a run begins with random weights and warms up by warmup_steps; leave it out")
         return value
+
+    @model_validator(mode="after")
+    def _has_programs(self) -> "JointRecipe":
+        if not self.num_programs and self.objectives.keys() & {"programs", "looks"}:
+            raise ValueError("programs and looks are learnt from rendered motion; set num_programs, or leave them out")
+        return self
+
+    def view_plan(self) -> ViewPlan:
+        """What is drawn for each step."""
+        still = self.objectives.get("still")
+        return self.plan(covers=still.still_of if isinstance(still, StillContrast.Settings) else None)
 
     @property
     def summary(self) -> str:
@@ -63,7 +78,7 @@ class JointRecipe(TrainRecipe):
         return "+".join(self.objectives)
 
 
-def learns_from_store(name: str | None) -> bool:
+def is_joint(name: str | None) -> bool:
     """Whether a recipe, by name or file, is a ``JointRecipe``. Raises InvalidSetting for a file that is no TOML."""
     if name is None or name in recipe_names(JointRecipe):
         return name is not None

@@ -21,11 +21,13 @@ from rspnet_core.config import Augmentation, EncoderSpec
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import TwoHeadModel, create_model, project
 from rspnet_core.models.pooling import pool_features
+from rspnet_core.pretext.batches import BatchMaker
 from rspnet_core.pretext.joint import JointModel
 from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.rendered import renderer_of
+from rspnet_core.pretext.store import StoreReader
 from rspnet_core.pretext.tasks.objective import Seen
 from rspnet_core.pretext.tasks.programs import pairs_in_ring
-from rspnet_core.pretext.views import ViewPlan
 from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.recipe_file import load_recipe
 from rspnet_core.training.run_folder import RunFolder
@@ -41,6 +43,7 @@ Changed = Literal["as it is", "frozen", "shuffled"]
 
 _UNCHANGED = Augmentation(min_crop_area=1.0, flip=False, jitter_probability=0, grey_probability=0, blur_probability=0)
 _CLIPS_AT_ONCE = 120
+_VIDEOS_AT_ONCE = 32
 
 
 @torch.inference_mode()
@@ -144,11 +147,11 @@ def program_scores(
 
     How often the partner is the nearest clip, and how often it comes before the one with the other thing in common.
     """
-    plan = _plan(recipe, store, num_videos=2, num_programs=programs)
+    reader = _reader(recipe.model_copy(update={"num_programs": programs}), store, is_rendered=True)
     sums: dict[str, float] = {}
     for number in range(rounds):
-        batch = plan.batch(number, progress=1.0)
-        clips = batch.clips[batch.places["rendered"]]
+        batch = reader.batch(number, progress=1.0)
+        clips = batch.of("rendered")
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=clips.is_cuda):
             pooled = model.features(clips).float().mean(dim=(2, 3, 4))
         places = torch.arange(len(clips), device=clips.device)
@@ -167,10 +170,10 @@ def program_scores(
 def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, rounds: int = 16) -> dict[str, float]:
     """What ``order`` and ``rsp`` say of clips that are not augmented, by the run's own read-outs; parts from 0 to 1."""
     joint.eval()
-    plan = _plan(recipe, store, num_videos=min(32, len(store.index.videos)), num_programs=0)
+    reader = _reader(recipe, store, is_rendered=False)
     sums: dict[str, float] = {}
     for number in range(rounds):
-        batch = plan.batch(number, progress=0.0)
+        batch = reader.batch(number, progress=0.0)
         with torch.autocast(batch.clips.device.type, torch.bfloat16, enabled=batch.clips.is_cuda):
             pooled = joint(batch.clips)
         seen = Seen(pooled.float(), batch, joint.heads())
@@ -181,18 +184,12 @@ def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, r
     return sums
 
 
-def _plan(recipe: JointRecipe, store: FrameStore, *, num_videos: int, num_programs: int) -> ViewPlan:
-    return ViewPlan(
-        store,
-        recipe.frames_per_clip,
-        recipe.frame_step,
-        recipe.clip_size,
-        _UNCHANGED,
-        num_videos,
-        num_programs,
-        recipe.fps or 25,
-        seed=recipe.seed + 10**6,
-    )
+def _reader(recipe: JointRecipe, store: FrameStore, *, is_rendered: bool) -> StoreReader:
+    num_videos = min(_VIDEOS_AT_ONCE, len(store.index.videos))
+    changes = {"augmentation": _UNCHANGED, "batch_size": num_videos, "seed": recipe.seed + 10**6}
+    plain = recipe.model_copy(update=changes)
+    maker = BatchMaker(plain.plan(covers=None), plain.clip_size, renderer_of(plain) if is_rendered else None)
+    return StoreReader(store, plain.sampling, maker)
 
 
 def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: str) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """One training step of RSPNet: Algorithm 1 with the queue and momentum encoder that section 4 takes from MoCo.
 
-    clips c_i, c_j, c_k of each video, s_i = s_j != s_k
+    clips c_i, c_j, c_k of each video, s_i = s_j != s_k; of c_j and c_k one is the batch's slow clip, one its fast one
       c_i --query encoder--> m_i, a_i                      gradients
       c_j, c_k --key encoder--> m_j, m_k, a_j, a_k         none; it follows the query encoder slowly
     rsp    max(0, margin - (p+ - p-)),  p+ = m_i . m_j,  p- = m_i . m_k         Eq. 2
     avid   InfoNCE of a_i against a_j or a_k, one at random (speed augmentation), and the queue      Eq. 3
-    vid    the same against a_j alone, and c_i and c_j always play at the first speed
+    vid    the same against a_j alone, which plays as fast
     sp     cross-entropy of s_i, predicted from the features of c_i
     the queue takes the appearance keys of the positives, with their videos' ids
 
@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from rspnet_core.models.two_head import TwoHeadModel, TwoHeadOutput
-from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.pretext.queue import KeyQueue
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.pretext.terms import Term, instance_discrimination, speed_prediction, speed_ranking, weighted_sum
+from rspnet_core.pretext.views import ViewBatch
 from rspnet_core.training.task import Outcome
 
 Gather = Callable[[Tensor], Tensor]
@@ -91,16 +91,16 @@ class RSPNetObjective:
         """All that a step changes."""
         return {"query": self.query, "keys": self.keys, "queue": self.queue}
 
-    def inputs(self, batch: SpeedBatch) -> Tensor:
+    def inputs(self, batch: ViewBatch) -> Tensor:
         """c_i."""
-        return batch.anchor
+        return batch.of("anchor")
 
-    def start(self, batch: SpeedBatch) -> None:
+    def start(self, batch: ViewBatch) -> None:
         """Give the batch norms of both encoders statistics of real clips, before the first step of a run."""
-        measure_statistics(self.query.model, batch.anchor)
+        measure_statistics(self.query.model, batch.of("anchor"))
         follow(self.keys, self.query.model, momentum=0.0)
 
-    def loss(self, batch: SpeedBatch, query: nn.Module) -> Outcome[NewKeys | None]:
+    def loss(self, batch: ViewBatch, query: nn.Module) -> Outcome[NewKeys | None]:
         """Loss, figures and new keys of a batch; the queue takes these ``after_step``, as the loss needs it unchanged.
 
         Args:
@@ -117,8 +117,10 @@ class RSPNetObjective:
         terms: dict[str, Term] = {}
         new_keys = None
         if "rsp" in recipe.objectives:
-            triplet = motions if self._trains_all_clips else (motions[0], *keys.motion)
-            terms["rsp"] = speed_ranking(*triplet, margin=recipe.margin, temperature=recipe.rsp_temperature)
+            m_i, m_j, m_k = motions if self._trains_all_clips else (motions[0], *keys.motion)
+            terms["rsp"] = speed_ranking(
+                m_i, m_j, m_k, batch.anchor_is_fast, margin=recipe.margin, temperature=recipe.rsp_temperature
+            )
         if speed_logits is not None:
             terms["sp"] = speed_prediction(speed_logits, batch.anchor_speeds)
         if recipe.appearance_objective is not None:
@@ -141,24 +143,36 @@ class RSPNetObjective:
     def _trains_all_clips(self) -> bool:
         return "rsp" in self.recipe.objectives and self.recipe.rsp_gradients == "all"
 
-    def _through_queries(self, batch: SpeedBatch, query: nn.Module) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
-        """Motion vectors of c_i, or of all three clips where all take gradients; appearance and speed of c_i."""
-        clips = (batch.anchor, batch.same_speed, batch.other_speed) if self._trains_all_clips else (batch.anchor,)
-        motion, appearance, logits = query(torch.cat(clips))
-        size = len(batch.anchor)
-        return motion.split(size), appearance[:size], None if logits is None else logits[:size]
+    def _through_queries(self, batch: ViewBatch, query: nn.Module) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
+        """Motion vectors of c_i, or of c_i, c_j and c_k where all take gradients; appearance and speed of c_i."""
+        roles = ("anchor", "slow", "fast") if self._trains_all_clips else ("anchor",)
+        motion, appearance, logits = query(torch.cat([batch.of(role) for role in roles]))
+        size = len(batch.video_ids)
+        first, *others = motion.split(size)
+        triplet = (first, *_by_speed(batch, *others)) if others else (first,)
+        return triplet, appearance[:size], None if logits is None else logits[:size]
 
     @torch.no_grad()
-    def _through_keys(self, batch: SpeedBatch) -> _Keys:
+    def _through_keys(self, batch: ViewBatch) -> _Keys:
         """Keys of the clips that an objective asks for, before the query encoder's pass fills the memory."""
-        positives = self.recipe.positives if self.recipe.appearance_objective is not None else "none"
+        pairs = self.recipe.appearance_objective is not None
         takes_motion = "rsp" in self.recipe.objectives and not self._trains_all_clips
-        if takes_motion or positives == "both":
-            out = self.keys(torch.cat([batch.same_speed, batch.other_speed]))
-            same, other = out.appearance.chunk(2)
-            chosen = torch.where(batch.positive_is_other[:, None], other, same)
-            return _Keys(out.motion.chunk(2), (same, other) if positives == "both" else (chosen,))
-        if positives == "random":
-            clips = torch.where(batch.positive_is_other.view(-1, 1, 1, 1, 1), batch.other_speed, batch.same_speed)
-            return _Keys((), (self.keys(clips).appearance,))
+        is_fast = batch.positive_is_fast if self.recipe.appearance_objective == "avid" else batch.anchor_is_fast
+        if takes_motion or (pairs and self.recipe.positives == "both"):
+            out = self.keys(torch.cat([batch.of("slow"), batch.of("fast")]))
+            motions, (slow, fast) = _by_speed(batch, *out.motion.chunk(2)), out.appearance.chunk(2)
+            both = _by_speed(batch, slow, fast)
+            return _Keys(motions, both if self.recipe.positives == "both" else (_where(is_fast, fast, slow),))
+        if pairs:
+            return _Keys((), (self.keys(_where(is_fast, batch.of("fast"), batch.of("slow"))).appearance,))
         return _Keys((), ())
+
+
+def _by_speed(batch: ViewBatch, slow: Tensor, fast: Tensor) -> tuple[Tensor, Tensor]:
+    """What belongs to c_j and to c_k, of what belongs to the slow and the fast clips."""
+    return _where(batch.anchor_is_fast, fast, slow), _where(batch.anchor_is_fast, slow, fast)
+
+
+def _where(is_first: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Row by row."""
+    return torch.where(is_first.view(-1, *[1] * (first.ndim - 1)), first, second)

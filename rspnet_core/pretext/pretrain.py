@@ -1,6 +1,10 @@
-"""Pre-training on a folder of unlabelled videos, as ``rspnet-train pretrain`` does it.
+"""Pre-training on unlabelled videos, as ``rspnet-train pretrain`` does it.
 
-    scan -> files --ClipLoader--> uint8 clips --augment, on the device--> SpeedBatch --RSPNetObjective--> loss
+                                                                            recipe of
+    folder of videos --decoders--+                                     +-- Algorithm 1: RSPNetObjective --+
+                                 +-- uint8 clips --BatchMaker-- ViewBatch                                 +-- loss
+    store of frames ---by index--+                                     +-- several tasks: JointTask ------+
+
     run folder: recipe.toml, metrics.jsonl, checkpoints, model.safetensors
 
 Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the videos):
@@ -8,81 +12,52 @@ Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the vide
     rspnet-train pretrain demo --out runs/try --recipe small-tsm18 --set epochs=2
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from lightning_fabric import Fabric
-from torch import nn
-
-from rspnet_core.config import ClipGeometry, EncoderSpec, Normalisation
+from rspnet_core.config import EncoderSpec, Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.models import TwoHeadModel, create_model
-from rspnet_core.models.outside import is_import_path
-from rspnet_core.pretext.batches import make_batch
-from rspnet_core.pretext.objective import RSPNetObjective
+from rspnet_core.models import TwoHeadModel
+from rspnet_core.pretext.batches import BatchMaker, Feed
+from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.learners import build_learner, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
-from rspnet_core.recognition.retrieval import RetrievalPlan, retrieval_judge
-from rspnet_core.training.batch_norm import shorten_statistics
-from rspnet_core.training.decoding import DecodingSession, decoding_session
-from rspnet_core.training.fabric import gather_in_order, prepare
+from rspnet_core.pretext.rendered import renderer_of
+from rspnet_core.pretext.store import store_feed
 from rspnet_core.training.listener import Listener
-from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.run import TrainingRun
-from rspnet_core.training.schedule import cosine_schedule
-from rspnet_core.training.session import Training
-from rspnet_core.training.task import Judgement, no_judgement
-from rspnet_core.video.datasets.dataset import listed_videos
+from rspnet_core.training.schedule import CosineSchedule, Schedule, TimedCosine, cosine_schedule
+from rspnet_core.training.session import Session, Training, open_session
+from rspnet_core.video.store.frame_store import is_store
 from rspnet_core.weights.checkpoint import describe
-from rspnet_core.weights.sources import load_encoder
 
+if TYPE_CHECKING:
+    from rspnet_core.recognition.retrieval import RetrievalPlan
 
-def build_objective(recipe: PretrainRecipe, num_steps: int) -> RSPNetObjective:
-    """The objective of a recipe with new weights of its seed, or with those that it starts from.
-
-    Raises UnknownBackbone, WeightsError, InvalidSetting (weights of another backbone, or without heads).
-    """
-    model = _loaded(recipe) if recipe.from_weights else _new(recipe)
-    shorten_statistics(model, num_steps)
-    torch.manual_seed(recipe.seed)  # of what is new here, and recorded by checkpoints
-    return RSPNetObjective(model.train(), recipe)
-
-
-def _new(recipe: PretrainRecipe) -> TwoHeadModel:
-    return create_model(recipe.backbone, seed=recipe.seed, head=recipe.head)
-
-
-def _loaded(recipe: PretrainRecipe) -> TwoHeadModel:
-    named = recipe.backbone if is_import_path(recipe.backbone) else None
-    model, spec = load_encoder(recipe.from_weights, named)
-    if not isinstance(model, TwoHeadModel) or spec.backbone != recipe.backbone or spec.head != recipe.head:
-        raise InvalidSetting(
-            f"{recipe.from_weights} is {spec.backbone} with {spec.head if model.heads else 'no'} heads, the recipe "
-            f"wants {recipe.backbone} with {recipe.head} heads; give other weights, or --backbone and --set head=..."
-        )
-    model.classifier = None  # of a fine-tuned encoder
-    return model.requires_grad_(True)
+_FEWEST_STEPS = 500
+"""That a run of some minutes takes on a GPU; batch norms remember a hundredth of it."""
 
 
 def pretrain(
     data: Path,
     out: Path,
-    recipe: PretrainRecipe,
+    recipe: PretrainRecipe | JointRecipe,
     *,
     list_files: list[Path] | None = None,
     resume: bool = False,
     device: str = "auto",
     workers: int | None = None,
     max_unreadable: float = 0.01,
-    retrieval: RetrievalPlan | None = None,
+    retrieval: "RetrievalPlan | None" = None,
     keep_every: int | None = None,
+    minutes: float | None = None,
     listener: Listener | None = None,
 ) -> TrainingRun:
     """Train, or go on with, a run.
 
     Args:
-        data: folder of videos; labels are not looked at.
+        data: folder of videos, whose labels are not looked at, or a store that ``rspnet-train cache`` wrote.
         out: the run's folder; with ``resume`` its own recipe.toml is what counts.
         recipe: all settings.
         list_files: text files that name videos of ``data``, a path first on each line; None takes all videos.
@@ -92,75 +67,90 @@ def pretrain(
         max_unreadable: part of the videos that may be unreadable.
         retrieval: labelled videos on which it is measured while training, and which epoch is the best.
         keep_every: keep the encoder of each epoch that this divides, for Figure 3.
+        minutes: how long the run may take, over all its resumptions; rate and difficulty follow the clock. None takes
+            the recipe's epochs.
         listener: told how it goes; None tells nobody.
 
     Raises:
-        UsageError: settings, lists or devices that do not fit.
+        UsageError: settings, lists or devices that do not fit; several processes on a store or for several tasks.
+        DatasetError: a store that is damaged, or of another frame rate; fewer videos than a batch.
         TrainingDiverged: the loss became NaN.
         WeightsError: a checkpoint cannot be read or written.
     """
+    run = partial(_train, data=data, recipe=recipe, minutes=minutes, keep_every=keep_every)
+    if is_store(data):
+        _refuse(list_files=list_files, workers=workers, retrieval=retrieval)
+        session = open_session(out, recipe, resume=resume, device=device, listener=listener)
+        if session.fabric.world_size > 1:
+            raise InvalidSetting("training on a store takes one process; start it without torchrun")
+        return run(session, store_feed(data, recipe, session.fabric.device))
+    from rspnet_core.pretext.folder import folder_feed  # not above: these want the decoders to be installed
+    from rspnet_core.training.decoding import decoding_session
+
     with decoding_session(
         out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
     ) as session:
-        fabric = session.fabric
-        loader = session.loader(data, listed_videos(data, list_files or []), recipe.sampling)
-        schedule = cosine_schedule(recipe, loader.steps_per_epoch)
-        objective = on_device(build_objective(recipe, schedule.num_steps), fabric)
-        model = objective.query.model
-        training = Training(
-            task=objective,
-            encoder=model,
-            source=session.source(loader, partial(make_batch, recipe=recipe, device=fabric.device)),
-            schedule=schedule,
-            new_optimiser=new_optimiser(recipe),
-            spec=partial(_spec, model, recipe, data.resolve().name),
-            aim=f"by {'+'.join(recipe.objectives)}",
-            next_command=f"rspnet-index build VIDEOS --weights {session.folder.model}",
-            judge=_judge(retrieval, model, recipe, session),
-            keep_every=keep_every,
-        )
-        return session.train(training)
+        if session.fabric.world_size > 1 and isinstance(recipe, JointRecipe):
+            raise InvalidSetting("several tasks at once are learnt by one process; start it without torchrun")
+        return run(session, folder_feed(session, data, list_files or [], recipe, retrieval))
 
 
-def _judge(
-    plan: RetrievalPlan | None, model: TwoHeadModel, recipe: PretrainRecipe, session: DecodingSession
-) -> Callable[[int], Judgement]:
-    if plan is None:
-        return no_judgement
-    return retrieval_judge(plan, model, clip_geometry(recipe), session.fabric, session.pool)
+def _refuse(**given: object) -> None:
+    told = [name for name, value in given.items() if value is not None]
+    if told:
+        raise InvalidSetting(f"{', '.join(told)}: not for training on a store; leave it out")
 
 
-def _spec(model: TwoHeadModel, recipe: PretrainRecipe, data_name: str, progress: str) -> EncoderSpec:
-    source = f"pre-trained on {data_name} by {'+'.join(recipe.objectives)}, {progress}"
+def _train(
+    session: Session,
+    feed: Feed,
+    *,
+    data: Path,
+    recipe: PretrainRecipe | JointRecipe,
+    minutes: float | None,
+    keep_every: int | None,
+) -> TrainingRun:
+    schedule = _schedule(recipe, feed.steps_per_epoch, minutes)
+    learner = build_learner(recipe, _FEWEST_STEPS if minutes is not None else schedule.num_steps, session.fabric)
+    training = Training(
+        task=learner.task,
+        encoder=learner.encoder,
+        exported=learner.exported,
+        source=feed.source(_maker(recipe), schedule),
+        schedule=schedule,
+        new_optimiser=new_optimiser(recipe),
+        spec=partial(_spec, learner.encoder, recipe, data.resolve().name),
+        aim=f"by {'+'.join(recipe.objectives)}",
+        next_command=f"rspnet-index build VIDEOS --weights {session.folder.model}",
+        judge=feed.judge(learner.encoder),
+        keep_every=keep_every,
+    )
+    return session.train(training)
+
+
+def _maker(recipe: PretrainRecipe | JointRecipe) -> BatchMaker:
+    renderer = renderer_of(recipe) if isinstance(recipe, JointRecipe) and recipe.num_programs else None
+    return BatchMaker(recipe.view_plan(), recipe.clip_size, renderer)
+
+
+def _schedule(recipe: PretrainRecipe | JointRecipe, steps_per_epoch: int, minutes: float | None) -> Schedule:
+    if isinstance(recipe, PretrainRecipe):
+        if minutes is None:
+            return cosine_schedule(recipe, steps_per_epoch)
+        warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
+    else:
+        warmup_steps = recipe.warmup_steps
+    if minutes is not None:
+        return TimedCosine(recipe.learning_rate, recipe.final_rate, minutes, warmup_steps)
+    return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
+
+
+def _spec(model: TwoHeadModel, recipe: PretrainRecipe | JointRecipe, data_name: str, progress: str) -> EncoderSpec:
     return describe(
         model,
         recipe.backbone,
-        source=source,
+        source=f"pre-trained on {data_name} by {'+'.join(recipe.objectives)}, {progress}",
         trained=True,
-        geometry=clip_geometry(recipe),
+        geometry=recipe.embedding_geometry,
         normalisation=Normalisation(),  # what its batches were normalised by, whatever the backbone was made for
     )
-
-
-def clip_geometry(recipe: PretrainRecipe) -> ClipGeometry:
-    """The clips that the encoder of a recipe sees when it embeds: ten, at the first playback speed."""
-    return ClipGeometry(
-        frames_per_clip=recipe.frames_per_clip,
-        frame_step=recipe.frame_step * recipe.speeds[0],
-        size=recipe.clip_size,
-        fps=recipe.fps,
-    )
-
-
-def on_device(objective: RSPNetObjective, fabric: Fabric) -> RSPNetObjective:
-    """The objective, moved to the device of ``fabric`` and spanning its processes."""
-    for module in objective.modules.values():
-        prepare(fabric, module)
-    if fabric.world_size > 1:
-        objective.gather = gather_in_order
-    return objective
-
-
-def new_optimiser(recipe: PretrainRecipe) -> Callable[[nn.Module], torch.optim.Optimizer]:
-    """Makes the recipe's optimiser of a module's parameters."""
-    return lambda module: optimiser_of(recipe, module.parameters())

@@ -1,11 +1,10 @@
-"""A pre-training recipe: what is learnt from, and how strongly."""
+"""A pre-training recipe of Algorithm 1: what is learnt from, and how strongly."""
 
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from rspnet_core.config import SpeedSampling
-from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.pretext.view_recipe import ViewRecipe
 
 Objective = Literal["rsp", "avid", "vid", "sp"]
 _RELEASE: dict[str, Any] = {
@@ -15,11 +14,14 @@ _RELEASE: dict[str, Any] = {
     "rsp_gradients": "anchor",
     "sgd_momentum": 0.9,
     "weight_decay": 1e-4,
+    "pairing": "release",
+    "fps": 0,
 }
+_RELEASE_AUGMENTATION = {"min_crop_area": 0.4, "jitter_probability": 1.0, "jitter_hue": 0.4, "blur_probability": 0.0}
 
 
-class PretrainRecipe(TrainRecipe):
-    """What ``rspnet-train pretrain`` does with a folder of videos (section 4, Pre-training details)."""
+class PretrainRecipe(ViewRecipe):
+    """What ``rspnet-train pretrain`` does, as section 4 tells it (Pre-training details)."""
 
     kind = "pretrain"
 
@@ -29,8 +31,9 @@ class PretrainRecipe(TrainRecipe):
     """Any of rsp, avid, vid (A-VID without speed augmentation) and sp (speed prediction); vid and avid exclude each
     other."""
     release: bool = Field(default=False, strict=True)  # 'True' or 1 would set it and fill nothing
-    """True takes what the authors' release does for every setting that is not given: the hinge on cosines divided by
-    0.07 with margin 2.0, both other clips as positives, momentum 0.9, weight decay 1e-4."""
+    """True takes what the authors' release does for every setting that is not given: c_j and c_k from one window, the
+    hinge on cosines divided by 0.07 with margin 2.0, both other clips as positives, momentum 0.9, weight decay 1e-4,
+    frames at the files' own rate, crops from 0.4 of the frame, colours always jittered, hue by 0.4, no blur."""
 
     queue_size: int = Field(default=16384, ge=1)
     """K."""
@@ -50,32 +53,26 @@ class PretrainRecipe(TrainRecipe):
     positives: Literal["random", "both"] = "random"
     """The clip that A-VID pairs with c_i: c_j or c_k at random (section 3.2), or a term for each (the release)."""
 
-    speeds: tuple[int, ...] = (1, 2)
-
     @model_validator(mode="before")
     @classmethod
     def _take_release(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("release") is True:
-            return _RELEASE | values
+            augmentation = values.get("augmentation", {})
+            if isinstance(augmentation, dict):
+                augmentation = _RELEASE_AUGMENTATION | augmentation
+            return _RELEASE | values | {"augmentation": augmentation}
         return values
 
-    @field_validator("objectives", "speeds", mode="before")
+    @field_validator("objectives", mode="before")
     @classmethod
-    def _one_is_a_list_too(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | int) else value
+    def _one_objective_is_a_list_too(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("objectives")
     @classmethod
     def _combination(cls, value: tuple[Objective, ...]) -> tuple[Objective, ...]:
         if not value or len(set(value)) < len(value) or {"avid", "vid"} <= set(value):
             raise ValueError("name at least one of rsp, avid, vid, sp, each once, and not both avid and vid")
-        return value
-
-    @field_validator("speeds")
-    @classmethod
-    def _different(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if len(value) < 2 or len(set(value)) < len(value) or min(value) < 1:
-            raise ValueError("give at least two different whole numbers from 1, such as 1,2")
         return value
 
     @model_validator(mode="after")
@@ -97,15 +94,3 @@ class PretrainRecipe(TrainRecipe):
     def weight_of(self, objective: str) -> float:
         """Weight of an objective's loss in Eq. 1."""
         return self.appearance_weight if objective in {"avid", "vid"} else 1.0
-
-    @property
-    def sampling(self) -> SpeedSampling:
-        """Which clips of a video it sees."""
-        return SpeedSampling(
-            frames_per_clip=self.frames_per_clip,
-            frame_step=self.frame_step,
-            speeds=self.speeds,
-            anchor_at_first_speed=self.appearance_objective == "vid",
-            fps=self.fps,
-            frame_size=self.frame_size,
-        )

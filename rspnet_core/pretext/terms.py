@@ -24,11 +24,34 @@ class Term:
     """Scalars: its accuracy, as the authors' release counts it, and what tells of a collapse."""
 
 
-def speed_ranking(m_i: Tensor, m_j: Tensor, m_k: Tensor, *, margin: float, temperature: float) -> Term:
+def speed_ranking(
+    m_i: Tensor, m_j: Tensor, m_k: Tensor, anchor_is_fast: Tensor, *, margin: float, temperature: float
+) -> Term:
     """``rsp``: Eq. 2 of unit motion vectors, each (B, 128), their cosines divided by ``temperature``."""
     loss = rsp_triplet_loss(m_i / temperature, m_j, m_k, margin)
-    accuracy = (speed_gaps(m_i, m_j, m_k) > 0).float().mean()
-    return Term(loss, {"rsp_accuracy": accuracy, "motion_std": _spread(m_i)})
+    is_right = speed_gaps(m_i, m_j, m_k) > 0
+    return Term(loss, ranking_accuracies(is_right, anchor_is_fast) | {"motion_std": _spread(m_i)})
+
+
+def ranking_accuracies(is_right: Tensor, anchor_is_fast: Tensor, counts: Tensor | None = None) -> dict[str, Tensor]:
+    """Which part of the triplets is ranked rightly, and which of those with a slow and with a fast anchor.
+
+    Told apart, as clips that tell a video's pictures and not its speed do well on the one kind and badly on the other.
+    A kind of which a batch has no triplet has the accuracy of all.
+
+    Args:
+        is_right: bool (B,).
+        anchor_is_fast: bool (B,).
+        counts: bool (B,), triplets to count; None counts all.
+    """
+    counts = torch.ones_like(is_right) if counts is None else counts
+    right, total = is_right.float(), _part(is_right.float(), counts, is_right.new_zeros((), dtype=torch.float32))
+    kinds = {"rsp_slow_accuracy": counts & ~anchor_is_fast, "rsp_fast_accuracy": counts & anchor_is_fast}
+    return {"rsp_accuracy": total} | {name: _part(right, kind, total) for name, kind in kinds.items()}
+
+
+def _part(right: Tensor, counts: Tensor, otherwise: Tensor) -> Tensor:
+    return torch.where(counts.any(), (right * counts).sum() / counts.sum().clamp(min=1), otherwise)
 
 
 def speed_prediction(logits: Tensor, speeds: Tensor) -> Term:

@@ -9,6 +9,7 @@ Try it on a CPU in half a minute (`rspnet-index sample-data demo` makes the vide
 """
 
 import shlex
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rspnet_core.config import EncoderSpec, Normalisation
+from rspnet_core.config import EncoderSpec, Normalisation, SingleSampling
 from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.models import BackboneModel, EncoderModel, PartsBackbone, create_backbone_model
 from rspnet_core.recognition.classification import Classification, Classifier, make_batch
@@ -31,6 +32,9 @@ from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.schedule import Schedule, StepSchedule, cosine_schedule
 from rspnet_core.training.session import Training
+from rspnet_core.video.clips.loader import Wanted
+from rspnet_core.video.reading.decode import RandomClips
+from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.weights.checkpoint import describe
 from rspnet_core.weights.files import read_spec
 from rspnet_core.weights.sources import load_encoder
@@ -73,7 +77,7 @@ def finetune(
         _check_missing(videos, max_unreadable)
         if resume:
             _check_classes(session.folder, videos.classes)
-        loader = session.loader(videos.folder, [file.path for file in videos.train], recipe.sampling)
+        loader = session.loader(videos.folder, [file.path for file in videos.train], partial(_ask, recipe.sampling))
         schedule = _schedule(recipe, loader.steps_per_epoch)
         classifier, normalisation = build_classifier(recipe, len(videos.classes), schedule.num_steps)
         labels = videos.places(videos.train)
@@ -84,7 +88,7 @@ def finetune(
         training = Training(
             task=Classification(classifier),
             encoder=classifier.encoder,
-            source=session.source(loader, to_device),
+            source=session.source(loader, to_device, schedule),
             schedule=schedule,
             new_optimiser=partial(_new_optimiser, recipe),
             spec=partial(_spec, classifier.encoder, recipe, videos, normalisation),
@@ -93,6 +97,10 @@ def finetune(
             notes=videos.notes,
         )
         return session.train(training)
+
+
+def _ask(sampling: SingleSampling, pool: DecodePool, wanted: Wanted) -> "Future[RandomClips]":
+    return pool.random_clip(wanted.path, sampling, wanted.seed)
 
 
 def _test_command(data: Path, folder: RunFolder) -> str:

@@ -1,8 +1,8 @@
 """A run whose clips are decoded while it trains: a session that holds the decoders.
 
 with decoding_session(OUT, recipe, ...) as session:
-    loader = session.loader(DATA, paths, recipe.sampling)
-    return session.train(Training(task, session.source(loader, make_batch), ...))
+    loader = session.loader(DATA, paths, ask)
+    return session.train(Training(task, session.source(loader, make_batch, schedule), ...))
 """
 
 from collections.abc import Callable, Iterator
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rspnet_core.config import RandomSampling
 from rspnet_core.training.fabric import default_workers
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.recipe import TrainRecipe
+from rspnet_core.training.schedule import Schedule
 from rspnet_core.training.session import Session, open_session
 from rspnet_core.training.source import BatchSource
-from rspnet_core.video.clips.loader import ClipLoader, Sample, Shard
+from rspnet_core.video.clips.loader import Ask, ClipLoader, Sample, Shard
 from rspnet_core.video.reading.sandbox import DecodePool
 
 
@@ -28,15 +28,15 @@ class DecodingSession(Session):
     pool: DecodePool
     max_unreadable: float
 
-    def loader(self, data: Path, paths: list[str], sampling: RandomSampling) -> ClipLoader:
-        """Of this process's part of the batches. Raises DatasetError and InvalidSetting as ``ClipLoader`` does."""
+    def loader(self, data: Path, paths: list[str], ask: Ask) -> ClipLoader:
+        """Of this process's part of the batches, whose clips ``ask`` asks for; raises as ``ClipLoader`` does."""
         recipe, shard = self.recipe, Shard(self.fabric.global_rank, self.fabric.world_size)
         told = self.listener.unreadable
-        return ClipLoader(data, paths, sampling, recipe.batch_size, recipe.seed, shard, self.max_unreadable, told)
+        return ClipLoader(data, paths, ask, recipe.batch_size, recipe.seed, shard, self.max_unreadable, told)
 
-    def source(self, loader: ClipLoader, make_batch: Callable[[list[Sample]], Any]) -> BatchSource:
+    def source(self, loader: ClipLoader, make_batch: Callable[[list[Sample]], Any], schedule: Schedule) -> BatchSource:
         """The loader's batches, which ``make_batch`` puts on the device, augmented, as the task takes them."""
-        return BatchSource(loader, self.pool, make_batch)
+        return BatchSource(loader, self.pool, make_batch, schedule)
 
 
 @contextmanager

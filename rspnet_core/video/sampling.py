@@ -10,6 +10,9 @@ Ten clips evenly over a video (section 4.3 of the paper), here 3 clips of 4 fram
 A video shorter than a clip is looped (index modulo its length); 3 frames, 1 clip of 8: 0 1 2 0 1 2 0 1.
 """
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +22,8 @@ Indices = NDArray[np.int64]
 
 _TICK_TOLERANCE_SECONDS = 1e-6
 """Far below a frame's duration, above what rounding does to a timestamp of many hours."""
+_ROUNDING = 1e-6
+"""Of a speed that is a fraction, times some frames."""
 
 
 def even_clip_indices(num_frames: int, num_clips: int = 10, frames_per_clip: int = 16, step: int = 1) -> Indices:
@@ -82,45 +87,54 @@ def _check_counts(**counts: int) -> None:
         raise InvalidSetting(f"got {got}: each must be at least 1")
 
 
-def speed_triplet(
-    num_frames: int,
+class View(NamedTuple):
+    """A clip as it is drawn while the length of its video is not known yet."""
+
+    place: float
+    """0 to below 1: where its window starts, as a part of where it may."""
+    speed: float
+    window: float
+    """Speed of the fastest clip that shares the window, and starts with it; its own where none does."""
+
+
+def view_positions(
+    num_frames: int | Indices,
+    views: Sequence[View] | NDArray[np.float64],
     frames_per_clip: int,
-    speeds: tuple[int, int],
-    rng: np.random.Generator,
     *,
     step: int = 1,
-) -> Indices:
-    """The clips c_i, c_j, c_k of one video with speeds s_i = s_j != s_k (section 3.2), each at a random place.
+    stretches: bool = False,
+) -> NDArray[np.float64]:
+    """Where the frames of drawn clips lie in a video; a clip of speed s takes every (s * step)-th.
 
-    A clip of speed s takes every (s * step)-th frame. With 4 frames a clip, step 1:
+    Two clips of 4 frames that share a window of speed 2, and one of a window of its own, step 1:
 
         frame   0  1  2  3  4  5  6  7  8  9
-        c_i        x  x  x  x                      1x
-        c_j                    x  x  x  x          1x
-        c_k           x     x     x     x          2x
+        slow          x  x  x  x                   View(.7, 1, 2): starts 0 to 3 are possible, .7 of these is 2
+        fast          x     x     x     x          View(.7, 2, 2)
+        anchor                    x  x  x  x       View(.9, 1, 1)
 
     Args:
-        num_frames: of the video, at least 1; clips longer than it are looped.
+        num_frames: of the video, at least 1, or of many, as the rows of ``views``.
+        views: (..., 3), the fields of ``View``; speeds are above 0 and may be fractions.
         frames_per_clip: at least 1.
-        speeds: (s_i, s_k), whole numbers from 1 that differ.
-        rng: where the places come from.
         step: distance between the frames of a clip of speed 1.
+        stretches: see ``ViewSampling``.
 
     Returns:
-        int64 (3, frames_per_clip): the rows are c_i, c_j, c_k; each index in ``[0, num_frames)``.
-
-    Raises:
-        InvalidSetting: a number below 1, or speeds that are equal.
+        float64 (..., frames_per_clip), each from 0 to below ``num_frames``; whole numbers where speeds are. The frame
+        on show at a position is the one at its whole part.
     """
-    if min(num_frames, frames_per_clip, step, *speeds) < 1 or speeds[0] == speeds[1]:
-        raise InvalidSetting(
-            f"got num_frames={num_frames}, frames_per_clip={frames_per_clip}, step={step}, speeds={speeds}: "
-            "each must be at least 1, and the two speeds must differ"
-        )
-    steps = np.array([speeds[0], speeds[0], speeds[1]], dtype=np.int64) * step
-    places = np.maximum(num_frames - (frames_per_clip - 1) * steps, 1)  # starts that a clip may have
-    starts = rng.integers(places)
-    return (starts[:, None] + steps[:, None] * np.arange(frames_per_clip)) % num_frames
+    places, speeds, windows = np.moveaxis(np.asarray(views, np.float64), -1, 0)
+    num = np.asarray(num_frames)
+    offsets = speeds[..., None] * (np.arange(frames_per_clip) * step)
+    clip = (frames_per_clip - 1) * step
+    reach = windows * clip
+    starts = np.floor(places * np.maximum(num - np.floor(reach + _ROUNDING), 1))
+    is_stretched = np.logical_and(stretches, (num > clip) & (num <= reach))
+    scale = np.where(is_stretched, (num - 1) / np.maximum(reach, 1), 1.0)
+    positions: NDArray[np.float64] = np.round(starts[..., None] + offsets * scale[..., None], 6) % num[..., None]
+    return positions
 
 
 def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> Indices:
@@ -132,12 +146,21 @@ def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> In
         source   |0   |1   |2   |3   |4   |5   |6   |7
         tick     0     1     2     3     4     5            -> 0 1 2 3 4 6, source 5 is never seen
     """
+    return frames_at_ticks(timestamps_seconds, fps, np.arange(num_ticks(timestamps_seconds, fps)))
+
+
+def num_ticks(timestamps_seconds: NDArray[np.float64], fps: float) -> int:
+    """How often a clock of ``fps`` ticks from the first frame's timestamp to the last's. Raises InvalidSetting."""
     if fps <= 0 or len(timestamps_seconds) == 0:
         raise InvalidSetting(f"got fps={fps} and {len(timestamps_seconds)} frames: fps and frames must be above 0")
+    duration = timestamps_seconds[-1] - timestamps_seconds[0]
+    return int(np.floor((duration + _TICK_TOLERANCE_SECONDS) * fps)) + 1
+
+
+def frames_at_ticks(timestamps_seconds: NDArray[np.float64], fps: float, ticks: NDArray[Any]) -> Indices:
+    """The source frames on show at ticks of a clock of ``fps``, any shape; a tick may be a fraction."""
     since_first = timestamps_seconds - timestamps_seconds[0] - _TICK_TOLERANCE_SECONDS
-    num_ticks = int(np.floor((since_first[-1] + 2 * _TICK_TOLERANCE_SECONDS) * fps)) + 1
-    ticks_seconds = np.arange(num_ticks) / fps
-    return np.searchsorted(since_first, ticks_seconds, side="right").astype(np.int64) - 1
+    return np.searchsorted(since_first, ticks / fps, side="right").astype(np.int64) - 1
 
 
 def segment_bounds(

@@ -1,7 +1,7 @@
 """``rsp``: relative speed perception (section 3.2, Eq. 2) on the release's triplets, by a projection of its own.
 
-c_i is from one window; c_j and c_k are cut from another, with one draw: they differ in speed alone. The projection is
-its own, as the motion head also learns what moves where, which a speed does not tell.
+With the release's pairing c_i is from one window; c_j and c_k are cut from another, with one draw: they differ in speed
+alone. The projection is its own, as the motion head also learns what moves where, which a speed does not tell.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from rspnet_core.pretext.losses import speed_gaps
 from rspnet_core.pretext.tasks.objective import Objective, ObjectiveSettings, Seen, Standardised
-from rspnet_core.pretext.terms import Term
+from rspnet_core.pretext.terms import Term, ranking_accuracies
 
 
 class SpeedTriplet(Objective):
@@ -35,13 +35,6 @@ class SpeedTriplet(Objective):
         anchor, slow, fast = F.normalize(self.projection.norm(rows), dim=1).chunk(3)
         is_fast = batch.anchor_is_fast[:, None]
         gaps = speed_gaps(anchor, torch.where(is_fast, fast, slow), torch.where(is_fast, slow, fast))
-        counts = batch.has_speeds.float()
-        figures = {"rsp_accuracy": _mean(gaps > 0, counts)}
-        for name, speed in (("slow", ~batch.anchor_is_fast), ("fast", batch.anchor_is_fast)):
-            figures[f"rsp_{name}_accuracy"] = _mean(gaps > 0, counts * speed.float())
+        counts = batch.has_speeds
         loss = (F.relu(self.settings.margin - gaps) * counts).sum() / counts.sum().clamp(min=1)
-        return Term(loss, figures)
-
-
-def _mean(is_right: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    return (is_right.float() * counts).sum() / counts.sum().clamp(min=1)
+        return Term(loss, ranking_accuracies(gaps > 0, batch.anchor_is_fast, counts))

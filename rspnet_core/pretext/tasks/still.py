@@ -1,6 +1,7 @@
-"""``still``: what moves in a window is the same when another draw and another video's still picture cover it.
+"""``still``: what moves in a window is the same when it is drawn otherwise and a still picture covers it.
 
-In the spirit of BE (Wang et al., CVPR 2021, "Removing the background by adding the background"), by the motion head.
+The motion head learns it. With stills of the clip itself it is BE (Wang et al., CVPR 2021, "Removing the background by
+adding the background"); those of another video also show what is to be overlooked.
 The negatives are the windows of other videos and, in the second half of the run, the own window at the other speed.
 """
 
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from rspnet_core.pretext.tasks.objective import Objective, ObjectiveSettings, Seen, contrast
 from rspnet_core.pretext.terms import Term
+from rspnet_core.pretext.views import Covers
 
 _HARD_FROM = 0.5
 """Part of the run from which the own window at the other speed is a negative."""
@@ -21,6 +23,8 @@ class StillContrast(Objective):
         """Of ``[objectives.still]``."""
 
         temperature: float = Field(default=0.2, gt=0)
+        still_of: Covers = "other"
+        """The still is a frame of another video of the batch, or of the covered clip itself (BE)."""
 
     def forward(self, seen: Seen) -> Term:
         """Over all videos of the batch."""

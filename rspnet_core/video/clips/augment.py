@@ -19,6 +19,8 @@ from rspnet_core.video.clips.draws import Draw, Draws
 
 BLUR_REACH = 0.1
 """Side of the blur's kernel as part of the clip's side (SimCLR)."""
+BLUR_SIDE = 224
+"""Side of the clips that a draw's blur is told in pixels of."""
 _GREY = torch.tensor([0.299, 0.587, 0.114])
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _FROM_YIQ = torch.linalg.inv(_TO_YIQ.double()).float()
@@ -69,7 +71,7 @@ def axis_matrices(draws: Draws, axis: str, source: int, size: int) -> Tensor:
     matrices /= matrices.sum(dim=2, keepdim=True)
     if axis == "x":
         matrices = torch.where(draws.is_flipped.bool()[:, None, None], matrices.flip(1), matrices)
-    return _blur_matrices(size, draws.blur_sigma) @ matrices
+    return _blur_matrices(size, draws.blur_sigma * (size / BLUR_SIDE)) @ matrices
 
 
 def _blur_matrices(size: int, sigmas: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Draw:
     hue_turns: float = 0.0
     """-0.5 to 0.5 of the colour circle."""
     blur_sigma: float = 0.0
-    """Pixels of the finished clip; 0 leaves it sharp."""
+    """Pixels of a clip of 224 pixels a side, scaled to the side that it has; 0 leaves it sharp."""
 
 
 def draw(rng: np.random.Generator, settings: Augmentation, aspect: float) -> Draw:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import RandomSampling
 from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
 from rspnet_core.video.reading.decode import RandomClips
 from rspnet_core.video.reading.sandbox import DecodePool
@@ -30,6 +29,24 @@ class Sample:
     video_id: int
     """Place of the video in the list of files."""
     draw_seed: tuple[int, ...]
+    step: int
+    row: int
+    """Place of the video in the batch of its step, of all processes together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A video of a batch that is to come."""
+
+    path: Path
+    seed: tuple[int, ...]
+    """Of (seed, epoch, video)."""
+    step: int
+    row: int
+
+
+Ask = Callable[[DecodePool, Wanted], "Future[RandomClips]"]
+"""Asks the pool for the clips of a video; the same each time it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +64,7 @@ class ClipLoader:
     folder: Path
     paths: list[str]
     """Of the videos, relative to the folder."""
-    sampling: RandomSampling
+    ask: Ask
     batch_size: int
     """Videos a step, of all processes together; an epoch's last, incomplete batch is left out."""
     seed: int
@@ -78,7 +95,7 @@ class ClipLoader:
 
     def batches(self, pool: DecodePool, first_step: int, num_steps: int) -> Iterator[list[Sample]]:
         """The batches of ``num_steps`` steps from ``first_step``. Raises DatasetError above ``max_unreadable``."""
-        ahead: deque[list[tuple[int, int, Future[RandomClips]]]] = deque()
+        ahead: deque[list[tuple[Wanted, Future[RandomClips]]]] = deque()
         for step in range(first_step, first_step + num_steps):
             ahead.append(self._ask(pool, step))
             if len(ahead) > _BATCHES_AHEAD:
@@ -86,30 +103,33 @@ class ClipLoader:
         while ahead:
             yield self._take(ahead.popleft())
 
-    def _ask(self, pool: DecodePool, step: int) -> list[tuple[int, int, Future[RandomClips]]]:
+    def _ask(self, pool: DecodePool, step: int) -> list[tuple[Wanted, "Future[RandomClips]"]]:
         epoch, place = divmod(step, self.steps_per_epoch)
         own_size = self.batch_size // self.shard.world_size
-        start = place * self.batch_size + self.shard.rank * own_size
-        videos = self._order(epoch)[start : start + own_size].tolist()
-        return [
-            (video, epoch, pool.random_clips(self.folder / self.paths[video], self.sampling, (self.seed, epoch, video)))
-            for video in videos
+        order = self._order(epoch)[place * self.batch_size :].tolist()
+        rows = range(self.shard.rank * own_size, (self.shard.rank + 1) * own_size)
+        wanted = [
+            Wanted(self.folder / self.paths[order[row]], (self.seed, epoch, order[row]), step, row) for row in rows
         ]
+        return [(each, self.ask(pool, each)) for each in wanted]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng((self.seed, epoch)).permutation(len(self.paths))
 
-    def _take(self, asked: list[tuple[int, int, Future[RandomClips]]]) -> list[Sample]:
+    def _take(self, asked: list[tuple[Wanted, "Future[RandomClips]"]]) -> list[Sample]:
         samples = []
         started = time.perf_counter()
-        for video, epoch, future in asked:
+        for wanted, future in asked:
+            video = wanted.seed[-1]
             try:
-                samples.append(Sample(future.result(), video, (self.seed, epoch, video, 1)))
+                samples.append(Sample(future.result(), video, (*wanted.seed, 1), wanted.step, wanted.row))
             except VideoError as error:
                 self._skip(self.paths[video], str(error))
         self.waited_seconds += time.perf_counter() - started
         if not samples:
-            raise DatasetError(f"no video of a batch can be read, such as {self.paths[asked[0][0]]}; check the files")
+            raise DatasetError(
+                f"no video of a batch can be read, such as {self.paths[asked[0][0].seed[-1]]}; check the files"
+            )
         return samples
 
     def _skip(self, path: str, reason: str) -> None:

@@ -12,13 +12,21 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rspnet_core.config import SAMPLINGS, ClipGeometry, WholeVideo
+from rspnet_core.config import ClipGeometry, SingleSampling, ViewSampling, WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading import wire
 from rspnet_core.video.reading.colour import colour_histogram
-from rspnet_core.video.reading.decode import read_clips, read_frames, read_poster, read_random_clips
+from rspnet_core.video.reading.decode import (
+    RandomClips,
+    read_clips,
+    read_frames,
+    read_poster,
+    read_random_clip,
+    read_views,
+)
 from rspnet_core.video.reading.limits import confine_this_process
 from rspnet_core.video.reading.sniff import open_regular
+from rspnet_core.video.sampling import View
 
 Answer = tuple[wire.Header, list[np.ndarray]]
 
@@ -70,10 +78,18 @@ def _clips(request: wire.Header) -> Answer:
     return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
 
 
-def _random_clips(request: wire.Header) -> Answer:
-    kind = SAMPLINGS[request["sampling_kind"]]
-    clips = read_random_clips(request["path"], kind(**request["sampling"]), tuple(request["seed"]))
-    return {"speeds": clips.speeds, "aspect": clips.aspect}, [clips.frames]
+def _random_clip(request: wire.Header) -> Answer:
+    sampling = SingleSampling(**request["sampling"])
+    return _as_answer(read_random_clip(request["path"], sampling, tuple(request["seed"])))
+
+
+def _views(request: wire.Header) -> Answer:
+    views = [View(*view) for view in request["views"]]
+    return _as_answer(read_views(request["path"], ViewSampling(**request["sampling"]), views))
+
+
+def _as_answer(clips: RandomClips) -> Answer:
+    return {"aspect": clips.aspect, "advances": clips.advances}, [clips.frames]
 
 
 def _frames(request: wire.Header) -> Answer:
@@ -86,7 +102,7 @@ def _poster(request: wire.Header) -> Answer:
     return {}, [picture]
 
 
-_ANSWERS = {"poster": _poster, "clips": _clips, "random_clips": _random_clips, "frames": _frames}
+_ANSWERS = {"poster": _poster, "clips": _clips, "random_clip": _random_clip, "views": _views, "frames": _frames}
 
 
 def _take_stdout() -> BinaryIO:

@@ -14,7 +14,7 @@ A way that does not deliver every frame it should is replaced by the third, whic
 (AVI declares one too many) and takes the clips from those. Only the frames that clips need are scaled and kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, SpeedSampling, WholeVideo
+from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, ViewSampling, WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading.pictures import Picture, Scaler, centre_square, scaled_size
 from rspnet_core.video.reading.probe import Packets, VideoInfo, frame_durations, probe, read_packets
@@ -31,13 +31,16 @@ from rspnet_core.video.reading.pyav_reader import FramesInOrder, FramesMissing, 
 from rspnet_core.video.reading.readers import READERS, Wanted
 from rspnet_core.video.sampling import (
     Indices,
+    View,
     even_clip_indices,
     even_segment_indices,
+    frames_at_ticks,
+    num_ticks,
     random_clip_indices,
     random_segment_indices,
     resampled_indices,
     segment_bounds,
-    speed_triplet,
+    view_positions,
 )
 
 __all__ = [
@@ -48,7 +51,8 @@ __all__ = [
     "read_clips",
     "read_frames",
     "read_poster",
-    "read_random_clips",
+    "read_random_clip",
+    "read_views",
 ]
 
 _MAX_OVERSTATED_FRAMES = 3
@@ -77,10 +81,11 @@ class RandomClips:
 
     frames: NDArray[np.uint8]
     """(num_clips, frames_per_clip, frame_size, frame_size, 3), RGB: whole frames, squashed."""
-    speeds: tuple[int, ...]
-    """Of ``SpeedSampling``, whose clips are c_i, c_j, c_k (section 3.2): (s_i = s_j, s_k); else (1,)."""
     aspect: float
     """Width of the video's frames by their height."""
+    advances: bool
+    """In each clip every frame is later than the one before. Not so where the video is too short for its clips, or has
+    fewer frames a second than they ask for."""
 
 
 def read_clips(
@@ -111,26 +116,50 @@ def read_clips(
     )
 
 
-def read_random_clips(path: str | Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
-    """The clips of a ``SpeedSampling`` or ``SingleSampling``, each at a random place of the video.
+def read_random_clip(path: str | Path, sampling: SingleSampling, seed: tuple[int, ...]) -> RandomClips:
+    """One clip at a random place of the video, or over all of it.
 
-    The same file and seed (whole numbers from 0) give the same clips. Raises VideoError as ``read_clips`` does.
+    The same file and seed (whole numbers from 0) give the same clip. Raises VideoError as ``read_clips`` does.
     """
-    path = Path(path).absolute()
-    packets = read_packets(path)
-    rng = np.random.default_rng(seed)
-    speeds = _draw_speeds(sampling, rng) if isinstance(sampling, SpeedSampling) else (1,)
-    place_seed = int(rng.integers(2**63))  # a plan may be made for several lengths, each time the same
+    place_seed = int(np.random.default_rng(seed).integers(2**63))
 
     def plan(timestamps_seconds: Seconds) -> Indices:
         source = _source_frames(timestamps_seconds, 0, len(timestamps_seconds), sampling.fps)
-        return source[_place(sampling, speeds, len(source), np.random.default_rng(place_seed))]
+        rng = np.random.default_rng(place_seed)  # a plan may be made for several lengths, each time the same
+        if sampling.span == "segments":
+            return source[random_segment_indices(len(source), sampling.frames_per_clip, rng)[None]]
+        return source[random_clip_indices(len(source), sampling.frames_per_clip, rng, step=sampling.frame_step)[None]]
 
+    return _read_random(Path(path).absolute(), sampling, plan)
+
+
+def read_views(path: str | Path, sampling: ViewSampling, views: Sequence[View]) -> RandomClips:
+    """The clips of a video that were drawn for it, by ``sampling.view_positions``; speeds count by time, not by frames.
+
+    Raises VideoError as ``read_clips`` does.
+    """
+
+    def plan(timestamps_seconds: Seconds) -> Indices:
+        if sampling.fps is None:
+            return _positions(len(timestamps_seconds)).astype(np.int64)
+        _check_duration(timestamps_seconds)
+        ticks = _positions(num_ticks(timestamps_seconds, sampling.fps))
+        return frames_at_ticks(timestamps_seconds, sampling.fps, ticks)
+
+    def _positions(num_frames: int) -> NDArray[np.float64]:
+        count, step = sampling.frames_per_clip, sampling.frame_step
+        return view_positions(num_frames, views, count, step=step, stretches=sampling.stretches)
+
+    return _read_random(Path(path).absolute(), sampling, plan)
+
+
+def _read_random(path: Path, sampling: RandomSampling, plan: Plan) -> RandomClips:
+    packets = read_packets(path)
     size = (sampling.frame_size, sampling.frame_size)
     decoded = _read_planned(path, packets, plan, size, np.ascontiguousarray)
-    shown = packets.info()
-    frames = _gather(decoded.pictures, plan(decoded.timestamps_seconds))
-    return RandomClips(frames, speeds, shown.width / shown.height)
+    shown, indices = packets.info(), plan(decoded.timestamps_seconds)
+    advances = bool((np.diff(indices, axis=1) > 0).all())
+    return RandomClips(_gather(decoded.pictures, indices), shown.width / shown.height, advances)
 
 
 def read_frames(path: str | Path, wanted: WholeVideo) -> tuple[Picture, float]:
@@ -149,22 +178,6 @@ def read_frames(path: str | Path, wanted: WholeVideo) -> tuple[Picture, float]:
     decoded = _read_planned(path, packets, plan, (wanted.frame_size, wanted.frame_size), np.ascontiguousarray)
     shown = packets.info()
     return _gather(decoded.pictures, plan(decoded.timestamps_seconds)), shown.width / shown.height
-
-
-def _draw_speeds(sampling: SpeedSampling, rng: np.random.Generator) -> tuple[int, int]:
-    first = 0 if sampling.anchor_at_first_speed else int(rng.integers(len(sampling.speeds)))
-    second = (first + 1 + int(rng.integers(len(sampling.speeds) - 1))) % len(sampling.speeds)
-    return sampling.speeds[first], sampling.speeds[second]
-
-
-def _place(sampling: RandomSampling, speeds: tuple[int, ...], num_frames: int, rng: np.random.Generator) -> Indices:
-    """Indices (num_clips, frames_per_clip) of the clips in a video of ``num_frames``."""
-    frames, step = sampling.frames_per_clip, sampling.frame_step
-    if isinstance(sampling, SpeedSampling):
-        return speed_triplet(num_frames, frames, (speeds[0], speeds[1]), rng, step=step)
-    if isinstance(sampling, SingleSampling) and sampling.span == "segments":
-        return random_segment_indices(num_frames, frames, rng)[None]
-    return random_clip_indices(num_frames, frames, rng, step=step)[None]
 
 
 def read_poster(path: str | Path, height: int = 144) -> Picture:
@@ -222,9 +235,13 @@ def _source_frames(timestamps_seconds: Seconds, first: int, stop: int, fps: floa
     """The frames from ``first`` to before ``stop``, resampled to ``fps`` if that is given."""
     if fps is None:
         return np.arange(first, stop)
+    _check_duration(timestamps_seconds)
+    return first + resampled_indices(timestamps_seconds[first:stop], fps)
+
+
+def _check_duration(timestamps_seconds: Seconds) -> None:
     if timestamps_seconds[-1] > _MAX_DURATION_SECONDS:
         raise VideoError(f"states a duration of {timestamps_seconds[-1]:.0f} s, the limit is {_MAX_DURATION_SECONDS}")
-    return first + resampled_indices(timestamps_seconds[first:stop], fps)
 
 
 def _check_part(

@@ -10,7 +10,7 @@ A file edited by four bytes can abort the process that decodes it, another can h
 import math
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from rspnet_core.config import ClipGeometry, RandomSampling, SpeedSampling, WholeVideo
+from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, ViewSampling, WholeVideo
 from rspnet_core.errors import InvalidSetting, RspnetError, VideoError
 from rspnet_core.text import printable
 from rspnet_core.video.reading import wire
@@ -30,6 +30,7 @@ from rspnet_core.video.reading.child_process import NONSENSE, ChildProcess, Chil
 from rspnet_core.video.reading.decode import Clips, RandomClips, VideoInfo
 from rspnet_core.video.reading.pictures import Picture
 from rspnet_core.video.reading.probe import MAX_ASPECT_RATIO
+from rspnet_core.video.sampling import View
 
 _HISTOGRAM_BINS = 512
 _MAX_REASON_CHARACTERS = 300
@@ -124,9 +125,13 @@ class DecodePool:
             for future in waiting:
                 future.cancel()
 
-    def random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
-        """The clips of ``decode.read_random_clips``, to come; the future raises VideoError. Asked for in order."""
-        return self._executor.submit(self._random_clips, path, sampling, seed)
+    def random_clip(self, path: Path, sampling: SingleSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
+        """The clip of ``decode.read_random_clip``, to come; the future raises VideoError. Asked for in order."""
+        return self._executor.submit(self._random, "random_clip", path, sampling, 1, {"seed": seed})
+
+    def views(self, path: Path, sampling: ViewSampling, views: Sequence[View]) -> "Future[RandomClips]":
+        """The clips of ``decode.read_views``, to come; the future raises VideoError. Asked for in order."""
+        return self._executor.submit(self._random, "views", path, sampling, len(views), {"views": views})
 
     def frames(self, path: Path, wanted: WholeVideo) -> "Future[tuple[Picture, float]]":
         """All frames of ``decode.read_frames`` and the aspect, to come; the future raises VideoError."""
@@ -187,25 +192,21 @@ class DecodePool:
         except VideoError as error:
             return DecodeResult(request, error=str(error))
 
-    def _random_clips(self, path: Path, sampling: RandomSampling, seed: tuple[int, ...]) -> RandomClips:
+    def _random(
+        self, kind: str, path: Path, sampling: RandomSampling, num_clips: int, drawn: wire.Header
+    ) -> RandomClips:
         side = sampling.frame_size
-        layout: Layout = [(np.uint8, (sampling.num_clips, sampling.frames_per_clip, side, side, 3))]
+        layout: Layout = [(np.uint8, (num_clips, sampling.frames_per_clip, side, side, 3))]
 
         def read(header: wire.Header, payload: Payload) -> RandomClips:
             _raise_error(header)
             (frames,) = _split(payload, layout)
-            speeds, aspect = tuple(map(int, header["speeds"])), float(header["aspect"])
-            if len(speeds) != (2 if isinstance(sampling, SpeedSampling) else 1) or not 0 < aspect < math.inf:
+            aspect, advances = float(header["aspect"]), header["advances"]
+            if not 0 < aspect < math.inf or not isinstance(advances, bool):
                 raise ValueError
-            return RandomClips(frames, speeds, aspect)
+            return RandomClips(frames, aspect, advances)
 
-        asked = {
-            "kind": "random_clips",
-            "path": str(path.absolute()),
-            "sampling_kind": type(sampling).__name__,
-            "sampling": sampling.model_dump(),
-            "seed": seed,
-        }
+        asked = {"kind": kind, "path": str(path.absolute()), "sampling": sampling.model_dump()} | drawn
         return self._ask(asked, _num_bytes(layout), read)
 
     def _ask(self, request: wire.Header, max_payload_bytes: int, read: Callable[[wire.Header, Payload], T]) -> T:

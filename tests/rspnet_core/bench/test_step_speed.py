@@ -10,15 +10,14 @@ from torch import nn
 from typer.testing import CliRunner
 
 from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
-from rspnet_core.bench.step_speed import compare_steps, noise_samples
+from rspnet_core.bench.step_speed import batch_of, compare_steps, noise_videos
 from rspnet_core.cli.main import app
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import DeviceUnavailable, InvalidSetting, UnknownBackbone
-from rspnet_core.pretext.batches import make_batch
-from rspnet_core.pretext.pretrain import build_objective, new_optimiser
+from rspnet_core.pretext.learners import build_objective, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.video.clips import augment
-from rspnet_core.video.clips.draws import Draw
+from rspnet_core.video.clips.draws import Draw, Draws
 
 SETTINGS = {"backbone": "tsm18", "batch_size": 4, "frames_per_clip": 2, "clip_size": 32, "queue_size": 6}
 RECIPE = PretrainRecipe.model_validate(SETTINGS | {"momentum": 0.5, "learning_rate": 0.01})
@@ -27,7 +26,7 @@ CPU = torch.device("cpu")
 
 def test_both_kinds_of_step_train_the_same_network_over_several_steps() -> None:
     objective = build_objective(RECIPE, num_steps=3)
-    batches = [make_batch(noise_samples(RECIPE, number), RECIPE, CPU) for number in range(3)]
+    batches = [batch_of(noise_videos(RECIPE, number, CPU), RECIPE) for number in range(3)]
     objective.start(batches[0])
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
     optimisers = [new_optimiser(RECIPE)(model) for model in (objective.query.model, plain.model)]
@@ -55,7 +54,7 @@ def relative_difference(one: nn.Module, other: nn.Module) -> float:
 
 def test_a_video_is_no_negative_of_itself_in_either_kind() -> None:
     objective = build_objective(RECIPE, num_steps=2)
-    batch = make_batch(noise_samples(RECIPE, 0), RECIPE, CPU)
+    batch = batch_of(noise_videos(RECIPE, 0, CPU), RECIPE)
     objective.start(batch)
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
     for _ in range(2):  # the second time the queue holds keys of these very videos
@@ -70,10 +69,10 @@ def test_clips_augmented_one_by_one_are_those_of_the_matrices() -> None:
     frames = torch.from_numpy(np.random.default_rng(0).integers(90, 160, (2, 2, 48, 48, 3), dtype=np.uint8))
     draws = [
         Draw(left=0.25, top=0.125, width=0.5, height=0.75, is_flipped=True, brightness=1.1, saturation=0.5),
-        Draw(blur_sigma=0.8, brightness=0.9),
+        Draw(blur_sigma=7.5, brightness=0.9),
     ]
     fast = augment.apply(frames, draws, 24, Normalisation())
-    plain = apply_one_by_one(frames, draws, 24, Normalisation())
+    plain = apply_one_by_one(frames, Draws.of(draws), 24, Normalisation())
     inner = (..., slice(2, -2), slice(2, -2))  # at its border a crop sees the pixels beyond, or not
     assert torch.allclose(fast[inner], plain[inner], atol=0.02)
 

@@ -12,8 +12,9 @@ from rspnet_core.config import WholeVideo
 from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.models import create_model
 from rspnet_core.pretext.joint import GradientBalance, JointModel
-from rspnet_core.pretext.joint_pretrain import pretrain_from_store
 from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.pretrain import pretrain
+from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.training.recipe_file import load_recipe, to_toml
 from rspnet_core.training.run_folder import RunFolder
@@ -22,7 +23,7 @@ from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.video.store.write import write_store
 from rspnet_core.weights.sources import load_encoder
 from tests.conftest import Once
-from tests.rspnet_core.training.runs import CtrlC, assert_equal_runs
+from tests.rspnet_core.training.runs import SETTINGS, CtrlC, assert_equal_runs
 
 pytestmark = pytest.mark.usefixtures("thin_networks")
 RECIPE = JointRecipe.model_validate(
@@ -54,7 +55,7 @@ def store(sample_videos: Path, once: Once) -> Path:
 @pytest.fixture(scope="module")
 def trained(thin_networks: None, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("joint") / "run"
-    run = pretrain_from_store(store, out, RECIPE, device="cpu")
+    run = pretrain(store, out, RECIPE, device="cpu")
     assert (run.step, run.num_steps, run.stopped, len(run.source.paths)) == (12, 12, False, 12)
     return out
 
@@ -123,17 +124,17 @@ def test_a_run_leaves_an_encoder_that_a_library_can_be_built_with(trained: Path)
 
 def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(store: Path, tmp_path: Path, trained: Path) -> None:
     out = tmp_path / "run"
-    run = pretrain_from_store(store, out, RECIPE, device="cpu", listener=CtrlC(6))
+    run = pretrain(store, out, RECIPE, device="cpu", listener=CtrlC(6))
     assert run.stopped
     with pytest.raises(InvalidSetting, match="by epochs; leave it out"):
-        pretrain_from_store(store, out, RECIPE, resume=True, device="cpu", minutes=1)
-    assert pretrain_from_store(store, out, RECIPE, resume=True, device="cpu").step == 12
+        pretrain(store, out, RECIPE, resume=True, device="cpu", minutes=1)
+    assert pretrain(store, out, RECIPE, resume=True, device="cpu").step == 12
     assert_equal_runs(out, trained)
 
 
 def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run = pretrain_from_store(store, out, RECIPE, device="cpu", minutes=0.05)
+    run = pretrain(store, out, RECIPE, device="cpu", minutes=0.05)
     tensors, values = read_state(RunFolder(out).last_state)
     assert values["step"] == run.step > 0  # not the last one that happened to be logged
     assert 3 <= values["seconds"] < 60
@@ -141,8 +142,8 @@ def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: P
     assert rates[-1] < 0.2 * RECIPE.learning_rate
     assert "in 0.05 minutes" in load_encoder(str(out / "model.safetensors"), None)[1].source
     with pytest.raises(InvalidSetting, match="by the clock; give its minutes"):
-        pretrain_from_store(store, out, RECIPE, device="cpu", resume=True)
-    again = pretrain_from_store(store, out, RECIPE, device="cpu", minutes=0.05, resume=True)
+        pretrain(store, out, RECIPE, device="cpu", resume=True)
+    again = pretrain(store, out, RECIPE, device="cpu", minutes=0.05, resume=True)
     assert again.document()["of_steps"] is None
     assert again.step == run.step
     assert read_state(RunFolder(out).last_state)[0].keys() == tensors.keys()
@@ -164,6 +165,8 @@ def test_a_recipe_is_the_same_after_it_was_written(tmp_path: Path) -> None:
         ({"objectives": {"rsp": {"gamma": 1}}}, r"rsp: gamma: .*have weight, margin"),
         ({"objectives": {"rsp": {"weight": 0}}}, "rsp: weight"),
         ({"num_programs": 1}, "two programs"),
+        ({"objectives": {"looks": {}}}, "set num_programs"),
+        ({"objectives": {"still": {"still_of": "nobody"}}}, "still: still_of"),
         ({"from_weights": "w.safetensors"}, "begins with random weights"),
         ({"warmup_epochs": 2}, "by warmup_steps"),
         ({"queue_size": 3}, "unknown setting 'queue_size'"),
@@ -180,14 +183,14 @@ def test_a_wrong_recipe_says_what_is_allowed(settings: dict[str, object], messag
     [
         ({"fps": 12.0}, DatasetError, "holds 25.0, the recipe wants 12.0"),
         ({"batch_size": 13}, DatasetError, "fewer than one batch of 13"),
-        ({"num_programs": 0}, InvalidSetting, "set num_programs"),
+        ({"speeds": (1, 0.5)}, DatasetError, "below one frame"),
     ],
 )
 def test_a_store_that_does_not_fit_the_recipe_is_refused(
     store: Path, tmp_path: Path, change: dict[str, object], kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        pretrain_from_store(store, tmp_path / "run", RECIPE.model_copy(update=change), device="cpu")
+        pretrain(store, tmp_path / "run", RECIPE.model_copy(update=change), device="cpu")
     assert not (tmp_path / "run").exists()
 
 
@@ -197,13 +200,35 @@ def test_the_command_takes_a_store_and_refuses_what_does_not_belong_to_it(store:
     done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["steps"] == 3
-    for wrong in (["--list", "x.txt"], ["--workers", "2"], ["--from", "w.safetensors"], ["--probe", "data"]):
+    for wrong in (["--list", "x.txt"], ["--workers", "2"], ["--probe", "data"]):
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other"), *wrong])
         assert isinstance(done.exception, InvalidSetting)
         assert wrong[0] in str(done.exception)
-    done = CliRunner().invoke(app, ["pretrain", str(store), "--out", str(tmp_path / "other")])
-    assert isinstance(done.exception, InvalidSetting)
-    assert "is a store of frames" in str(done.exception)  # its shards are not to be learnt from as videos
-    done = CliRunner().invoke(app, ["pretrain", str(tmp_path), "--out", str(tmp_path / "other"), "--minutes", "1"])
-    assert isinstance(done.exception, InvalidSetting)
-    assert "--minutes" in str(done.exception)
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other"), "--from", "w.safetensors"])
+    assert "begins with random weights" in str(done.exception)
+
+
+@pytest.mark.parametrize("pairing", ["release", "independent"])
+def test_algorithm_1_learns_from_a_store_as_from_a_folder(store: Path, tmp_path: Path, pairing: str) -> None:
+    recipe = PretrainRecipe.model_validate(SETTINGS | {"epochs": 2, "batch_size": 6, "pairing": pairing})
+    run = pretrain(store, tmp_path / "run", recipe, device="cpu")
+    assert run.step == 4
+    assert {"rsp_loss", "avid_loss", "rsp_slow_accuracy", "rsp_fast_accuracy"} <= run.figures.keys()
+
+
+def test_several_tasks_learn_from_a_folder_of_videos_and_resume_exactly(sample_videos: Path, tmp_path: Path) -> None:
+    settings = RECIPE.model_dump() | {"epochs": 2, "batch_size": 16, "speeds": (1, 2, 4)}
+    recipe = JointRecipe.model_validate(settings)
+    whole = pretrain(sample_videos, tmp_path / "whole", recipe, device="cpu")
+    assert (whole.step, len(whole.source.paths)) == (4, 32)
+    assert {f"{name}_loss" for name in OBJECTIVES} <= whole.figures.keys()
+    assert pretrain(sample_videos, tmp_path / "run", recipe, device="cpu", listener=CtrlC(2)).stopped
+    pretrain(sample_videos, tmp_path / "run", recipe, device="cpu", resume=True)
+    assert_equal_runs(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_run_on_a_folder_ends_by_the_clock(sample_videos: Path, tmp_path: Path) -> None:
+    recipe = PretrainRecipe.model_validate(SETTINGS | {"epochs": 10**6})
+    run = pretrain(sample_videos, tmp_path / "run", recipe, device="cpu", minutes=0.05)
+    assert 0 < run.step < 10**4
+    assert "in 0.05 minutes" in load_encoder(str(tmp_path / "run" / "model.safetensors"), None)[1].source

@@ -14,9 +14,9 @@ from rspnet_core.cli.main import app
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import create_model
-from rspnet_core.pretext.joint_pretrain import pretrain_from_store
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.motion_test import Labelled, centred, embed_store, motion_test, retrieval_hits
+from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.video.store.frame_store import FrameStore
 from rspnet_core.weights.checkpoint import describe
 from tests.rspnet_core.pretext.test_joint import RECIPE, store  # noqa: F401 (a fixture)
@@ -83,7 +83,7 @@ def test_a_frozen_clip_is_its_middle_frame_and_a_shuffled_one_has_all_of_its_fra
 
 def test_a_run_is_measured_on_stores(store: Path, tmp_path: Path) -> None:  # noqa: F811
     recipe: JointRecipe = RECIPE.model_copy(update={"epochs": 1})
-    pretrain_from_store(store, tmp_path / "run", recipe, device="cpu")
+    pretrain(store, tmp_path / "run", recipe, device="cpu")
     command = ["motion-test", str(tmp_path / "run"), "--store", str(store), "--device", "cpu"]
     document = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     (found,) = document["stores"]

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from rspnet_core.models import create_model
 from rspnet_core.models.two_head import TwoHeadModel
-from rspnet_core.pretext.batches import SpeedBatch
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
+from tests.rspnet_core.pretext.triplets import Triplets
 
 VIDEOS = 4
 K = 6
 Floats = NDArray[np.float64]
 
 
-def batch(seed: int, ids: tuple[int, ...] = (3, 1, 4, 5), *, of_vid: bool = False) -> SpeedBatch:
+def batch(seed: int, ids: tuple[int, ...] = (3, 1, 4, 5), *, of_vid: bool = False) -> Triplets:
     generator = torch.Generator().manual_seed(seed)
     is_other = torch.rand(len(ids), generator=generator) < 0.5
-    return SpeedBatch(
+    return Triplets(
         *torch.randn(3, len(ids), 3, 2, 32, 32, generator=generator),
         anchor_speeds=torch.randint(0, 2, (len(ids),), generator=generator),
         positive_is_other=torch.zeros_like(is_other) if of_vid else is_other,
@@ -38,7 +38,7 @@ def objective(**values: object) -> RSPNetObjective:
     model = create_model("tsm18", seed=0)
     assert isinstance(model, TwoHeadModel)
     made = RSPNetObjective(model, recipe)
-    made.start(batch(100))
+    made.start(batch(100).batch)
     return made
 
 
@@ -63,7 +63,7 @@ class Algorithm1:
         self.queue = deque[tuple[int, Floats]](maxlen=K)
         self.figures: dict[str, float] = {}
 
-    def loss(self, query: torch.nn.Module, clips: SpeedBatch) -> float:
+    def loss(self, query: torch.nn.Module, clips: Triplets) -> float:
         query, recipe, count = copy.deepcopy(query).train(), self.recipe, len(clips.video_ids)
         all_pass = "rsp" in recipe.objectives and recipe.rsp_gradients == "all"
         if all_pass:
@@ -142,7 +142,7 @@ def test_training_follows_algorithm_1_step_by_step(values: dict[str, object]) ->
     for step, videos in enumerate(ids):
         clips = batch(step, videos, of_vid=made.recipe.appearance_objective == "vid")
         expected = oracle.loss(made.query, clips)
-        outcome = made.loss(clips, made.query)
+        outcome = made.loss(clips.batch, made.query)
         loss, figures = outcome.loss, outcome.figures
         assert loss.item() == pytest.approx(expected, rel=2e-4, abs=2e-4), step
         for name, value in oracle.figures.items():
@@ -168,7 +168,7 @@ def test_what_a_key_of_the_own_video_holds_changes_neither_loss_nor_gradient() -
     for content in (torch.zeros(128), torch.ones(128) / 128**0.5):
         made = filled(objectives=["avid"])
         made.queue.keys[[1, 4]] = content  # of video 8
-        loss = made.loss(batch(1, (8, 8, 8)), made.query).loss
+        loss = made.loss(batch(1, (8, 8, 8)).batch, made.query).loss
         loss.backward()
         results.append((loss.item(), [parameter.grad for parameter in made.query.model.backbone.parameters()]))
     assert results[0][0] == results[1][0]
@@ -180,13 +180,13 @@ def test_keys_of_other_videos_do_change_the_loss() -> None:
     for content in (torch.zeros(128), torch.ones(128) / 128**0.5):
         made = filled(objectives=["avid"], temperature=1)
         made.queue.keys[[1, 4]] = content
-        losses.append(made.loss(batch(1, (3, 9, 3)), made.query).loss.item())
+        losses.append(made.loss(batch(1, (3, 9, 3)).batch, made.query).loss.item())
     assert losses[0] != pytest.approx(losses[1], abs=1e-4)
 
 
 def test_with_an_empty_queue_instance_discrimination_costs_nothing() -> None:
     made = objective(objectives=["avid"])
-    outcome = made.loss(batch(1), made.query)
+    outcome = made.loss(batch(1).batch, made.query)
     outcome.loss.backward()
     assert outcome.loss.item() == 0
     assert outcome.figures["avid_top1"] == outcome.figures["avid_top5"] == 1
@@ -202,7 +202,7 @@ def test_a_collapsed_encoder_scores_0() -> None:
         for head in (model.motion_head, model.appearance_head):
             torch.nn.init.zeros_(head.weight)
             torch.nn.init.ones_(head.bias)
-    figures = made.loss(batch(1, (0, 1, 2)), made.query).figures
+    figures = made.loss(batch(1, (0, 1, 2)).batch, made.query).figures
     assert figures["rsp_accuracy"] == figures["avid_top1"] == figures["avid_top5"] == 0
     assert figures["motion_std"] == pytest.approx(0, abs=1e-5)
     assert figures["appearance_std"] == pytest.approx(0, abs=1e-5)
@@ -212,7 +212,7 @@ def test_a_collapsed_encoder_scores_0() -> None:
 def test_spread_figures_are_the_standard_deviation_over_the_batch() -> None:
     made = filled(rsp_gradients="anchor")
     motion, appearance, _ = made.query(batch(1).anchor)
-    figures = made.loss(batch(1), made.query).figures
+    figures = made.loss(batch(1).batch, made.query).figures
     for name, vectors in (("motion_std", motion), ("appearance_std", appearance)):
         assert figures[name].item() == pytest.approx(doubles(vectors).std(axis=0, ddof=1).mean() * 128**0.5, rel=1e-4)
     similarity = (doubles(appearance) @ doubles(made.queue.keys).T).mean()
@@ -236,7 +236,7 @@ def test_gradients_reach_the_clips_of_the_query_encoder_alone(
     made.query.eval()  # in training batch norms pass gradients between clips
     clips = batch(1)
     parts = [part.clone().requires_grad_() for part in (clips.anchor, clips.same_speed, clips.other_speed)]
-    outcome = made.loss(replace(clips, anchor=parts[0], same_speed=parts[1], other_speed=parts[2]), made.query)
+    outcome = made.loss(replace(clips, anchor=parts[0], same_speed=parts[1], other_speed=parts[2]).batch, made.query)
     outcome.loss.backward()
     assert tuple(part.grad is not None and bool(part.grad.any()) for part in parts) == reached
     assert all(parameter.grad is None for parameter in made.keys.parameters())
@@ -249,7 +249,7 @@ def test_gradients_reach_the_clips_of_the_query_encoder_alone(
 )
 def test_the_head_without_an_objective_takes_no_gradient(objectives: list[str], idle: str) -> None:
     made = filled(objectives=objectives)
-    made.loss(batch(1), made.query).loss.backward()
+    made.loss(batch(1).batch, made.query).loss.backward()
     for name, parameter in made.query.model.named_parameters():
         moved = parameter.grad is not None and bool(parameter.grad.any())
         assert moved is not name.startswith(idle), name
@@ -257,22 +257,22 @@ def test_the_head_without_an_objective_takes_no_gradient(objectives: list[str], 
 
 def test_a_weight_of_0_leaves_the_other_objective_as_it_is() -> None:
     alone, weighted = filled(objectives=["rsp"]), filled(appearance_weight=0)
-    assert weighted.loss(batch(1), weighted.query).loss.item() == pytest.approx(
-        alone.loss(batch(1), alone.query).loss.item()
+    assert weighted.loss(batch(1).batch, weighted.query).loss.item() == pytest.approx(
+        alone.loss(batch(1).batch, alone.query).loss.item()
     )
 
 
 @pytest.mark.parametrize("objectives", [["rsp"], ["sp"], ["rsp", "sp"]])
 def test_without_instance_discrimination_the_queue_stays_empty(objectives: list[str]) -> None:
     made = objective(objectives=objectives)
-    made.after_step(made.loss(batch(1), made.query))
+    made.after_step(made.loss(batch(1).batch, made.query))
     assert int(made.queue.written) == 0
 
 
 def test_a_step_puts_the_keys_of_its_own_outcome_in_the_queue() -> None:
     made = objective()
-    outcome = made.loss(batch(1), made.query)
-    made.loss(batch(2, (7, 8, 9, 6)), made.query)  # of a batch that no step is taken on
+    outcome = made.loss(batch(1).batch, made.query)
+    made.loss(batch(2, (7, 8, 9, 6)).batch, made.query)  # of a batch that no step is taken on
     assert int(made.queue.written) == 0
     made.after_step(outcome)
     assert made.queue.negatives()[1].tolist() == [3, 1, 4, 5]
@@ -281,7 +281,7 @@ def test_a_step_puts_the_keys_of_its_own_outcome_in_the_queue() -> None:
 def test_keys_of_all_processes_go_into_the_queue_in_the_order_of_ranks() -> None:
     made = objective(objectives=["avid"], queue_size=20)
     made.gather = lambda values: torch.cat([values, -values])  # another process whose values are the negatives
-    made.after_step(made.loss(batch(1), made.query))
+    made.after_step(made.loss(batch(1).batch, made.query))
     keys, ids = made.queue.negatives()
     assert ids.tolist() == [3, 1, 4, 5, -3, -1, -4, -5]
     assert keys[VIDEOS:].equal(-keys[:VIDEOS])
@@ -290,7 +290,7 @@ def test_keys_of_all_processes_go_into_the_queue_in_the_order_of_ranks() -> None
 def test_the_loss_moves_running_statistics_of_the_query_encoder_and_not_of_the_keys() -> None:
     made = objective()
     before = [copy.deepcopy(module.state_dict()) for module in (made.query.model, made.keys)]
-    made.loss(batch(1), made.query)
+    made.loss(batch(1).batch, made.query)
     name = "backbone.bn1.running_mean"
     assert not made.query.model.state_dict()[name].equal(before[0][name])
     assert all(values.equal(before[1][key]) for key, values in made.keys.state_dict().items())
@@ -308,10 +308,10 @@ def test_a_run_starts_with_equal_encoders_that_know_real_clips() -> None:
 
 def test_the_state_of_all_modules_makes_another_objective_go_on_alike() -> None:
     one, other = filled(objectives=["rsp", "avid", "sp"]), objective(objectives=["rsp", "avid", "sp"])
-    one.after_step(one.loss(batch(1), one.query))
+    one.after_step(one.loss(batch(1).batch, one.query))
     for name, module in one.modules.items():
         other.modules[name].load_state_dict(copy.deepcopy(module.state_dict()))
-    assert one.loss(batch(2), one.query).loss.equal(other.loss(batch(2), other.query).loss)
+    assert one.loss(batch(2).batch, one.query).loss.equal(other.loss(batch(2).batch, other.query).loss)
 
 
 @pytest.mark.parametrize(
@@ -329,5 +329,5 @@ def test_keys_are_made_of_the_clips_that_an_objective_asks_for(values: dict[str,
     made = filled(**values)
     seen: list[int] = []
     made.keys.register_forward_hook(lambda model, inputs, output: seen.append(len(inputs[0])))
-    made.loss(batch(1), made.query)
+    made.loss(batch(1).batch, made.query)
     assert sum(seen) == clips_a_video * VIDEOS

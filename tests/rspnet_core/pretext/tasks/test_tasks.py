@@ -24,6 +24,7 @@ def batch_of(*, progress: float = 0.0, has_speeds: list[bool] | None = None, ids
         clips=torch.rand(4 * R + 2 * P, 3, 4, 16, 16, generator=rng),
         places=roles | {"rendered": slice(4 * R, 4 * R + 2 * P)},
         video_ids=torch.tensor(ids or list(range(R))),
+        speed_places=torch.tensor([0, 1]).expand(R, 2),
         anchor_is_fast=torch.tensor([True, False, False, True, True]),
         positive_is_fast=torch.tensor([False, True, False, True, False]),
         has_speeds=torch.tensor(has_speeds or [True] * R),

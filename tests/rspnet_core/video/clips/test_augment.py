@@ -56,7 +56,7 @@ def test_flipping_is_torchvisions() -> None:
 
 @pytest.mark.parametrize("sigma", [0.3, 1.0, 2.0])
 def test_blur_is_torchvisions(sigma: float) -> None:
-    got = augmented(picture(), Draw(blur_sigma=sigma), SIDE)
+    got = augmented(picture(), Draw(blur_sigma=sigma * 224 / SIDE), SIDE)
     expected = tv.gaussian_blur(as_images(picture()), kernel_size=[7, 7], sigma=[sigma, sigma])
     assert torch.allclose(got, expected, atol=1e-4)
 
@@ -101,7 +101,8 @@ def axis_by_hand(chosen: Draw, start: float, extent: float, source: int, size: i
         return matrix
     reach = max(int(0.1 * size) // 2, 1)
     blurred = np.zeros_like(matrix)
-    weights = {step: np.exp(-0.5 * (step / chosen.blur_sigma) ** 2) for step in range(-reach, reach + 1)}
+    sigma = chosen.blur_sigma * size / 224
+    weights = {step: np.exp(-0.5 * (step / sigma) ** 2) for step in range(-reach, reach + 1)}
     for new in range(size):
         for step, weight in weights.items():
             place = abs(new + step)

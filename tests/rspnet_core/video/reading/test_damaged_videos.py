@@ -159,7 +159,7 @@ def assert_clips_or_a_reason(pool: DecodePool, path: Path, content: bytes, edits
         assert result.colour_histogram is not None and np.isfinite(result.colour_histogram).all()
         assert clips.info.num_frames > 0 and clips.info.duration_seconds > 0
     assert result.error != "decoding made the decoder process answer nonsense"
-    for ask in (lambda: pool.random_clips(path, SAMPLING, (0,)).result().frames, lambda: pool.poster(path, 32)):
+    for ask in (lambda: pool.random_clip(path, SAMPLING, (0,)).result().frames, lambda: pool.poster(path, 32)):
         try:
             assert ask().dtype == np.uint8
         except VideoError as error:

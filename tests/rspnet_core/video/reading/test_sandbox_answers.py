@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rspnet_core.config import ClipGeometry, SingleSampling, SpeedSampling
+from rspnet_core.config import ClipGeometry, SingleSampling, ViewSampling
 from rspnet_core.errors import RspnetError, VideoError
 from rspnet_core.text import printable
 from rspnet_core.video.reading import wire
 from rspnet_core.video.reading.child_process import NONSENSE
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
+from rspnet_core.video.sampling import View
 
 GEOMETRY = ClipGeometry(num_clips=1, frames_per_clip=2, size=16)
 SAMPLING = SingleSampling(frames_per_clip=2, frame_size=16)
@@ -130,18 +131,18 @@ def test_a_poster_has_the_height_that_was_asked_for_and_a_bounded_width(answer, 
 @pytest.mark.parametrize(
     "header",
     [
-        {"speeds": [1, 2], "aspect": 1.0},
-        {"speeds": 1, "aspect": 1.0},
-        {"speeds": [1], "aspect": 0},
-        {"speeds": [1], "aspect": float("inf")},
-        {"speeds": [1], "aspect": 10**400},
-        {"speeds": [1]},
+        {"advances": 1, "aspect": 1.0},
+        {"aspect": 1.0},
+        {"advances": True, "aspect": 0},
+        {"advances": True, "aspect": float("inf")},
+        {"advances": True, "aspect": 10**400},
+        {"advances": True},
     ],
 )
 def test_random_clips_with_wrong_numbers_are_refused(answer, header):
     answer(message(header, FRAMES))
     with DecodePool(1) as pool, pytest.raises(VideoError, match="nonsense"):
-        pool.random_clips(Path("video.mp4"), SAMPLING, (0,)).result()
+        pool.random_clip(Path("video.mp4"), SAMPLING, (0,)).result()
 
 
 def test_a_child_that_reads_no_requests_is_given_up(child, tmp_path):
@@ -215,7 +216,7 @@ headers = st.fixed_dictionaries(
         "content_hash": values,
         "error": values,
         "exhausted": values,
-        "speeds": values | st.just([1]),
+        "advances": values | st.just(True),
         "aspect": scalars,
     },
 )
@@ -237,9 +238,10 @@ def assert_result_or_a_video_error(answer, content: bytes) -> None:
         (result,) = pool.map([DecodeRequest("video.mp4", GEOMETRY)])
         assert (result.error is None) == (result.clips is not None)
         assert result.error is None or len(result.error) <= 300
-        for sampling in (SAMPLING, SpeedSampling(frames_per_clip=2, frame_size=16)):
+        path, views = Path("video.mp4"), ViewSampling(frames_per_clip=2, frame_size=16)
+        for asked in (pool.random_clip(path, SAMPLING, (0,)), pool.views(path, views, [View(0, 1, 1)] * 3)):
             try:
-                assert pool.random_clips(Path("video.mp4"), sampling, (0,)).result().aspect > 0
+                assert asked.result().aspect > 0
             except VideoError as error:
                 assert str(error) == printable(str(error))
         try:
