@@ -15,7 +15,7 @@ from rspnet_core.pretext.batches import BatchMaker, Feed, SeenVideos
 from rspnet_core.pretext.view_recipe import ViewRecipe
 from rspnet_core.pretext.views import ViewBatch
 from rspnet_core.training.schedule import Schedule
-from rspnet_core.video.sampling import view_positions
+from rspnet_core.video.sampling import view_positions, windows_fit
 from rspnet_core.video.store.frame_store import FrameStore, open_store
 
 
@@ -45,7 +45,7 @@ class StoreReader:
             rows=np.arange(num),
             frames=frames.view(clips, num, *frames.shape[1:]),
             aspects=np.array([listed[video].aspect for video in videos]),
-            has_speeds=np.all(np.diff(indices, axis=2) > 0, axis=(1, 2)),
+            has_speeds=self._fits(step) & np.all(np.diff(indices, axis=2) > 0, axis=(1, 2)),
             video_ids=videos,
         )
 
@@ -60,6 +60,13 @@ class StoreReader:
         )
         indices: NDArray[np.int64] = firsts + positions.astype(np.int64)
         return indices
+
+    def _fits(self, step: int) -> NDArray[np.bool_]:
+        """Bool (R,): a video is long enough for all of its clips."""
+        lengths = np.array([self.store.index.videos[video].frames for video in self._videos_of(step)])
+        views, sampling = self.maker.plan.drawn(step).views, self.sampling
+        fits = windows_fit(lengths[:, None], views, sampling.frames_per_clip, step=sampling.frame_step)
+        return np.asarray(fits.all(axis=1))
 
     def _videos_of(self, step: int) -> NDArray[np.int64]:
         """Each video once an epoch, in an order that depends on the epoch; the last batch is filled from the next."""

@@ -137,6 +137,14 @@ def view_positions(
     return positions
 
 
+def windows_fit(
+    num_frames: int | Indices, views: Sequence[View] | NDArray[np.float64], frames_per_clip: int, *, step: int = 1
+) -> NDArray[np.bool_]:
+    """Bool (...): a clip's window lies within the video, so that ``view_positions`` neither loops nor stretches."""
+    windows = np.asarray(views, np.float64)[..., 2]
+    return np.asarray(num_frames > np.floor(windows * (frames_per_clip - 1) * step + _ROUNDING))
+
+
 def resampled_indices(timestamps_seconds: NDArray[np.float64], fps: float) -> Indices:
     """The source frame on show at each tick of a clock of ``fps`` that starts with the first frame.
 

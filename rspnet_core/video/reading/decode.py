@@ -16,7 +16,7 @@ A way that does not deliver every frame it should is replaced by the third, whic
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from rspnet_core.video.sampling import (
     resampled_indices,
     segment_bounds,
     view_positions,
+    windows_fit,
 )
 
 __all__ = [
@@ -130,7 +131,7 @@ def read_random_clip(path: str | Path, sampling: SingleSampling, seed: tuple[int
             return source[random_segment_indices(len(source), sampling.frames_per_clip, rng)[None]]
         return source[random_clip_indices(len(source), sampling.frames_per_clip, rng, step=sampling.frame_step)[None]]
 
-    return _read_random(Path(path).absolute(), sampling, plan)
+    return _read_random(Path(path).absolute(), sampling, plan)[0]
 
 
 def read_views(path: str | Path, sampling: ViewSampling, views: Sequence[View]) -> RandomClips:
@@ -138,28 +139,33 @@ def read_views(path: str | Path, sampling: ViewSampling, views: Sequence[View]) 
 
     Raises VideoError as ``read_clips`` does.
     """
+    fps, count, step = sampling.fps, sampling.frames_per_clip, sampling.frame_step
+
+    def length(timestamps_seconds: Seconds) -> int:
+        if fps is None:
+            return len(timestamps_seconds)
+        _check_duration(timestamps_seconds)
+        return num_ticks(timestamps_seconds, fps)
 
     def plan(timestamps_seconds: Seconds) -> Indices:
-        if sampling.fps is None:
-            return _positions(len(timestamps_seconds)).astype(np.int64)
-        _check_duration(timestamps_seconds)
-        ticks = _positions(num_ticks(timestamps_seconds, sampling.fps))
-        return frames_at_ticks(timestamps_seconds, sampling.fps, ticks)
+        positions = view_positions(length(timestamps_seconds), views, count, step=step, stretches=sampling.stretches)
+        if fps is None:
+            return positions.astype(np.int64)
+        return frames_at_ticks(timestamps_seconds, fps, positions)
 
-    def _positions(num_frames: int) -> NDArray[np.float64]:
-        count, step = sampling.frames_per_clip, sampling.frame_step
-        return view_positions(num_frames, views, count, step=step, stretches=sampling.stretches)
-
-    return _read_random(Path(path).absolute(), sampling, plan)
+    clips, timestamps = _read_random(Path(path).absolute(), sampling, plan)
+    fits = bool(windows_fit(length(timestamps), views, count, step=step).all())
+    return replace(clips, advances=clips.advances and fits)
 
 
-def _read_random(path: Path, sampling: RandomSampling, plan: Plan) -> RandomClips:
+def _read_random(path: Path, sampling: RandomSampling, plan: Plan) -> tuple[RandomClips, Seconds]:
     packets = read_packets(path)
     size = (sampling.frame_size, sampling.frame_size)
     decoded = _read_planned(path, packets, plan, size, np.ascontiguousarray)
     shown, indices = packets.info(), plan(decoded.timestamps_seconds)
     advances = bool((np.diff(indices, axis=1) > 0).all())
-    return RandomClips(_gather(decoded.pictures, indices), shown.width / shown.height, advances)
+    clips = RandomClips(_gather(decoded.pictures, indices), shown.width / shown.height, advances)
+    return clips, decoded.timestamps_seconds
 
 
 def read_frames(path: str | Path, wanted: WholeVideo) -> tuple[Picture, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rspnet_core.config import Augmentation, ViewSampling
@@ -49,6 +49,8 @@ def reader_of(
     )
 
 
+@settings(deadline=None)
+@example(lengths=[1, 1, 1, 1, 1, 1, 1, 1, 7], seed=2, step=0, frame_step=4, pairing="release", speeds=(1, 2, 4))
 @given(
     lengths=st.lists(st.integers(1, 90), min_size=4, max_size=9),
     seed=st.integers(0, 99),

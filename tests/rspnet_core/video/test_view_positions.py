@@ -147,6 +147,13 @@ def test_a_short_video_is_looped_and_says_so(tmp_path: Path) -> None:
     assert not clips.advances
 
 
+def test_a_video_too_short_for_its_clips_is_told_even_where_its_loop_looks_like_a_clip(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "short.mp4", num_frames=7)
+    clips = read_views(path, sampling(frame_step=4), [View(0, 4, 4)])
+    assert places(clips, all_frames(path)) == [[0, 2, 4, 6]]  # 0 16 32 48, looped
+    assert not clips.advances
+
+
 def test_a_short_video_is_stretched_where_that_is_asked_for(tmp_path: Path) -> None:
     path = make_video(tmp_path / "short.mp4", num_frames=5)
     clips = read_views(path, sampling(stretches=True), TRIPLET)
