@@ -122,6 +122,18 @@ def built(sample_videos: Path, small_weights: Path, once: Once) -> Path:
     return once("built", build) / "index"
 
 
+@pytest.fixture(scope="session")
+def by_energy(sample_videos: Path, once: Once) -> Path:
+    """The same videos by motion energy; read only."""
+    return (
+        once(
+            "by-energy",
+            lambda folder: build_library(sample_videos, index=folder / "index", backbone="energy", device="cpu"),
+        )
+        / "index"
+    )
+
+
 @pytest.fixture
 def few_videos(sample_videos: Path, tmp_path: Path) -> Path:
     """A folder of four videos in two classes, without lists, to do with as a test likes."""

@@ -248,9 +248,12 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     assert_described("encoder-of-a-library", encoder)
 
 
-def test_documents_of_benchmark_and_heatmap(built: Path, sample_videos: Path, tmp_path: Path) -> None:
-    families = sample_videos / "ucfTrainTestlist" / "classFamily.csv"
-    assert_described("rspnet-index-benchmark", index_document("benchmark", "--index", built, "--families", families))
+def test_documents_of_benchmark_and_heatmap(built: Path, by_energy: Path, sample_videos: Path, tmp_path: Path) -> None:
+    families = ("--families", sample_videos / "ucfTrainTestlist" / "classFamily.csv")
+    others = (*families, "--leave-out", "group")
+    by_split = index_document("benchmark", "--index", built, *families)
+    assert_described("rspnet-index-benchmark", by_split, index_document("benchmark", "--index", built, *others))
+    assert_described("rspnet-index-compare", index_document("compare", built, by_energy, *others))
     query, *_, match = sorted(sample_videos.rglob("*.mp4"))
     options = ("--index", built, "--out", tmp_path / "why.png", "--faithfulness", "--device", "cpu")
     assert_described("rspnet-index-heatmap", index_document("heatmap", query, match, *options))

@@ -1,11 +1,11 @@
 """The paper's retrieval protocol on a library: test videos query the training gallery (section 4.3)."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors
 from indexer.benchmark.report import write_html
 from indexer.benchmark.scores import RetrievalScores
+from indexer.benchmark.sides import LeaveOut, Sides, sides_of
+from indexer.benchmark.whitening import whitened
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue.queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
@@ -25,35 +27,33 @@ from indexer.ingest.pooling import Layout
 from indexer.retrieval.library import Library
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
-from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.errors import VideoError
 from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
 
-LeaveOut = Literal["group", "recording"]
 POSTER_HEIGHT = 120
 """Pixels; a report shows up to 72 posters."""
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Videos that query and videos that are searched; the same ones where there is no split."""
+class Preparation:
+    """What is done to vectors before they are ranked, by the gallery's own statistics and without labels."""
 
-    queries: list[LabelledVideo]
-    gallery: list[LabelledVideo]
-    protocol: dict[str, Any]
-    leave_out: LeaveOut | None = None
+    centre: bool = False
+    """Take the gallery's mean off, part by part."""
+    whiten: int | None = None
+    """Keep this many directions of each part, each scaled to the same spread; they are centred as well."""
 
-    def left_out(self, videos: list[LabelledVideo]) -> list[str] | None:
-        """What each video leaves out of its gallery; None is itself alone."""
-        if self.leave_out is None:
-            return None
-        names = (video.group or id_of_key(video.key) for video in videos)
-        return [name.rpartition("/")[2] if self.leave_out == "recording" else name for name in names]
+    def facts(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {"centred": self.centre or self.whiten is not None, "whitened": self.whiten}
 
-    @property
-    def leave_one_out(self) -> bool:
-        """Without a split, each video queries all the others."""
-        return self.queries is self.gallery
+    def __call__(self, rows: KeyedRows, layout: Layout, sides: Sides) -> tuple[KeyedRows, Layout]:
+        """The vectors, their parts of unit length, and where these lie now. Raises InvalidSetting."""
+        gallery = [video.key for video in sides.gallery]
+        if self.whiten is not None:
+            return whitened(rows, gallery, layout, self.whiten)
+        return (centred(rows, gallery, layout) if self.centre else rows), layout
 
 
 def evaluate(
@@ -62,7 +62,7 @@ def evaluate(
     fold: int = 1,
     weights: PartWeights | None = None,
     families: Mapping[str, str] | None = None,
-    centre: bool = False,
+    preparation: Preparation | None = None,
     leave_out: LeaveOut | None = None,
     command: str | None = None,
 ) -> tuple[dict[str, Any], RetrievalScores]:
@@ -72,8 +72,8 @@ def evaluate(
         library: an open library.
         fold: official split, 1 to 3; a library without splits is scored by leaving one out.
         weights: of backbone, motion and appearance; the default is the backbone, as in the paper.
-        families: class to family, for scores within families.
-        centre: take the gallery's mean off all vectors, part by part, and give them unit length again, before ranking.
+        families: class to family, for scores within families; a recording is drawn with all its family's classes.
+        preparation: of all vectors, the baselines' too.
         leave_out: every labelled video queries all others, whatever the split, but those of its own ``group`` (of its
             class) or ``recording`` (the same name in other classes too: one person, one ground).
         command: the line that makes this report again, printed in it.
@@ -83,23 +83,19 @@ def evaluate(
 
     Raises:
         DatasetError: no labelled videos, or none in this fold.
+        InvalidSetting: more dimensions to whiten than the gallery tells.
     """
-    shares = (weights or PartWeights()).shares(library.layout)
-    vectors: KeyedRows = dict(_rows(library.catalogue.all_vectors()))
+    prepare = preparation or Preparation()
     histograms: KeyedRows = dict(
         _rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
     )
-    listed = library.catalogue.labels_and_splits(fold)
-    videos = [video for video in listed if video.key in vectors and video.key in histograms]
-    has_splits = library.catalogue.select_keys(split="train").size > 0
-    sides = left_out_sides(videos, leave_out) if leave_out else choose_sides(videos, fold if has_splits else None)
-    energies = _energies(library, sides)
-    if centre:
-        vectors, histograms, energies = _centred(library, sides, vectors, histograms, energies)
-    weighted = {video.key: weigh(vectors[video.key], shares, library.layout) for video in sides.queries}
-    scores = _score(sides, weighted, vectors, families)
-    colours = _score(sides, histograms, histograms, families)
-    motion = _score(sides, energies, energies, families) if energies else None
+    sides = library_sides(library, fold=fold, leave_out=leave_out, keys=histograms.keys())
+    scores = rank_library(library, sides, weights=weights, families=families, preparation=prepare)
+
+    def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores | None:
+        prepared = prepare(rows, layout, sides)[0] if rows else {}
+        return _score(sides, prepared, prepared, families) if prepared else None
+
     chance = random_baseline(
         [video.label or "" for video in sides.queries],
         [video.label or "" for video in sides.gallery],
@@ -111,19 +107,40 @@ def evaluate(
         "layout": next((build.layout for build in library.catalogue.builds()), "unknown"),
         "pooling": library.record.description["pooling"],
         "similarity": "cosine",
-        "centred": centre,
     }
     report = to_json(
         scores,
         random=chance,
-        colour_histogram=colours,
-        motion_energy=motion,
-        protocol=sides.protocol | facts,
-        weights=shares,
+        colour_histogram=baseline(histograms, Layout({"colours": HISTOGRAM_BINS})),
+        motion_energy=baseline(_energies(library, sides), Layout({"motion": ENERGY_DIMS})),
+        protocol=sides.protocol | facts | prepare.facts(),
+        weights=(weights or PartWeights()).shares(library.layout),
         encoder=library.record.description,
         command=command,
     )
     return report, scores
+
+
+def library_sides(library: Library, *, fold: int, leave_out: LeaveOut | None, keys: Container[int]) -> Sides:
+    """Queries and gallery of those indexed videos whose key is in ``keys``. Raises DatasetError as ``sides_of``."""
+    has_splits = library.catalogue.select_keys(split="train").size > 0
+    videos = [video for video in library.catalogue.labels_and_splits(fold) if video.key in keys]
+    return sides_of(videos, fold=fold if has_splits else None, leave_out=leave_out)
+
+
+def rank_library(
+    library: Library,
+    sides: Sides,
+    *,
+    weights: PartWeights | None,
+    families: Mapping[str, str] | None,
+    preparation: Preparation,
+) -> RetrievalScores:
+    """Scores of one library's vectors on its ``sides``. Raises MissingHead, InvalidSetting as ``evaluate``."""
+    shares = (weights or PartWeights()).shares(library.layout)
+    rows, layout = preparation(dict(_rows(library.catalogue.all_vectors())), library.layout, sides)
+    weighted = {video.key: weigh(rows[video.key], shares, layout) for video in sides.queries}
+    return _score(sides, weighted, rows, families)
 
 
 def _energies(library: Library, sides: Sides) -> KeyedRows:
@@ -134,77 +151,27 @@ def _energies(library: Library, sides: Sides) -> KeyedRows:
     return found if all(video.key in found for video in (*sides.queries, *sides.gallery)) else {}
 
 
-def _centred(library: Library, sides: Sides, *of_videos: KeyedRows) -> list[KeyedRows]:
-    """Vectors, histograms and energies less the gallery's mean."""
-    layouts = (library.layout, Layout({"colours": HISTOGRAM_BINS}), Layout({"motion": ENERGY_DIMS}))
-    gallery = [video.key for video in sides.gallery]
-    return [centred(rows, gallery, layout) if rows else {} for rows, layout in zip(of_videos, layouts, strict=True)]
-
-
 def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:
+    def labelled(videos: list[LabelledVideo], rows: KeyedRows) -> LabelledVectors:
+        return LabelledVectors(
+            ids=[id_of_key(video.key) for video in videos],
+            labels=[video.label or "" for video in videos],
+            groups=sides.recordings(videos, families or {}),
+            vectors=np.stack([rows[video.key] for video in videos]),
+            left_out=sides.left_out(videos),
+        )
+
     return score(
-        _labelled(sides.queries, queries, sides.left_out(sides.queries)),
-        _labelled(sides.gallery, gallery, sides.left_out(sides.gallery)),
+        labelled(sides.queries, queries),
+        labelled(sides.gallery, gallery),
         families=families,
         exclude_self=sides.leave_one_out,
-    )
-
-
-def left_out_sides(videos: list[LabelledVideo], leave_out: LeaveOut) -> Sides:
-    """Every labelled video queries all others but those of its group or recording. Raises DatasetError without any."""
-    sides = choose_sides(videos, None)
-    if not any(video.group for video in sides.queries):
-        raise DatasetError(
-            f"--leave-out {leave_out}: the names of these videos tell none, as v_Class_g01_c01 does; do without it"
-        )
-    told = {"gallery": f"all others but those of its own {leave_out}"}
-    return Sides(sides.queries, sides.queries, sides.protocol | told, leave_out)
-
-
-def choose_sides(videos: list[LabelledVideo], fold: int | None) -> Sides:
-    """Queries and gallery: ``test`` and ``val`` query ``train``; with no ``fold``, every video queries all others."""
-    labelled = [video for video in videos if video.label is not None]
-    if len(labelled) < 2:
-        raise DatasetError(
-            f"a report needs labelled videos, this library has {len(labelled)}; put each class in a folder of its own"
-        )
-    if fold is None:
-        protocol = {"fold": None, "queries": "every video", "gallery": "all others"}
-        return Sides(labelled, labelled, protocol | {"not_listed": 0, "leaked_groups": []})
-    queries = [video for video in labelled if video.split in {"test", "val"}]
-    gallery = [video for video in labelled if video.split == "train"]
-    if not (queries and gallery):
-        raise DatasetError(
-            f"fold {fold} has {len(queries)} test and {len(gallery)} training videos in this library and needs both; "
-            "choose another --fold, or build with the lists of this fold beside the videos"
-        )
-    groups, in_gallery = ({video.group for video in side if video.group} for side in (queries, gallery))
-    return Sides(
-        queries,
-        gallery,
-        {
-            "fold": fold,
-            "queries": "test",
-            "gallery": "train",
-            "not_listed": len(videos) - len(queries) - len(gallery),
-            "leaked_groups": sorted(groups & in_gallery),
-        },
     )
 
 
 def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.float32]]]:
     for keys, rows in batches:
         yield from zip(keys.tolist(), rows, strict=True)
-
-
-def _labelled(videos: list[LabelledVideo], vectors: KeyedRows, left_out: list[str] | None) -> LabelledVectors:
-    return LabelledVectors(
-        ids=[id_of_key(video.key) for video in videos],
-        labels=[video.label or "" for video in videos],
-        groups=[video.group for video in videos],
-        vectors=np.stack([vectors[video.key] for video in videos]),
-        left_out=left_out,
-    )
 
 
 def write_report(library: Library, report: dict[str, Any], scores: RetrievalScores, folder: Path) -> Path:

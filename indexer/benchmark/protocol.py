@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexer.benchmark.ranking import LabelledVectors, QueryResult, findable, rank_gallery
 from indexer.benchmark.scores import ClassScores, FamilyScores, RetrievalScores, Summary
 from rspnet_core.errors import DatasetError, InvalidSetting
-from rspnet_core.reports.bootstrap import Interval, group_units, mean_intervals
+from rspnet_core.reports.bootstrap import Interval, draw_units, mean_intervals
 
 PAPER_KS = (1, 5, 10, 20, 50)
 
@@ -47,7 +47,7 @@ def score(
     within_overall, within_family = _within_families(
         queries, gallery, ks=ks, families=families or {}, exclude_self=exclude_self, bootstrap=bootstrap
     )
-    grouped, units = group_units(queries.ids, queries.labels, queries.groups)
+    grouped, units = draw_units(queries.ids, queries.groups)
     labels, confusion = _confusion(results)
     return RetrievalScores(
         overall=overall,
@@ -95,12 +95,12 @@ def _check(queries: LabelledVectors, gallery: LabelledVectors, ks: Sequence[int]
 
 def summarise(results: Sequence[QueryResult], ks: Sequence[int]) -> Summary:
     """Means over ``results`` (not empty), without intervals."""
-    means = _values(results, ks).mean(0)
+    means = values_of(results, ks).mean(0)
     return _summary(ks, means)
 
 
-def _values(results: Sequence[QueryResult], ks: Sequence[int]) -> NDArray[np.float64]:
-    """float64 (n, len(ks) + 1): hit or miss at each k, and the average precision."""
+def values_of(results: Sequence[QueryResult], ks: Sequence[int]) -> NDArray[np.float64]:
+    """float64 (n, len(ks) + 1) of n results: hit or miss at each k, and the average precision."""
     ranks = np.array([result.first_hit_rank or np.inf for result in results])
     precisions = np.array([result.average_precision for result in results])
     return np.column_stack([ranks[:, None] <= np.array(ks, dtype=np.float64), precisions])
@@ -116,16 +116,16 @@ def _summary(ks: Sequence[int], means: NDArray[np.float64], intervals: list[Inte
 @dataclass(frozen=True)
 class _Bootstrap:
     groups: Mapping[str, str | None]
-    """Split group of each query's id."""
+    """Recording of each query's id."""
     samples: int
     seed: int
 
     def summaries(self, results: Sequence[QueryResult], ks: Sequence[int]) -> tuple[Summary, Summary]:
         """Means over queries and means over classes, both with intervals."""
-        values = _values(results, ks)
+        values = values_of(results, ks)
         labels = [result.label for result in results]
         ids = [result.id for result in results]
-        _, units = group_units(ids, labels, [self.groups[video_id] for video_id in ids])
+        _, units = draw_units(ids, [self.groups[video_id] for video_id in ids])
         _, classes = np.unique(np.array(labels, dtype=object), return_inverse=True)
         class_means = [values[classes == number].mean(0) for number in range(int(classes.max()) + 1)]
         micro, macro = mean_intervals(values, units, classes, samples=self.samples, seed=self.seed)
@@ -165,7 +165,7 @@ def _within_families(
         room.append(findable(own_queries, own_gallery, exclude_self=exclude_self))
         kept = fitting_ks(ks, room[-1])
         summary, _ = bootstrap.summaries(results, kept)
-        scores[family] = FamilyScores(summary, len(own_queries), len(own_gallery), classes)
+        scores[family] = FamilyScores(summary, results, len(own_gallery), classes)
         everything += results
     if not scores:
         return None, {}

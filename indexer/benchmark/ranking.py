@@ -24,7 +24,7 @@ class LabelledVectors:
     """Vectors with what is known of the videos they stand for.
 
     ``vectors`` is float32 (n, D); similarity is the inner product, which is the cosine for vectors of unit length.
-    ``groups`` names the recording a video was cut from (``gNN`` of UCF101), None where it is not known.
+    ``groups`` names the recording a video was cut from, whatever its class, None where it is not known.
     ``left_out``: videos that share its value are not found by each other; None leaves out a video itself alone.
     Raises DatasetError when the parts do not fit each other or a value is not finite.
     """

@@ -33,9 +33,14 @@ class FamilyScores:
     """One family of classes, its queries searching its own gallery videos only."""
 
     summary: Summary
-    queries: int
+    results: tuple[QueryResult, ...]
     gallery: int
     classes: int
+
+    @property
+    def queries(self) -> int:
+        """Number of queries."""
+        return len(self.results)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from indexer.benchmark.document import ComparisonRow, comparison_rows
 from rspnet_core.text import printable
 
 _WORST_CLASSES = 10
+_ALONE = 5
 _STYLES = {"library": "bold", "published": "dim italic", "published-ours": "italic"}
 
 
@@ -57,7 +58,11 @@ def _footnote(report: Mapping[str, Any]) -> Text:
     lines = ["† published figures (UCF101 split 1), not measured here"]
     if not report["published"]["same_data"]:
         lines[0] += ": another data set"
-    if report["protocol"].get("centred"):
+    if whitened := report["protocol"].get("whitened"):
+        lines.append(
+            f"whitened: each part on the {whitened} directions in which the gallery spreads most, scaled alike"
+        )
+    elif report["protocol"].get("centred"):
         lines.append("centred: all vectors less the gallery's mean, part by part, then of unit length")
     if omitted := report["protocol"]["omitted_k"]:
         lines.append(f"k = {', '.join(map(str, omitted))} left out: the gallery is smaller")
@@ -88,6 +93,52 @@ def _worst_classes(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
         figures = [_percent(found["top_k"][k]) for k in ks]
         counts = [str(found["queries"]), str(found["gallery"])]
         table.add_row(Text(printable(label)), *counts, *figures, _percent(found["mean_average_precision"]))
+    return table
+
+
+def render_comparison(document: Mapping[str, Any]) -> Group:
+    """The dict of ``compare`` as rich renderables."""
+    ks = list(document["overall"]["scores"]["a"]["top_k"])
+    sides = ", ".join(f"{name.upper()}: {_encoder(document[name])}" for name in ("a", "b"))
+    parts: list[RenderableType] = [Text(sides)]
+    for family, found in ("", document["overall"]), *document["within_family"].items():
+        title = f"\n{'Retrieval' if not family else f'Within {printable(family)}'}, % ({found['queries']:,} queries)"
+        parts.append(_difference(title, found, ks))
+    intervals = document["overall"]["intervals"]
+    unit = "recordings" if intervals["unit"] == "group" else "queries"
+    lines = [f"B - A with its {intervals['level']:.0%} interval over {intervals['units']} {unit}"]
+    if not_shared := document["not_shared"]:
+        lines.append(f"{not_shared} videos are not in all of these libraries and do not count")
+    lines += [
+        f"right first by {name[-1].upper()} alone: {found['videos']}, such as"
+        + "".join(f"\n  {printable(p)}" for p in found["paths"][:_ALONE])
+        for name in ("only_a", "only_b")
+        if (found := document[name])["videos"]
+    ]
+    return Group(*parts, Text("\n".join(lines), "dim"))
+
+
+def _encoder(side: Mapping[str, Any]) -> str:
+    encoder = side["encoder"]
+    seeds = f" x {side['seeds']}" if side["seeds"] > 1 else ""
+    return printable(f"{encoder['backbone']} {encoder['weights']}{seeds}")
+
+
+def _difference(title: str, found: Mapping[str, Any], ks: Sequence[str]) -> Table:
+    table = _table(title, "", [*(f"top-{k}" for k in ks), "mAP"])
+    for name, row in (("A", "a"), ("B", "b")):
+        scores = found["scores"][row]
+        figures = [_percent(scores["top_k"][k]) if k in scores["top_k"] else "" for k in ks]
+        table.add_row(name, *figures, _percent(scores["mean_average_precision"]))
+    difference, between = found["scores"]["difference"], found["intervals"]["difference"]
+    values = [*difference["top_k"].values(), difference["mean_average_precision"]]
+    blank = [""] * (len(ks) - len(difference["top_k"]))
+    cells = [f"{100 * value:+.1f}" for value in values]
+    table.add_row("B - A", *cells[:-1], *blank, cells[-1], style="bold")
+    if between:
+        pairs = [*between["top_k"].values(), between["mean_average_precision"]]
+        cells = [f"{100 * low:+.1f} to {100 * high:+.1f}" for low, high in pairs]
+        table.add_row("", *cells[:-1], *blank, cells[-1], style="dim")
     return table
 
 

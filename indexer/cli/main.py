@@ -1,12 +1,11 @@
 """``rspnet-index``: build a library of videos, search it, score it, look after it."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from indexer.cli.benchmark import AppearanceOption, BackboneWeightOption, MotionOption, benchmark, compare
 from indexer.cli.heatmap import heatmap
 from indexer.cli.output import (
     DeviceOption,
@@ -127,9 +126,9 @@ def search(
     query: Annotated[str, typer.Argument(help="A video file, or the id of an indexed video.")],
     index: IndexOption,
     top: Annotated[int, typer.Option(help="How many hits.", min=1)] = 5,
-    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
-    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
-    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
+    motion: MotionOption = 0.0,
+    appearance: AppearanceOption = 0.0,
+    backbone_weight: BackboneWeightOption = 1.0,
     start: Annotated[float | None, typer.Option(help="Query by a segment: its start in seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="Its end in seconds.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Show the best matching moment of each hit.")] = False,
@@ -169,55 +168,7 @@ def search(
         show(hits_table(result))
 
 
-@app.command()
-def benchmark(
-    index: IndexOption,
-    fold: Annotated[int, typer.Option(help="Official split.", min=1)] = 1,
-    families: Annotated[Path | None, typer.Option(help="CSV of class,family: scores within families too.")] = None,
-    motion: Annotated[float, typer.Option(help="Weight of the motion (RSP) vectors.")] = 0.0,
-    appearance: Annotated[float, typer.Option(help="Weight of the appearance (A-VID) vectors.")] = 0.0,
-    backbone_weight: Annotated[float, typer.Option(help="Weight of the backbone's vectors.")] = 1.0,
-    centre: Annotated[
-        bool, typer.Option("--centre", help="Take the gallery's mean off all vectors before ranking.")
-    ] = False,
-    leave_out: Annotated[
-        Literal["group", "recording"] | None,
-        typer.Option(help="Each video queries all others but its own group (of its class), or recording (of all)."),
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write report.html and report.json into this folder.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Score retrieval as the paper does: test videos query the training gallery, top-k accuracy.
-
-    Example: [bold]rspnet-index benchmark --index demo --report demo/report[/bold]
-    """
-    from indexer.benchmark.evaluation import evaluate, write_report
-    from indexer.benchmark.terminal import render_table
-    from indexer.retrieval.library import Library
-    from indexer.retrieval.search import PartWeights
-    from rspnet_core.video.datasets.dataset import read_families
-
-    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
-    with Library.open(index, device="cpu") as library:
-        document, scores = evaluate(
-            library,
-            fold=fold,
-            weights=weights,
-            families=None if families is None else read_families(families),
-            centre=centre,
-            leave_out=leave_out,
-            command=shlex.join(["rspnet-index", *sys.argv[1:]]),
-        )
-        if report is not None:
-            page = write_report(library, document, scores, report)
-            say(f"report: {page}")
-    if as_json:
-        print_json(document)
-    else:
-        show(*render_table(document).renderables)
-
-
-for command in (heatmap, info, verify, repair, remove, export):
+for command in (benchmark, compare, heatmap, info, verify, repair, remove, export):
     app.command()(command)
 
 

@@ -45,7 +45,9 @@ def pretrain_command(
     ] = None,
     probe: Annotated[
         Path | None,
-        typer.Option(help="A labelled folder with official splits: measure retrieval on it while training."),
+        typer.Option(
+            help="A labelled folder: measure retrieval on its train side while training, keep the best epoch."
+        ),
     ] = None,
     probe_every: Annotated[int, typer.Option(min=1, help="Epochs between two probes.")] = 10,
     max_unreadable: UnreadableOption = 0.01,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rspnet_core.recognition.predictions import Predictions
-from rspnet_core.reports.bootstrap import Interval, group_units, mean_intervals
+from rspnet_core.reports.bootstrap import Interval, draw_units, mean_intervals
 
 BOOTSTRAP_SAMPLES = 1000
 _SEED = 0
@@ -21,12 +21,8 @@ class Estimate:
 
 
 def units_of(predictions: Predictions, rows: NDArray[np.intp]) -> tuple[bool, NDArray[np.intp]]:
-    """``group_units`` of these rows: whether any recording is known, and the unit of each row."""
-    return group_units(
-        [predictions.paths[row] for row in rows],
-        [predictions.classes[label] for label in predictions.labels[rows]],
-        [predictions.groups[row] for row in rows],
-    )
+    """``draw_units`` of these rows: whether any recording is known, and the unit of each row."""
+    return draw_units([predictions.paths[row] for row in rows], [predictions.groups[row] for row in rows])
 
 
 def estimate(

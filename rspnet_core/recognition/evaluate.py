@@ -94,8 +94,8 @@ def retrieve(
         "data": data.resolve().name,
         "encoder": _about(spec),
         "queries": [
-            {"path": file.path, "label": file.label, "group": file.group, "first_hit_rank": ranks[file.path]}
-            for file in videos.test
+            {"path": file.path, "label": file.label, "group": recording, "first_hit_rank": ranks[file.path]}
+            for file, recording in zip(videos.test, videos.recordings(videos.test), strict=True)
             if file.path in ranks
         ],
     }

@@ -77,7 +77,7 @@ def predict_frozen(
     votes = nearest_votes if kind == "knn" else linear_layer
     probabilities = votes(features, len(videos.classes)).numpy()
     by_path = {file.path: row for file, row in zip(test, probabilities, strict=True)}
-    return predictions_of(videos.classes, test, by_path, unreadable)
+    return predictions_of(videos.classes, test, videos.recordings(test), by_path, unreadable)
 
 
 def nearest_votes(features: FrozenFeatures, num_classes: int) -> Tensor:

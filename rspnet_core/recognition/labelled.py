@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
+from rspnet_core.reports.bootstrap import recordings
 from rspnet_core.video.datasets.dataset import Dataset, VideoFile, scan
 from rspnet_core.video.datasets.layouts import HMDB51, UCF101
 from rspnet_core.video.datasets.split_lists import Side
@@ -36,6 +37,10 @@ class LabelledVideos:
     def classes(self) -> tuple[str, ...]:
         """Classes of the train side, sorted."""
         return tuple(sorted({_label(file) for file in self.train}))
+
+    def recordings(self, files: list[VideoFile]) -> list[str | None]:
+        """What some of its files were cut from, across the classes of a family; None where it is not known."""
+        return recordings([file.group for file in files], [_label(file) for file in files], self.families)
 
     def places(self, files: list[VideoFile]) -> list[int]:
         """Where the classes of some of its files stand in ``classes``."""

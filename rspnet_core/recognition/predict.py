@@ -57,18 +57,23 @@ def predict(
 
     paths = [file.path for file in videos.test]
     rows, unreadable = video_rows(videos.folder, paths, spec.geometry, pool, probabilities, on_video)
-    return predictions_of(spec.classes, [file for file in videos.test if file.path in rows], rows, unreadable)
+    tested = [file for file in videos.test if file.path in rows]
+    return predictions_of(spec.classes, tested, videos.recordings(tested), rows, unreadable)
 
 
 def predictions_of(
-    classes: tuple[str, ...], files: list[VideoFile], probabilities: dict[str, Row], unreadable: dict[str, str]
+    classes: tuple[str, ...],
+    files: list[VideoFile],
+    recordings: list[str | None],
+    probabilities: dict[str, Row],
+    unreadable: dict[str, str],
 ) -> Predictions:
-    """Rows of probabilities, by path, with the files' labels and groups."""
+    """Rows of probabilities, by path, with the files' labels and recordings."""
     return Predictions(
         classes,
         tuple(file.path for file in files),
         np.array([classes.index(file.label or "") for file in files], dtype=np.int64),
-        tuple(file.group for file in files),
+        tuple(recordings),
         np.stack([probabilities[file.path] for file in files]),
         unreadable,
     )

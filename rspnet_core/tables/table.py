@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rspnet_core.recognition.estimates import BOOTSTRAP_SAMPLES
-from rspnet_core.reports.bootstrap import Interval, group_units, mean_intervals
+from rspnet_core.reports.bootstrap import Interval, draw_units, mean_intervals
 from rspnet_core.tables.published import ARCHITECTURES, PublishedRow, published_table
 from rspnet_core.tables.rows import Row
 from rspnet_core.text import printable
@@ -30,7 +30,7 @@ def measured(tests: list[list[Document]], ks: tuple[int, ...]) -> Document:
                 hits[key].append([float(_is_hit(video, k)) for k in ks])
     values = np.array([np.mean(each, axis=0) for each in hits.values()])
     labels, groups = ([about[key][name] for key in hits] for name in ("label", "group"))
-    _, units = group_units([path for _, path in hits], labels, groups)
+    _, units = draw_units([path for _, path in hits], groups)
     _, classes = np.unique(labels, return_inverse=True)
     intervals, _ = mean_intervals(values, units, classes, samples=BOOTSTRAP_SAMPLES, seed=0)
     per_test = [[_top(test, ks) for test in of_seed] for of_seed in tests]

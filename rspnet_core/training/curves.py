@@ -16,7 +16,15 @@ _PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (("rsp_accuracy", "speed ranking"), ("avid_top1", "instance top-1"), ("sp_accuracy", "speed")),
     ),
     ("Accuracy of the training clips", (("clip_top1", "top-1"),)),
-    ("Retrieval on the labelled split", (("probe_top1", "top-1"), ("probe_top5", "top-5"))),
+    (
+        "Retrieval among other recordings",
+        (
+            ("probe_top1", "top-1"),
+            ("probe_top5", "top-5"),
+            ("probe_motion_top1", "motion, top-1"),
+            ("probe_appearance_top1", "appearance, top-1"),
+        ),
+    ),
 )
 _COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8")
 

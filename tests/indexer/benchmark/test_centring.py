@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.benchmark.centring import centred
-from indexer.benchmark.evaluation import evaluate
+from indexer.benchmark.evaluation import Preparation, evaluate
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue
 from indexer.ingest.build import build_library
 from indexer.ingest.pooling import Layout
@@ -28,7 +28,7 @@ def test_centring_equals_slow_loops() -> None:
 def test_what_all_videos_have_in_common_does_not_count_once_centred(built: Path) -> None:
     with Library.open(built, device="cpu") as library:
         plain, scores = evaluate(library)
-        less, centred_scores = evaluate(library, centre=True)
+        less, centred_scores = evaluate(library, preparation=Preparation(centre=True))
     assert (plain["protocol"]["centred"], less["protocol"]["centred"]) == (False, True)
     found = [
         np.mean([hit.score for result in each.results for hit in result.hits]) for each in (scores, centred_scores)

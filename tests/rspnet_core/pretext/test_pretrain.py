@@ -14,6 +14,7 @@ from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.recognition.retrieval import RetrievalPlan
 from rspnet_core.weights.checkpoint import load_checkpoint
+from tests.rspnet_core.recognition.samples import with_two_recordings
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, Hearing, state
 
 pytestmark = pytest.mark.usefixtures("thin_networks")
@@ -87,13 +88,14 @@ def test_fewer_videos_than_a_batch_are_refused(few_videos: Path, tmp_path: Path)
 
 
 def test_retrieval_is_measured_while_training_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
-    plan = RetrievalPlan(sample_videos, every_epochs=1)
+    plan = RetrievalPlan(with_two_recordings(sample_videos, tmp_path / "labelled"), every_epochs=1)
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", retrieval=plan)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     probes = [line["probe_top1"] for line in lines if "probe_top1" in line]
     assert len(probes) == 2
     assert state(tmp_path / "run")[1]["best_score"] == max(probes)
-    assert 0 <= run.figures["probe_top5"] <= 1
+    assert 0 < run.figures["probe_top5"] <= 1
+    assert 0 <= run.figures["probe_motion_top1"] <= 1
     _, best = load_checkpoint(tmp_path / "run" / "best.safetensors")
     assert f"epoch {1 + probes.index(max(probes))} of 2" in best.source
 

@@ -1,5 +1,8 @@
 """Predictions for the tests: made by hand, or at random with ties and uneven classes."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 
 from rspnet_core.recognition.predictions import Predictions
@@ -31,3 +34,20 @@ def random_predictions(seed, *, videos=60, classes=8, grouped=True, names=None, 
     rows[np.arange(videos), labels] += rng.integers(0, 6, videos)
     groups = [f"g{number // 3:02d}" for number in range(videos)] if grouped else None
     return predictions(rows, labels, classes=names, groups=groups, unreadable=unreadable)
+
+
+def with_two_recordings(sample_videos: Path, data: Path) -> Path:
+    """A copy of the sample videos whose split 1 tests one video a class, so that two recordings of each are learnt."""
+    shutil.copytree(sample_videos, data)
+    (lists,) = data.glob("**/ucfTrainTestlist")
+    numbers = {name: str(number) for number, name in map(str.split, (lists / "classInd.txt").read_text().splitlines())}
+    tested: dict[str, str] = {}
+    for line in (lists / "testlist01.txt").read_text().splitlines():
+        label = line.partition("/")[0]
+        if label in tested:
+            with (lists / "trainlist01.txt").open("a") as train:
+                train.write(f"{line} {numbers[label]}\n")
+        else:
+            tested[label] = line
+    (lists / "testlist01.txt").write_text("".join(f"{line}\n" for line in tested.values()))
+    return data
