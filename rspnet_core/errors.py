@@ -11,6 +11,7 @@ RspnetError                     exit code 1
 │   ├── DatasetError            folder, list or label file is missing or does not fit
 │   └── QueryNotFound
 ├── VideoError                  a video cannot be decoded
+│   └── NoVideoTrack            the file holds sound, subtitles or pictures alone
 ├── TrainingDiverged            the loss is not a number any more
 ├── WeightsError                a weights file is missing, damaged, unsafe or of another network
 └── LibraryError
@@ -72,6 +73,10 @@ class QueryNotFound(UsageError):
 
 class VideoError(RspnetError):
     """A file cannot be decoded as a video; the message is a reason that a user understands."""
+
+
+class NoVideoTrack(VideoError):
+    """A file in a container of videos holds no video: sound, subtitles or a cover alone. A build passes over it."""
 
 
 class TrainingDiverged(RspnetError):

@@ -75,6 +75,7 @@ def build_lines(report: BuildReport, index: Path) -> list[str]:
         "same content under another name": report.reused,
         "unchanged": report.skipped,
         "gone": report.dropped,
+        "without video passed over": len(report.passed_over),
         "failed": len(report.failed),
     }
     done = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "indexed")

@@ -114,8 +114,16 @@ class Ingest:
             self._catalogue.commit_indexed(entry, stored, self._encoder.prediction(encoded))
             self._report.indexed += 1
         for result in results:
-            if result.clips is None:
+            if result.no_video:
+                self._pass_over(entries[str(result.request.path)], result.error or "no video stream")
+            elif result.clips is None:
                 self._fail(entries[str(result.request.path)], result.error or "no reason given")
+
+    def _pass_over(self, entry: VideoEntry, reason: str) -> None:
+        if any(self._catalogue.videos(ids=[entry.id])):  # an older version took it for a video that failed
+            self._catalogue.drop([entry.id])
+        self._report.total -= 1  # of videos
+        self._report.passed_over.append(Failure(entry.path, reason))
 
     def _fail(self, entry: VideoEntry, reason: str) -> None:
         self._catalogue.commit_failed(entry, reason)

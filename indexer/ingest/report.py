@@ -25,6 +25,8 @@ class BuildReport:
     skipped: int = 0
     dropped: int = 0
     failed: list[Failure] = field(default_factory=list)
+    passed_over: list[Failure] = field(default_factory=list)
+    """Files that hold no video after all: sound, subtitles."""
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -38,6 +40,7 @@ class BuildReport:
         return {
             **self.counts(),
             "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+            "passed_over": [{"path": file.path, "reason": file.reason} for file in self.passed_over],
             "seconds": round(self.seconds, 3),
             "videos_per_second": round(self.videos_per_second, 3),
             "layout": self.layout,

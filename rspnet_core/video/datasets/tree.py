@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
-from rspnet_core.video.reading.sniff import looks_like_video
+from rspnet_core.video.reading.containers import SOUND_SUFFIXES, SUFFIXES_OF_TEXTS_TOO, VIDEO_SUFFIXES
+from rspnet_core.video.reading.sniff import looks_like_text, looks_like_video
 
-# fmt: off
-VIDEO_SUFFIXES = frozenset({
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m1v", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg",
-    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob",
-    ".webm", ".wmv", ".y4m",
-})
-# fmt: on
-# Sound in containers that also carry video: only with these suffixes are they no video that fails to decode.
-_SOUND_SUFFIXES = frozenset({".aac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".opus", ".wma"})
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".json"})
 
 LEADS_OUTSIDE = "symbolic link leads outside of the data folder"
@@ -58,7 +50,8 @@ def walk(root: Path) -> Tree:
     tree = Tree(Path(real_root))
     linked_folders = 0
     for path, entry in _entries(real_root, tree):
-        is_candidate = _suffix(entry.name) in VIDEO_SUFFIXES
+        suffix = _suffix(entry.name)
+        is_candidate = suffix in VIDEO_SUFFIXES
         if entry.is_symlink():
             problem = _problem_of_link(entry.path, real_root)
             if os.path.isdir(entry.path):  # noqa: PTH112 - a Path for each of 300,000 files costs more than the pass
@@ -67,9 +60,11 @@ def walk(root: Path) -> Tree:
         else:
             problem = None if entry.is_file(follow_symlinks=False) else NOT_REGULAR
         if problem is None and not is_candidate:
-            if _suffix(entry.name) in LIST_SUFFIXES:
+            if suffix in LIST_SUFFIXES:
                 tree.texts.append(path)
-            is_candidate = _suffix(entry.name) not in _SOUND_SUFFIXES and looks_like_video(entry.path)
+            is_candidate = suffix not in SOUND_SUFFIXES and looks_like_video(entry.path)
+        elif problem is None and suffix in SUFFIXES_OF_TEXTS_TOO:
+            is_candidate = not looks_like_text(entry.path)
         if is_candidate:
             tree.videos[path] = problem
     if linked_folders:

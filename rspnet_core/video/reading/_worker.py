@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from rspnet_core.config import ClipGeometry, SingleSampling, ViewSampling, WholeVideo
-from rspnet_core.errors import VideoError
+from rspnet_core.errors import NoVideoTrack, VideoError
 from rspnet_core.video.reading import wire
 from rspnet_core.video.reading.colour import colour_histogram
 from rspnet_core.video.reading.decode import (
@@ -52,11 +52,15 @@ def _answer(request: wire.Header, memory_bytes: int) -> Answer:
     try:
         return _ANSWERS[request["kind"]](request)
     except VideoError as error:
-        return {"error": str(error)}, []
+        return _refusal(error), []
     except MemoryError:
         return {"error": f"needs more than {memory_bytes / 2**30:.1f} GB of memory", "exhausted": True}, []
     except Exception as error:
         return {"error": f"cannot be decoded: {type(error).__name__}: {error}", "exhausted": True}, []
+
+
+def _refusal(error: VideoError) -> wire.Header:
+    return {"error": str(error), "no_video": isinstance(error, NoVideoTrack)}
 
 
 def _clips(request: wire.Header) -> Answer:
@@ -73,7 +77,7 @@ def _clips(request: wire.Header) -> Answer:
             end_seconds=request["end_seconds"],
         )
     except VideoError as error:
-        return header | {"error": str(error)}, []
+        return header | _refusal(error), []
     arrays = [clips.frames, clips.spans_seconds, colour_histogram(clips.frames)]
     return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
 

@@ -8,7 +8,6 @@ A file edited by four bytes can abort the process that decodes it, another can h
 """
 
 import math
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,29 +15,33 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, ViewSampling, WholeVideo
-from rspnet_core.errors import InvalidSetting, RspnetError, VideoError
-from rspnet_core.text import printable
+from rspnet_core.errors import InvalidSetting, NoVideoTrack, RspnetError, VideoError
 from rspnet_core.video.reading import wire
+from rspnet_core.video.reading.answers import (
+    Layout,
+    Payload,
+    content_hash_in,
+    error_of,
+    info_in,
+    num_bytes,
+    raise_error,
+    reason,
+    split,
+)
 from rspnet_core.video.reading.child_process import NONSENSE, ChildProcess, ChildStopped
-from rspnet_core.video.reading.decode import Clips, RandomClips, VideoInfo
+from rspnet_core.video.reading.decode import Clips, RandomClips
 from rspnet_core.video.reading.pictures import Picture
 from rspnet_core.video.reading.probe import MAX_ASPECT_RATIO
 from rspnet_core.video.sampling import View
 
 _HISTOGRAM_BINS = 512
-_MAX_REASON_CHARACTERS = 300
-_VIDEO_INFO = TypeAdapter(VideoInfo)
 
-Payload: TypeAlias = bytes | bytearray
-Layout: TypeAlias = list[tuple[type[np.generic], tuple[int, ...]]]
-"""Types and shapes of the arrays that follow each other in a payload."""
 T = TypeVar("T")
 
 
@@ -63,6 +66,8 @@ class DecodeResult:
     content_hash: str | None = None
     """SHA-256 of the file in hexadecimal, if asked for; present beside an error too where the file could be read."""
     error: str | None = None
+    no_video: bool = False
+    """Whether the error is that the file holds no video at all."""
 
 
 class DecodePool:
@@ -141,7 +146,7 @@ class DecodePool:
         side = wanted.frame_size
 
         def read(header: wire.Header, payload: Payload) -> tuple[Picture, float]:
-            _raise_error(header)
+            raise_error(header)
             aspect = float(header["aspect"])
             if not payload or not 0 < aspect < math.inf:
                 raise ValueError
@@ -156,7 +161,7 @@ class DecodePool:
 
     def _poster(self, path: Path, height: int) -> Picture:
         def read(header: wire.Header, payload: Payload) -> Picture:
-            _raise_error(header)
+            raise_error(header)
             if not payload:
                 raise ValueError
             return np.frombuffer(payload, np.uint8).reshape(height, -1, 3)
@@ -173,11 +178,12 @@ class DecodePool:
         ]
 
         def read(header: wire.Header, payload: Payload) -> DecodeResult:
-            content_hash = _content_hash(header)
+            content_hash = content_hash_in(header)
             if "error" in header:
-                return DecodeResult(request, content_hash=content_hash, error=_reason(header))
-            frames, spans_seconds, histogram = _split(payload, layout)
-            return DecodeResult(request, Clips(frames, spans_seconds, _info(header)), histogram, content_hash)
+                is_none = error_of(header) is NoVideoTrack
+                return DecodeResult(request, content_hash=content_hash, error=reason(header), no_video=is_none)
+            frames, spans_seconds, histogram = split(payload, layout)
+            return DecodeResult(request, Clips(frames, spans_seconds, info_in(header)), histogram, content_hash)
 
         asked = {
             "kind": "clips",
@@ -188,7 +194,7 @@ class DecodePool:
             "hash_content": request.hash_content,
         }
         try:
-            return self._ask(asked, _num_bytes(layout), read)
+            return self._ask(asked, num_bytes(layout), read)
         except VideoError as error:
             return DecodeResult(request, error=str(error))
 
@@ -199,15 +205,15 @@ class DecodePool:
         layout: Layout = [(np.uint8, (num_clips, sampling.frames_per_clip, side, side, 3))]
 
         def read(header: wire.Header, payload: Payload) -> RandomClips:
-            _raise_error(header)
-            (frames,) = _split(payload, layout)
+            raise_error(header)
+            (frames,) = split(payload, layout)
             aspect, advances = float(header["aspect"]), header["advances"]
             if not 0 < aspect < math.inf or not isinstance(advances, bool):
                 raise ValueError
             return RandomClips(frames, aspect, advances)
 
         asked = {"kind": kind, "path": str(path.absolute()), "sampling": sampling.model_dump()} | drawn
-        return self._ask(asked, _num_bytes(layout), read)
+        return self._ask(asked, num_bytes(layout), read)
 
     def _ask(self, request: wire.Header, max_payload_bytes: int, read: Callable[[wire.Header, Payload], T]) -> T:
         """What ``read`` makes of the answer of this thread's child. Raises VideoError.
@@ -256,44 +262,3 @@ def _take_completed(waiting: set[Future[DecodeResult]]) -> DecodeResult:
     future = wait(waiting, return_when=FIRST_COMPLETED).done.pop()
     waiting.discard(future)
     return future.result()
-
-
-def _raise_error(header: wire.Header) -> None:
-    if "error" in header:
-        raise VideoError(_reason(header))
-
-
-def _reason(header: wire.Header) -> str:
-    """The child's words on one line: they may quote a hostile file."""
-    return printable(str(header["error"]))[:_MAX_REASON_CHARACTERS]
-
-
-def _content_hash(header: wire.Header) -> str | None:
-    content_hash = header.get("content_hash")
-    if not (content_hash is None or re.fullmatch("[0-9a-f]{64}", content_hash)):
-        raise ValueError
-    return content_hash
-
-
-def _info(header: wire.Header) -> VideoInfo:
-    info = _VIDEO_INFO.validate_python(header["info"])
-    numbers = (info.width, info.height, info.num_frames, info.duration_seconds, info.fps)
-    if not all(0 < number < 1 << 63 for number in numbers):
-        raise ValueError
-    return info
-
-
-def _num_bytes(layout: Layout) -> int:
-    return sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout)
-
-
-def _split(payload: Payload, layout: Layout) -> list[NDArray[Any]]:
-    arrays: list[NDArray[Any]] = []
-    offset = 0
-    for dtype, shape in layout:
-        array: NDArray[Any] = np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
-        if dtype is not np.uint8 and not np.isfinite(array).all():
-            raise ValueError
-        arrays.append(array)
-        offset += array.nbytes
-    return arrays

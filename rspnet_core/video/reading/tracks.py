@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from rspnet_core.errors import VideoError
+from rspnet_core.errors import NoVideoTrack, VideoError
 
 _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -28,10 +28,10 @@ class Track:
 
 
 def choose_track(container: InputContainer) -> Track:
-    """The track by the rule above. Raises VideoError where there is none."""
+    """The track by the rule above. Raises NoVideoTrack where all tracks are others, VideoError where there is none."""
     streams = [stream for stream in container.streams.video if not stream.disposition & _PICTURES]
     if not streams:
-        raise VideoError("no video stream")
+        raise (NoVideoTrack if len(container.streams) else VideoError)("no video stream")
     flagged = [stream for stream in streams if stream.disposition & Disposition.default]
     chosen = max(flagged or streams, key=_num_pixels)
     table = [stream for stream in container.streams.video if not _is_attached(stream)]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading import sniff
+from rspnet_core.video.reading.containers import demuxer_of, why_not
 from rspnet_core.video.reading.sniff import container_of, looks_like_video
 from tests.rspnet_core.video.made_videos import make_video
 
@@ -44,7 +45,11 @@ def test_containers_are_known_by_content_whatever_the_name(tmp_path, name, codec
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "it is a PNG picture"),
         (bytes(1000), "it starts with zeros"),
         (bytes(range(128, 256)), "no known container"),
-        (b"\x00\x00\x00\x20ftypheic" + bytes(100), "no known container"),
+        (b"\x00\x00\x00\x20ftypheic" + bytes(100), "it is a photograph"),
+        (b"\x00\x00\x00\x18ftypcrx " + bytes(100), "it is a photograph"),
+        (b"\x00\x00\x00\x18ftypM4A " + bytes(100), "it is a sound file"),
+        (b"OggS\x00\x02" + bytes(22) + b"\x01vorbis" + bytes(100), "it is an Ogg sound file"),
+        (b"CWS\x0a" + bytes(range(128, 256)), "Shockwave Flash is a container that is not supported"),
     ],
 )
 def test_what_is_no_video_is_refused_with_a_plain_reason(tmp_path, content, reason):
@@ -92,4 +97,5 @@ def test_a_missing_file_is_no_video(tmp_path):
 @settings(max_examples=200)
 @given(st.binary(max_size=600))
 def test_any_bytes_are_either_a_container_or_described(head):
-    assert sniff._match(head) is not None or sniff._describe(head)
+    for suffix in ("", ".h264", ".mjpeg"):
+        assert demuxer_of(head, suffix) is not None or why_not(head)
