@@ -1,35 +1,23 @@
 """A folder of videos -> its files with labels, official splits and families, whatever the data set's layout."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.text import printable
-from rspnet_core.video.datasets.layouts import KINETICS, UCF101, Layout
-from rspnet_core.video.datasets.matching import Listing, match_lists, normalised
+from rspnet_core.video.datasets.layouts import FLAT, KINETICS, UCF101, has_names_of
+from rspnet_core.video.datasets.matching import Match, match_lists, normalised
+from rspnet_core.video.datasets.remarks import leaks_of, remarks_on_classes, remarks_on_files, remarks_on_leaks
+from rspnet_core.video.datasets.spellings import one_spelling
 from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, read_families, read_paths
 from rspnet_core.video.datasets.tree import walk
+from rspnet_core.video.datasets.video_file import VideoFile
 
 __all__ = ["Dataset", "VideoFile", "listed_videos", "read_families", "scan"]
 
 _FAMILIES = "classFamily.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFile:
-    """One video of a data set."""
-
-    path: str
-    """Relative to the data folder, with ``/``; bytes that are not UTF-8 are surrogates, as `os.fsdecode` gives."""
-    label: str | None
-    """The class, printable text."""
-    group: str | None
-    """``class/source video``: clips of one group must not stand on both sides of a split."""
-    splits: dict[int, Side]
-    """Official fold (1 to 3) -> side; folds in which the video has no side are absent."""
-    problem: str | None = None
-    """Why the file must not be opened."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +57,19 @@ def scan(
         reasons = "".join(f"; {note}" for note in tree.notes)
         raise DatasetError(f"no video files in {root}{reasons}; name a folder that holds videos")
     match = match_lists(tree, None if split_lists is None else Path(split_lists))
-    files = [
-        _video_file(path, tree.videos[path], match.layout, match.listings.get(path)) for path in sorted(tree.videos)
-    ]
+    files, spellings = one_spelling(_files(match, tree.videos))
     _check_fold(files, fold)
     classes = sorted({file.label for file in files if file.label is not None})
-    numbered = read_class_numbers(match.lists) if match.layout is UCF101 else set()
+    numbered = read_class_numbers(match.lists) if match.layout.name == UCF101.name else set()
     families = next((read_families(path) for path in match.lists if path.name == _FAMILIES), {})
-    leaks = _leaks(files)
+    leaks = leaks_of(files)
     notes = [
         *tree.notes,
         *match.notes,
-        *_notes_on_classes(classes, numbered),
-        *(
-            f"leakage: {len(groups)} groups stand on both sides of fold {fold} and raise its scores: {_some(groups)}"
-            for fold, groups in leaks.items()
-        ),
+        *remarks_on_files(files, match.folds, match.listings),
+        *spellings,
+        *remarks_on_classes(classes, numbered),
+        *remarks_on_leaks(leaks),
     ]
     missing = dict(match.missing)
     return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, missing)
@@ -110,40 +95,29 @@ def listed_videos(data: Path, list_files: list[Path]) -> list[str]:
     return sorted(named)
 
 
-def _video_file(path: str, problem: str | None, layout: Layout, listed: Listing | None) -> VideoFile:
-    entries = listed or {}
-    splits = {fold: entry.side for fold, entry in sorted(entries.items()) if entry.side is not None}
+def _files(match: Match, problems: Mapping[str, str | None]) -> list[VideoFile]:
+    """All videos, sorted; one in a stray folder of a well-known data set does not make a class of that folder."""
+    paths = sorted(problems)
+    labels = {path: _label(path, match) for path in paths}
+    if match.layout.name != FLAT.name and has_names_of(match.layout, paths):
+        members = {path for path in paths if path in match.listings or match.layout.group_of(path) is not None}
+        known = {labels[path] for path in members}
+        labels = {path: label if path in members or label in known else None for path, label in labels.items()}
+    return [_video_file(path, problems[path], labels[path], match) for path in paths]
+
+
+def _label(path: str, match: Match) -> str | None:
+    entries = match.listings.get(path, {}).values()
+    label = next((entry.label for entry in entries if entry.label), None) or match.layout.label_of(path)
+    return None if label is None else printable(normalised(label))
+
+
+def _video_file(path: str, problem: str | None, label: str | None, match: Match) -> VideoFile:
+    layout, listed = match.layout, match.listings.get(path)
+    splits = {fold: entry.side for fold, entry in sorted((listed or {}).items()) if entry.side is not None}
     if listed is None and (side := layout.side_of(path)) is not None:
         splits = {1: side}
-    label = next((entry.label for entry in entries.values() if entry.label), None) or layout.label_of(path)
     group = layout.group_of(path)
-    label = None if label is None else printable(normalised(label))
     # A video of Kinetics is one source whatever its class; g01 of UCF101 is another source in every class.
-    scope = "" if layout is KINETICS or label is None else f"{label}/"
+    scope = "" if layout.name == KINETICS.name or label is None else f"{label}/"
     return VideoFile(path, label, None if group is None else scope + printable(group), splits, problem)
-
-
-def _notes_on_classes(classes: list[str], numbered: set[str]) -> list[str]:
-    notes = []
-    if absent := sorted(numbered - set(classes)):
-        notes.append(f"{len(absent)} classes of classInd.txt have no video: {_some(absent)}")
-    if numbered and (extra := sorted(set(classes) - numbered)):
-        notes.append(f"{len(extra)} classes are not in classInd.txt: {_some(extra)}")
-    return notes
-
-
-def _leaks(files: list[VideoFile]) -> dict[int, list[str]]:
-    train: set[tuple[int, str]] = set()
-    other: set[tuple[int, str]] = set()
-    for file in files:
-        if file.group is not None:
-            for fold, side in file.splits.items():
-                (train if side == "train" else other).add((fold, file.group))
-    leaks: dict[int, list[str]] = {}
-    for fold, group in sorted(train & other):
-        leaks.setdefault(fold, []).append(group)
-    return leaks
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import takewhile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rspnet_core.video.datasets.folders import by_classes, by_sides, folders_of, gathers
 from rspnet_core.video.datasets.split_lists import (
     SIDE_OF_WORD,
     Entry,
@@ -17,15 +17,13 @@ from rspnet_core.video.datasets.split_lists import (
     stem_of,
 )
 
+_NAMES = re.DOTALL | re.IGNORECASE
 # v_Archery_g01_c02: class, group (one source video), clip
-_UCF_STEM = re.compile(r"v_(?P<label>.+)_g(?P<group>\d+)_c\d+", re.DOTALL)
+_UCF_STEM = re.compile(r"v_(?P<label>.+)_g(?P<group>\d+)_c\d+", _NAMES)
 # Pippi_cartwheel_f_cm_np2_le_med_6: source, visible body, camera motion, people, side, quality, clip
-_HMDB_STEM = re.compile(r"(?P<group>.+)_[hulf]_[cn]m_np\d+_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+", re.DOTALL)
+_HMDB_STEM = re.compile(r"(?P<group>.+)_[hulf]_[cn]m_np\d+_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+", _NAMES)
 # -3B32lodo2M_000059_000069: source video, start and end in seconds
-_KINETICS_STEM = re.compile(r"(?P<group>.+)_\d{6}_\d{6}", re.DOTALL)
-
-# Folders that hold class folders, never a class themselves.
-_WRAPPERS = frozenset({"clips", "data", "video", "videos"})
+_KINETICS_STEM = re.compile(r"(?P<group>.+)_\d{6}_\d{6}", _NAMES)
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ def file_name(path: str) -> str:
 
 def parent_name(path: str) -> str | None:
     """Give the name of the folder that holds the file, None at the top and for folders that only gather classes."""
-    name = file_name(path.rpartition("/")[0])
-    return None if not name or name.lower() in _WRAPPERS else name
+    name = "".join(folders_of(path)[-1:])
+    return None if not name or gathers(name) or name.lower() in SIDE_OF_WORD else name
 
 
 def _group_by(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
@@ -75,16 +73,6 @@ def _ucf_group(path: str) -> str | None:
     return f"g{match['group']}" if match else None
 
 
-def _kinetics_side(path: str) -> Side | None:
-    return next((SIDE_OF_WORD[part.lower()] for part in path.split("/")[:-1] if part.lower() in SIDE_OF_WORD), None)
-
-
-def _kinetics_label(path: str) -> str | None:
-    """Give the file's folder, unless that is ``train``, ``val`` or ``test`` itself."""
-    folder = parent_name(path)
-    return None if folder is None or folder.lower() in SIDE_OF_WORD else folder
-
-
 UCF101 = Layout("UCF101", _ucf_label, _ucf_group, read_lists=read_ucf101)
 HMDB51 = Layout(
     "HMDB51",
@@ -93,9 +81,7 @@ HMDB51 = Layout(
     key_of=lambda path: f"{file_name(path.rpartition('/')[0])}/{stem_of(file_name(path))}",
     read_lists=read_hmdb51,
 )
-KINETICS = Layout(
-    "Kinetics", _kinetics_label, _group_by(_KINETICS_STEM), read_lists=read_kinetics, side_of=_kinetics_side
-)
+KINETICS = Layout("Kinetics", parent_name, _group_by(_KINETICS_STEM), read_lists=read_kinetics)
 SOMETHING = Layout("Something-Something-V2", lambda path: None, lambda path: None, read_lists=read_something_something)
 FLAT = Layout("flat folder", lambda path: None, lambda path: None)
 
@@ -103,32 +89,26 @@ LISTED = (SOMETHING, UCF101, HMDB51, KINETICS)
 """Layouts with list files, the most telling file names first."""
 
 
-def layout_of_names(paths: list[str]) -> Layout:
-    """Choose a layout by the names alone, where no list fits."""
+def has_names_of(layout: Layout, paths: list[str]) -> bool:
+    """Whether most files are named as in that data set."""
+    return 2 * sum(layout.group_of(path) is not None for path in paths) > len(paths)
+
+
+def with_folders(layout: Layout, paths: list[str]) -> Layout:
+    """``layout`` for files that are in no list: classes and sides that folders say, where it leaves them to folders."""
+    said = by_sides(paths)
+    if layout.name != KINETICS.name or said is None:
+        return layout
+    return replace(layout, label_of=said.label_of, side_of=said.side_of)
+
+
+def layout_of_names(paths: list[str]) -> tuple[Layout, list[str]]:
+    """Choose a layout by the names alone, where no list fits; with remarks."""
+    said = by_sides(paths)
     for layout in (UCF101, HMDB51):
-        if 2 * sum(layout.group_of(path) is not None for path in paths) > len(paths):
-            return layout
-    if all("/" in path and _kinetics_side(path) for path in paths):
-        return KINETICS
-    return _class_folders(paths)
-
-
-def _class_folders(paths: list[str]) -> Layout:
-    """The class is the first folder that not all videos share; the only folder, where there is but one."""
-    folders = {tuple(path.split("/")[:-1]) for path in paths}
-    shared = _shared_length(folders)
-    if len(folders) == 1 and shared and next(iter(folders))[-1].lower() not in _WRAPPERS:
-        shared -= 1
-    if max(map(len, folders)) == shared:
-        return FLAT
-
-    def label_of(path: str) -> str | None:
-        parts = path.split("/")[shared:-1]
-        return parts[0] if parts else None
-
-    return Layout("class folders", label_of, lambda path: None)
-
-
-def _shared_length(folders: set[tuple[str, ...]]) -> int:
-    depths = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
-    return sum(1 for _ in depths)
+        if has_names_of(layout, paths):
+            return (layout if said is None else replace(layout, side_of=said.side_of)), []
+    if said is not None:
+        return replace(KINETICS, label_of=said.label_of, side_of=said.side_of), []
+    classes, remarks = by_classes(paths)
+    return (FLAT if classes is None else Layout("class folders", classes.label_of, FLAT.group_of)), remarks

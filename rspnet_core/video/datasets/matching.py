@@ -2,16 +2,26 @@
 
 import os
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
-from rspnet_core.video.datasets.layouts import HMDB51, LISTED, UCF101, Layout, layout_of_names, parent_name
+from rspnet_core.video.datasets.layouts import (
+    HMDB51,
+    LISTED,
+    UCF101,
+    Layout,
+    layout_of_names,
+    parent_name,
+    with_folders,
+)
 from rspnet_core.video.datasets.split_lists import Entry, Side
 from rspnet_core.video.datasets.tree import LIST_SUFFIXES, Tree
 
-_LIST_FOLDERS = ("ucfTrainTestlist", "testTrainMulti_7030_splits", "annotations", "labels", "splits", "lists")
+_LIST_FOLDERS = ("ucftraintestlist", "testtrainmulti_7030_splits", "annotations", "labels", "splits", "lists")
 _EXPECTED = (
     "trainlist01.txt (UCF101), CLASS_test_split1.txt (HMDB51), a csv with label, youtube_id, time_start, time_end "
     "(Kinetics) or something-something-v2-train.json"
@@ -29,6 +39,8 @@ class Match:
     lists: list[Path]
     listings: dict[str, Listing] = field(default_factory=dict)
     """Path of a video -> listing; videos that no list names are absent."""
+    folds: list[int] = field(default_factory=list)
+    """Those that there are lists of, ascending."""
     notes: list[str] = field(default_factory=list)
     missing: Counter[tuple[int, Side]] = field(default_factory=Counter)
     """Fold and side -> how many listed videos have no file."""
@@ -57,8 +69,7 @@ def match_lists(tree: Tree, split_lists: Path | None) -> Match:
     remark = f"none of the {len(unused)} entries of {unused[0].source} and its like has a file here" if unused else ""
     if split_lists is not None:
         raise DatasetError(f"--split-lists {split_lists}: {remark or 'no split lists'}; expected {_EXPECTED}")
-    layout = layout_of_names(paths)
-    notes = []
+    layout, notes = layout_of_names(paths)
     if remark:
         notes.append(f"{remark}: the lists are not used")
     elif layout in (UCF101, HMDB51):
@@ -73,15 +84,17 @@ def normalised(key: str) -> str:
 
 def _lists_in(folder: Path, *, must_exist: bool = False) -> list[Path]:
     """Readable texts in a folder and in its folders of usual names; what else is beside the data is not looked at."""
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        if must_exist:
+            raise DatasetError(f"--split-lists {folder}: {error.strerror}; name the folder of the lists") from None
+        return []
     found: list[Path] = []
-    for place in (folder, *(folder / name for name in _LIST_FOLDERS)):
-        try:
-            names = sorted(path for path in place.iterdir() if path.suffix in LIST_SUFFIXES)
-        except OSError as error:
-            if must_exist and place is folder:
-                raise DatasetError(f"--split-lists {folder}: {error.strerror}; name the folder of the lists") from None
-            continue
-        found += [path for path in names if path.is_file() and os.access(path, os.R_OK)]
+    for place in (folder, *(path for path in names if path.name.lower() in _LIST_FOLDERS)):
+        with suppress(OSError):
+            texts = sorted(path for path in place.iterdir() if path.suffix.lower() in LIST_SUFFIXES)
+            found += [path for path in texts if path.is_file() and os.access(path, os.R_OK)]
     return found
 
 
@@ -89,13 +102,9 @@ def _match(layout: Layout, lists: list[Path], entries: list[Entry], paths: list[
     by_key: dict[str, Listing] = {}
     for entry in entries:
         by_key.setdefault(normalised(entry.key), {}).setdefault(entry.fold, entry)
-    listings: dict[str, Listing] = {}
-    present: set[str] = set()
-    for path in paths:
-        key = normalised(layout.key_of(path))
-        if key in by_key:
-            listings[path] = by_key[key]
-            present.add(key)
+    files_of = _keys_of_files(layout, paths, by_key)
+    listings = {path: by_key[key] for path, key in files_of.items()}
+    present = set(files_of.values())
     if not listings:
         return None
     for entry in entries:
@@ -103,15 +112,32 @@ def _match(layout: Layout, lists: list[Path], entries: list[Entry], paths: list[
         if first.side != entry.side:
             sides = f"{first.side} in {first.source} and {entry.side} in {entry.source}"
             raise DatasetError(f"{entry.key!a} is {sides}; take one of the two lines out")
-    absent = [entry for entry in entries if normalised(entry.key) not in present]
+    absent = [entry for entry in set(entries) if normalised(entry.key) not in present]
     folds = sorted({entry.fold for entry in entries})
     return Match(
-        layout,
+        with_folders(layout, paths),
         lists,
         listings,
-        _notes_on_entries(Counter(entry.source for entry in absent)) + _notes_on_files(layout, paths, listings, folds),
+        folds,
+        _notes_on_entries(Counter(entry.source for entry in absent)) + _notes_on_places(layout, listings),
         Counter((entry.fold, entry.side) for entry in absent if entry.side is not None),
     )
+
+
+def _keys_of_files(layout: Layout, paths: list[str], by_key: Mapping[str, Listing]) -> dict[str, str]:
+    """Path -> key of the entry that names it: letter by letter, else the only one in another case of letters."""
+    exact, others = {}, {}
+    for path in paths:
+        key = normalised(layout.key_of(path))
+        (exact if key in by_key else others)[path] = key
+    taken, folded = set(exact.values()), defaultdict(list)
+    for key in by_key:
+        if key not in taken:
+            folded[key.casefold()].append(key)
+    for path, key in others.items():
+        if len(found := folded.get(key.casefold(), [])) == 1:
+            exact[path] = found[0]
+    return exact
 
 
 def _notes_on_entries(missing: Counter[str]) -> list[str]:
@@ -120,16 +146,11 @@ def _notes_on_entries(missing: Counter[str]) -> list[str]:
     return [f"{count} entries of {source} have no file" for source, count in sorted(missing.items())]
 
 
-def _notes_on_files(layout: Layout, paths: list[str], listings: dict[str, Listing], folds: list[int]) -> list[str]:
-    notes = []
-    for fold in folds:
-        unlisted = sum(fold not in listings.get(path, {}) for path in paths)
-        if unlisted:
-            notes.append(f"{unlisted} files are in no list of fold {fold}")
+def _notes_on_places(layout: Layout, listings: dict[str, Listing]) -> list[str]:
     misplaced = sum(_is_misplaced(layout, path, listing) for path, listing in listings.items())
-    if misplaced:
-        notes.append(f"{misplaced} files lie in the folder of another class than their list says: the list is followed")
-    return notes
+    if not misplaced:
+        return []
+    return [f"{misplaced} files lie in the folder of another class than their list says: the list is followed"]
 
 
 def _is_misplaced(layout: Layout, path: str, listing: Listing) -> bool:

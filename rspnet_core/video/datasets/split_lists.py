@@ -20,9 +20,9 @@ from rspnet_core.text import printable
 
 Side = Literal["train", "test", "val"]
 
-_UCF_LIST = re.compile(r"(train|test|val)list0*([1-9]\d?)\.txt")
-_HMDB_LIST = re.compile(r"(.+)_test_split([1-9])\.txt", re.DOTALL)
-_SOMETHING_LIST = re.compile(r"(something-something-v2-)?(train|validation|test)\.json")
+_UCF_LIST = re.compile(r"(train|test|val)list0*([1-9]\d?)\.txt", re.IGNORECASE)
+_HMDB_LIST = re.compile(r"(.+)_test_split([1-9])\.txt", re.DOTALL | re.IGNORECASE)
+_SOMETHING_LIST = re.compile(r"(something-something-v2-)?(train|validation|test)\.json", re.IGNORECASE)
 _KINETICS_COLUMNS = {"youtube_id", "time_start", "time_end"}
 
 SIDE_OF_WORD: dict[str, Side] = {
@@ -72,7 +72,7 @@ def read_ucf101(lists: list[Path]) -> list[Entry]:
             if not label or not file_name:
                 raise _bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
             label = label.rpartition("/")[2]
-            side, fold = SIDE_OF_WORD[match[1]], int(match[2])
+            side, fold = SIDE_OF_WORD[match[1].lower()], int(match[2])
             entries.append(Entry(stem_of(file_name), fold, side, label, printable(path.name)))
     return entries
 
@@ -136,7 +136,8 @@ def read_something_something(lists: list[Path]) -> list[Entry]:
         for record in records:
             template = record.get("template")
             label = template.replace("[", "").replace("]", "").strip() if isinstance(template, str) else None
-            entries.append(Entry(str(record["id"]), 1, SIDE_OF_WORD[match[2]], label or None, printable(path.name)))
+            side = SIDE_OF_WORD[match[2].lower()]
+            entries.append(Entry(str(record["id"]), 1, side, label or None, printable(path.name)))
     return entries
 
 
@@ -144,7 +145,7 @@ def read_class_numbers(lists: list[Path]) -> set[str]:
     """Give the names in UCF101's ``classInd.txt`` (``1 Archery``); empty where there is no such file."""
     names = set()
     for path in lists:
-        if path.name != "classInd.txt":
+        if path.name.lower() != "classind.txt":
             continue
         for number, line in _lines(path):
             index, _, name = line.partition(" ")

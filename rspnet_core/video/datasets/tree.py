@@ -10,6 +10,10 @@ from rspnet_core.errors import DatasetError
 from rspnet_core.video.reading.containers import SOUND_SUFFIXES, SUFFIXES_OF_TEXTS_TOO, VIDEO_SUFFIXES
 from rspnet_core.video.reading.sniff import looks_like_text, looks_like_video
 
+# What systems put beside files: thumbnails, and copies of what was deleted.
+_SYSTEM_FOLDERS = frozenset(
+    {"$recycle.bin", "#recycle", "@eadir", "__macosx", "lost+found", "system volume information"}
+)
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".json"})
 
 LEADS_OUTSIDE = "symbolic link leads outside of the data folder"
@@ -32,10 +36,11 @@ class Tree:
 
 
 def walk(root: Path) -> Tree:
-    """Find videos (by suffix, else by content) and texts below ``root``; hidden files and folders are passed over.
+    """Find videos (by suffix, else by content) and texts below ``root``.
 
-    A file link counts when it ends inside ``root``; links to folders are not followed. A device, socket or FIFO is
-    never opened: one with a video's suffix is listed with its problem.
+    Hidden files and folders, and those that systems put beside files, are passed over. A file link counts when it ends
+    inside ``root``; links to folders are not followed. A device, socket or FIFO is never opened: one with a video's
+    suffix is listed with its problem.
 
     Raises:
         DatasetError: ``root`` is absent, no folder, or cannot be read.
@@ -84,7 +89,8 @@ def _entries(root: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     if entry.name.startswith("."):
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append((f"{prefix}{entry.name}/", entry.path))
+                        if entry.name.lower() not in _SYSTEM_FOLDERS:
+                            pending.append((f"{prefix}{entry.name}/", entry.path))
                     else:
                         yield prefix + entry.name, entry
         except OSError as error:

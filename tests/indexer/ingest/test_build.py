@@ -70,12 +70,14 @@ def test_a_renamed_file_keeps_its_vectors_and_takes_the_label_of_its_new_folder(
     before = set(ids_and_vectors(few_videos).values())
     video = next(few_videos.rglob("*.mp4"))
     (few_videos / "Renamed").mkdir()
-    video.rename(few_videos / "Renamed" / "other.mp4")
+    video.rename(few_videos / "Renamed" / "v_Renamed_g09_c01.mp4")
     report = build()
     assert (report.indexed, report.reused, report.dropped) == (0, 1, 1)
     assert set(ids_and_vectors(few_videos).values()) == before
     with Library.open(few_videos, device="cpu") as library:
-        assert [row.label for row in library.catalogue.videos() if row.path == "Renamed/other.mp4"] == ["Renamed"]
+        assert [row.label for row in library.catalogue.videos() if row.path == "Renamed/v_Renamed_g09_c01.mp4"] == [
+            "Renamed"
+        ]
 
 
 def test_unreadable_files_are_failures_with_reasons_and_are_tried_again(build, few_videos: Path) -> None:

@@ -161,7 +161,11 @@ def test_something_something_v2(root, prefix):
         (None, {1: "test"}),
         (None, {}),
     ]
-    assert dataset.notes == ["1 files are in no list of fold 1"]
+    assert dataset.notes == [
+        "1 videos lie beside the layout, without class and side: 20bn-something-something-v2/4.webm",
+        "only 2 of 4 videos have a class",
+        "only 3 of 4 videos have a side (train, test or val)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -294,4 +298,7 @@ def test_real_videos_in_the_layout_of_ucf101(folder, lists):
     assert (len(sides), sides.count("train"), sides.count("test")) == (791, 406, 204)
     assert len(dataset.classes) == len(dataset.families) == 17
     assert dataset.leaks == {}
-    assert dataset.notes == ["181 files are in no list of fold 1"]
+    assert dataset.notes == [
+        "181 files are in no list of fold 1",
+        "only 610 of 791 videos have a side (train, test or val)",
+    ]

@@ -58,6 +58,7 @@ def test_what_lists_and_files_do_not_share_is_counted(root):
         "1 entries of trainlist02.txt have no file",
         "1 files are in no list of fold 1",
         "1 files are in no list of fold 2",
+        "only 2 of 3 videos have a side (train, test or val)",
         "1 classes of classInd.txt have no video: Archery",
         "1 classes are not in classInd.txt: Juggling",
     ]
