@@ -11,6 +11,10 @@ from rspnet_core.cli.training import JsonOption, WorkersOption, log
 from rspnet_core.text import printable
 
 
+def _say(note: str) -> None:
+    log.print(printable(f"note: {note}"), markup=False, soft_wrap=True)
+
+
 def cache_command(
     data: Annotated[list[Path], typer.Argument(help="Folders of videos.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The store's folder, new.", show_default=False)],
@@ -34,7 +38,7 @@ def cache_command(
     """
     from rspnet_core.config import WholeVideo
     from rspnet_core.errors import InvalidSetting
-    from rspnet_core.video.datasets.dataset import listed_videos
+    from rspnet_core.video.datasets.listed import listed_videos
     from rspnet_core.video.reading.sandbox import DecodePool
     from rspnet_core.video.store.write import write_store
 
@@ -44,7 +48,7 @@ def cache_command(
     files = {
         path if len(data) == 1 else f"{name}/{path}": folder / path
         for name, folder in zip(names, data, strict=True)
-        for path in listed_videos(folder, list_files or [])
+        for path in listed_videos(folder, list_files or [], _say)
     }
     wanted = WholeVideo(frame_size=side, fps=fps or None, max_frames=max_frames)
     with DecodePool(workers or 1) as pool:

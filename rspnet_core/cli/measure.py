@@ -52,6 +52,10 @@ def speed_command(
     )
 
 
+def _say(note: str) -> None:
+    typer.echo(printable(f"note: {note}"), err=True)
+
+
 def pretext_command(
     data: Annotated[Path, typer.Argument(help="A folder of videos that were not trained on.", show_default=False)],
     weights: Annotated[str, typer.Option(help="A run's model.safetensors, or an official checkpoint.")],
@@ -80,7 +84,7 @@ def pretext_command(
     if not isinstance(model, TwoHeadModel):
         raise MissingHead(f"{weights} has no motion head to rank speeds by; use weights of an RSPNet model")
     with DecodePool(workers=1) as pool:
-        found = evaluate_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets)
+        found = evaluate_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets, say=_say)
     for path, reason in found.unreadable.items():
         print(printable(f"unreadable, left out: {path}: {reason}"), file=sys.stderr)
     if as_json:

@@ -28,7 +28,7 @@ from rspnet_core.pretext.views import ViewPlan
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.draws import centre_square
 from rspnet_core.video.clips.video_rows import video_rows
-from rspnet_core.video.datasets.dataset import listed_videos
+from rspnet_core.video.datasets.listed import listed_videos
 from rspnet_core.video.making.synthetic import SampleManifest, SampleVideo, read_manifest
 from rspnet_core.video.reading.decode import RandomClips
 from rspnet_core.video.reading.sandbox import DecodePool
@@ -74,6 +74,7 @@ def evaluate_pretext(
     *,
     list_files: list[Path] | None = None,
     triplets: int = 4,
+    say: Callable[[str], None] = lambda line: None,
 ) -> PretextScores:
     """Measure both rankings on the videos of a folder.
 
@@ -84,11 +85,12 @@ def evaluate_pretext(
         pool: decodes.
         list_files: lists of the videos to take; None takes all.
         triplets: draws a video.
+        say: told of lines of the lists that name no video.
 
     Raises:
-        DatasetError: no video can be read, or a listed one is not there.
+        DatasetError: no video can be read, or lists name none of them.
     """
-    paths = listed_videos(data, list_files or [])
+    paths = listed_videos(data, list_files or [], say)
     sampling = ViewSampling(
         frames_per_clip=spec.geometry.frames_per_clip,
         frame_step=spec.geometry.frame_step,

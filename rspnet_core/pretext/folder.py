@@ -22,7 +22,7 @@ from rspnet_core.training.schedule import Schedule
 from rspnet_core.training.source import BatchSource
 from rspnet_core.training.task import Judgement, no_judgement
 from rspnet_core.video.clips.loader import Ask, Sample, Wanted
-from rspnet_core.video.datasets.dataset import listed_videos
+from rspnet_core.video.datasets.listed import listed_videos
 from rspnet_core.video.reading.decode import RandomClips
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.video.sampling import View
@@ -40,7 +40,7 @@ def folder_feed(
     Raises DatasetError where there are fewer than a batch, InvalidSetting where processes cannot share a batch.
     """
     ask = ask_for_views(recipe.view_plan(), recipe.sampling)
-    loader = session.loader(data, listed_videos(data, list_files), ask)
+    loader = session.loader(data, listed_videos(data, list_files, partial(_note, session)), ask)
 
     def source(maker: BatchMaker, schedule: Schedule) -> BatchSource:
         to_device = partial(make_batch, maker=maker, schedule=schedule, device=session.fabric.device)
@@ -52,6 +52,11 @@ def folder_feed(
         return retrieval_judge(retrieval, model, recipe.embedding_geometry, session.fabric, session.pool)
 
     return Feed(loader.steps_per_epoch, source, judge)
+
+
+def _note(session: DecodingSession, note: str) -> None:
+    if session.fabric.is_global_zero:
+        session.listener.say(f"note: {note}")
 
 
 def ask_for_views(plan: ViewPlan, sampling: ViewSampling) -> Ask:

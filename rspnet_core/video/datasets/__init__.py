@@ -3,7 +3,8 @@
 May import: ``video.reading`` (is this file a video?).
 """
 
-from rspnet_core.video.datasets.dataset import Dataset, listed_videos, scan
+from rspnet_core.video.datasets.dataset import Dataset, scan
+from rspnet_core.video.datasets.listed import listed_videos
 from rspnet_core.video.datasets.video_file import VideoFile
 
 __all__ = ["Dataset", "VideoFile", "listed_videos", "scan"]

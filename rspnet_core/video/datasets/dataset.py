@@ -8,14 +8,15 @@ from pathlib import Path
 from rspnet_core.errors import DatasetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.layouts import FLAT, KINETICS, UCF101, has_names_of
-from rspnet_core.video.datasets.matching import Match, match_lists, normalised
+from rspnet_core.video.datasets.matching import Match, match_lists
+from rspnet_core.video.datasets.names import normalised
 from rspnet_core.video.datasets.remarks import leaks_of, remarks_on_classes, remarks_on_files, remarks_on_leaks
 from rspnet_core.video.datasets.spellings import one_spelling
-from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, read_families, read_paths
-from rspnet_core.video.datasets.tree import walk
+from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, read_families
+from rspnet_core.video.datasets.tree import walk_videos
 from rspnet_core.video.datasets.video_file import VideoFile
 
-__all__ = ["Dataset", "VideoFile", "listed_videos", "read_families", "scan"]
+__all__ = ["Dataset", "VideoFile", "read_families", "scan"]
 
 _FAMILIES = "classFamily.csv"
 
@@ -52,10 +53,7 @@ def scan(
             there are lists, and none of ``fold``.
 
     """
-    tree = walk(Path(root))
-    if not tree.videos:
-        reasons = "".join(f"; {note}" for note in tree.notes)
-        raise DatasetError(f"no video files in {root}{reasons}; name a folder that holds videos")
+    tree = walk_videos(Path(root))
     match = match_lists(tree, None if split_lists is None else Path(split_lists))
     files, spellings = one_spelling(_files(match, tree.videos))
     _check_fold(files, fold)
@@ -79,20 +77,6 @@ def _check_fold(files: list[VideoFile], fold: int | None) -> None:
     folds = sorted({number for file in files for number in file.splits})
     if fold is not None and folds and fold not in folds:
         raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
-
-
-def listed_videos(data: Path, list_files: list[Path]) -> list[str]:
-    """Paths of the videos of a folder, sorted: all of ``data``, or those that the lists name. Raises DatasetError."""
-    files = {file.path for file in scan(data).files if file.problem is None}
-    if not list_files:
-        return sorted(files)
-    named = {line for path in list_files for line in read_paths(path)}
-    if missing := sorted(named - files):
-        raise DatasetError(
-            f"{len(missing)} of {len(named)} listed videos are not in {data}, such as {missing[0]}; "
-            "paths in lists are relative to the data folder"
-        )
-    return sorted(named)
 
 
 def _files(match: Match, problems: Mapping[str, str | None]) -> list[VideoFile]:

@@ -8,7 +8,7 @@ from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import DatasetError, RspnetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import scan
-from rspnet_core.video.datasets.split_lists import read_paths
+from rspnet_core.video.datasets.list_text import name_and_rest, quoted, read_lines
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,16 @@ def write_list(subset: Subset, out: Path) -> None:
     """
     try:
         with replaced_when_complete(out) as temporary:
-            temporary.write_text("".join(f"{path}\n" for path in subset.paths), "utf-8", errors="surrogateescape")
-            listed = set(read_paths(temporary))
+            text = "".join(f"{line_of(path)}\n" for path in subset.paths)
+            temporary.write_text(text, "utf-8", errors="surrogateescape", newline="")
+            listed = {name_and_rest(line.text)[0] for line in read_lines(temporary)}
             if lost := [path for path in subset.paths if path not in listed]:
                 raise DatasetError(f"a list cannot name {printable(lost[0])!r}; rename that file")
     except OSError as error:
         raise RspnetError(f"cannot write {out}: {error.strerror}; name another --out") from error
+
+
+def line_of(path: str) -> str:
+    """A line of a list that names ``path``, in quotes where it would else be read as something more."""
+    is_plain = path == path.strip() and path[0] not in "#\"'" and name_and_rest(path) == (path, "")
+    return path if is_plain else quoted(path)

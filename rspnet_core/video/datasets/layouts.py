@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rspnet_core.video.datasets.folders import by_classes, by_sides, folders_of, gathers
+from rspnet_core.video.datasets.names import stem_of
 from rspnet_core.video.datasets.split_lists import (
     SIDE_OF_WORD,
     Entry,
@@ -14,7 +15,6 @@ from rspnet_core.video.datasets.split_lists import (
     read_kinetics,
     read_something_something,
     read_ucf101,
-    stem_of,
 )
 
 _NAMES = re.DOTALL | re.IGNORECASE

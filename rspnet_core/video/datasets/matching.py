@@ -1,7 +1,6 @@
 """Which line of which list speaks of which file, and which layout the folder therefore has."""
 
 import os
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
+from rspnet_core.text import printable
 from rspnet_core.video.datasets.layouts import (
     HMDB51,
     LISTED,
@@ -18,6 +18,7 @@ from rspnet_core.video.datasets.layouts import (
     parent_name,
     with_folders,
 )
+from rspnet_core.video.datasets.names import nearest, normalised
 from rspnet_core.video.datasets.split_lists import Entry, Side
 from rspnet_core.video.datasets.tree import LIST_SUFFIXES, Tree
 
@@ -66,20 +67,19 @@ def match_lists(tree: Tree, split_lists: Path | None) -> Match:
                 return match
             if place is places[0]:
                 unused += entries
-    remark = f"none of the {len(unused)} entries of {unused[0].source} and its like has a file here" if unused else ""
+    remark = ""
+    if unused:
+        layout = next(layout for layout in LISTED if layout.read_lists(places[0]))
+        such = f"such as {_shown(layout, unused[0], paths)}"
+        remark = f"none of the {len(unused)} entries of {unused[0].source} and its like has a file here, {such}"
     if split_lists is not None:
         raise DatasetError(f"--split-lists {split_lists}: {remark or 'no split lists'}; expected {_EXPECTED}")
     layout, notes = layout_of_names(paths)
     if remark:
-        notes.append(f"{remark}: the lists are not used")
+        notes.append(f"{remark}; the lists are not used")
     elif layout in (UCF101, HMDB51):
         notes.append(f"{layout.name} without split lists: name their folder with --split-lists")
     return Match(layout, places[0], notes=notes)
-
-
-def normalised(key: str) -> str:
-    """Unpacked on one system, é is one character; on another, two."""
-    return key if key.isascii() else unicodedata.normalize("NFC", key)
 
 
 def _lists_in(folder: Path, *, must_exist: bool = False) -> list[Path]:
@@ -119,14 +119,15 @@ def _match(layout: Layout, lists: list[Path], entries: list[Entry], paths: list[
         lists,
         listings,
         folds,
-        _notes_on_entries(Counter(entry.source for entry in absent)) + _notes_on_places(layout, listings),
+        _notes_on_entries(layout, absent, paths) + _notes_on_places(layout, listings),
         Counter((entry.fold, entry.side) for entry in absent if entry.side is not None),
     )
 
 
 def _keys_of_files(layout: Layout, paths: list[str], by_key: Mapping[str, Listing]) -> dict[str, str]:
     """Path -> key of the entry that names it: letter by letter, else the only one in another case of letters."""
-    exact, others = {}, {}
+    exact: dict[str, str] = {}
+    others: dict[str, str] = {}
     for path in paths:
         key = normalised(layout.key_of(path))
         (exact if key in by_key else others)[path] = key
@@ -140,10 +141,26 @@ def _keys_of_files(layout: Layout, paths: list[str], by_key: Mapping[str, Listin
     return exact
 
 
-def _notes_on_entries(missing: Counter[str]) -> list[str]:
-    if len(missing) > 6:  # HMDB51 has 153 lists
-        return [f"{missing.total()} entries of {len(missing)} lists have no file ({min(missing)} and others)"]
-    return [f"{count} entries of {source} have no file" for source, count in sorted(missing.items())]
+def _notes_on_entries(layout: Layout, absent: list[Entry], paths: list[str]) -> list[str]:
+    """How many entries of each list have no file, with the first of them and the file whose name is most like it."""
+    sources: dict[str, list[Entry]] = defaultdict(list)
+    for entry in sorted(absent, key=lambda entry: (entry.source, entry.line, entry.key)):
+        sources[entry.source].append(entry)
+    if len(sources) > 6:  # HMDB51 has 153 lists
+        first = next(iter(sources.values()))[0]
+        head = f"{len(absent)} entries of {len(sources)} lists have no file ({first.source} and others)"
+        return [f"{head}, such as {_shown(layout, first, paths)}"]
+    return [
+        f"{len(entries)} entries of {source} have no file, such as {_shown(layout, entries[0], paths)}"
+        for source, entries in sources.items()
+    ]
+
+
+def _shown(layout: Layout, entry: Entry, paths: list[str]) -> str:
+    files = {layout.key_of(path): path for path in paths}
+    near = nearest(entry.key, sorted(files))
+    hint = f" (nearest: {printable(files[near])})" if near is not None else ""
+    return (f"line {entry.line}: " if entry.line else "") + f"{entry.key!a}{hint}"
 
 
 def _notes_on_places(layout: Layout, listings: dict[str, Listing]) -> list[str]:

@@ -6,24 +6,31 @@
 - Something-Something-V2: ``something-something-v2-train.json`` of ``{"id": "7", "template": "Holding [something]"}``
 """
 
-import csv
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Literal
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.text import printable
+from rspnet_core.video.datasets.list_text import (
+    bad_line,
+    name_and_rest,
+    read_lines,
+    read_records,
+    read_rows,
+    shown,
+)
+from rspnet_core.video.datasets.names import stem_of
 
 Side = Literal["train", "test", "val"]
 
 _UCF_LIST = re.compile(r"(train|test|val)list0*([1-9]\d?)\.txt", re.IGNORECASE)
 _HMDB_LIST = re.compile(r"(.+)_test_split([1-9])\.txt", re.DOTALL | re.IGNORECASE)
 _SOMETHING_LIST = re.compile(r"(something-something-v2-)?(train|validation|test)\.json", re.IGNORECASE)
-_KINETICS_COLUMNS = {"youtube_id", "time_start", "time_end"}
+_UCF_STEM = re.compile(r"v_.+_g\d+_c\d+", re.IGNORECASE)
+_NUMBERED_CLASS = re.compile(r"\d+[\s,;]+(\S.*)")
+KINETICS_COLUMNS = {"youtube_id", "time_start", "time_end"}
 
 SIDE_OF_WORD: dict[str, Side] = {
     "train": "train",
@@ -49,12 +56,14 @@ class Entry:
     label: str | None
     source: str
     """The list's file name, for messages."""
+    line: int = field(default=0, compare=False)
+    """Where in the list, counted from 1; 0 in a json."""
 
 
-def stem_of(name: str) -> str:
-    """Give a file name without its last suffix: lists say ``.avi`` where converted files say ``.mp4``."""
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and stem and suffix.isalnum() else name
+def class_of_list(path: Path) -> str | None:
+    """The class whose videos alone a list names, by the list's name (HMDB51's)."""
+    match = _HMDB_LIST.fullmatch(path.name)
+    return match[1] if match else None
 
 
 def read_ucf101(lists: list[Path]) -> list[Entry]:
@@ -64,16 +73,14 @@ def read_ucf101(lists: list[Path]) -> list[Entry]:
         match = _UCF_LIST.fullmatch(path.name)
         if match is None:
             continue
-        for number, line in _lines(path):
-            name, _, last = line.rpartition(" ")
-            if not (name and last.isdecimal()):
-                name = line
-            label, _, file_name = name.strip().replace("\\", "/").rpartition("/")
-            if not label or not file_name:
-                raise _bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
-            label = label.rpartition("/")[2]
+        for number, line in read_lines(path):
+            name, _ = name_and_rest(line)
+            folders, _, file_name = name.replace("\\", "/").rpartition("/")
+            if not file_name or not (folders or stem_of(file_name) != file_name or _UCF_STEM.match(file_name)):
+                raise bad_line(path, number, line, "Class/v_Class_g01_c01.avi 1")
+            label = folders.rpartition("/")[2] or None
             side, fold = SIDE_OF_WORD[match[1].lower()], int(match[2])
-            entries.append(Entry(stem_of(file_name), fold, side, label, printable(path.name)))
+            entries.append(Entry(stem_of(file_name), fold, side, label, printable(path.name), number))
     return entries
 
 
@@ -86,11 +93,12 @@ def read_hmdb51(lists: list[Path]) -> list[Entry]:
         if match is None:
             continue
         label, fold = match[1], int(match[2])
-        for number, line in _lines(path):
-            name, _, side = line.rpartition(" ")
-            if not name.strip() or side not in sides:
-                raise _bad_line(path, number, line, "name.avi 1 (1 trains, 2 tests, 0 does neither)")
-            entries.append(Entry(f"{label}/{stem_of(name.strip())}", fold, sides[side], label, printable(path.name)))
+        for number, line in read_lines(path):
+            name, side = name_and_rest(line)
+            name = name.replace("\\", "/").rpartition("/")[2]
+            if not name or side not in sides:
+                raise bad_line(path, number, line, "name.avi 1 (1 trains, 2 tests, 0 does neither)")
+            entries.append(Entry(f"{label}/{stem_of(name)}", fold, sides[side], label, printable(path.name), number))
     return entries
 
 
@@ -103,20 +111,26 @@ def read_kinetics(lists: list[Path]) -> list[Entry]:
     for path in lists:
         if path.suffix.lower() != ".csv":
             continue
-        for number, row in _rows(path, _KINETICS_COLUMNS):
+        for number, row in read_rows(path, KINETICS_COLUMNS):
             word = row.get("split") or next(
                 (w for w in re.split(r"[^a-z]+", path.stem.lower()) if w in SIDE_OF_WORD), ""
             )
             side = SIDE_OF_WORD.get(word.strip().lower())
-            try:
-                start, end = (round(float(row[column])) for column in ("time_start", "time_end"))
-            except (ValueError, OverflowError):
-                side = None
-            if side is None:
-                raise _bad_line(path, number, ",".join(row.values()), "label,youtube_id,0,10,train|val|test")
-            key = f"{row['youtube_id'].strip()}_{start:06d}_{end:06d}"
-            entries.append(Entry(key, 1, side, (row.get("label") or "").strip() or None, printable(path.name)))
+            key = kinetics_key(row)
+            if side is None or key is None:
+                raise bad_line(path, number, ",".join(row.values()), "label,youtube_id,0,10,train|val|test")
+            label = (row.get("label") or "").strip() or None
+            entries.append(Entry(key, 1, side, label, printable(path.name), number))
     return entries
+
+
+def kinetics_key(row: dict[str, str]) -> str | None:
+    """What files call the video of a row, ``id_000010_000020``; None where its times are no numbers."""
+    try:
+        start, end = (round(float(row[column])) for column in ("time_start", "time_end"))
+    except (ValueError, OverflowError):
+        return None
+    return f"{row['youtube_id'].strip()}_{start:06d}_{end:06d}"
 
 
 def read_something_something(lists: list[Path]) -> list[Entry]:
@@ -126,12 +140,12 @@ def read_something_something(lists: list[Path]) -> list[Entry]:
         match = _SOMETHING_LIST.fullmatch(path.name)
         if match is None:
             continue
-        records = _records(path)
+        records = read_records(path)
         if records is None:
             if match[1] is None:
                 continue  # a train.json of something else
             raise DatasetError(
-                f'{_shown(path)} is no json list of {{"id", "label", "template"}}; take the official file'
+                f'{shown(path)} is no json list of {{"id", "label", "template"}}; take the official file'
             )
         for record in records:
             template = record.get("template")
@@ -147,20 +161,11 @@ def read_class_numbers(lists: list[Path]) -> set[str]:
     for path in lists:
         if path.name.lower() != "classind.txt":
             continue
-        for number, line in _lines(path):
-            index, _, name = line.partition(" ")
-            if not index.isdecimal() or not name.strip():
-                raise _bad_line(path, number, line, "1 ClassName")
-            names.add(name.strip())
-    return names
-
-
-def read_paths(path: Path) -> list[str]:
-    """Give the videos that a list names: of each line all but a class number at its end (UCF101's lists have one)."""
-    names = []
-    for _, line in _lines(path):
-        name, *number = line.rsplit(maxsplit=1)
-        names.append(name if number and number[0].isdecimal() else line)
+        for number, line in read_lines(path):
+            match = _NUMBERED_CLASS.fullmatch(line)
+            if match is None:
+                raise bad_line(path, number, line, "1 ClassName")
+            names.add(match[1].strip("\"'"))
     return names
 
 
@@ -172,64 +177,10 @@ def read_families(path: Path) -> dict[str, str]:
 
     """
     families: dict[str, str] = {}
-    for number, row in _rows(path, {"class", "family"}, must_fit=True):
+    for number, row in read_rows(path, {"class", "family"}, must_fit=True):
         label, family = row["class"].strip(), row["family"].strip()
         if not label or not family:
-            raise _bad_line(path, number, ",".join(row.values()), "class,family")
+            raise bad_line(path, number, ",".join(row.values()), "class,family")
         if families.setdefault(label, family) != family:
-            raise DatasetError(f"{_shown(path)}: class {label} is in {families[label]} and in {family}; keep one line")
+            raise DatasetError(f"{shown(path)}: class {label} is in {families[label]} and in {family}; keep one line")
     return families
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with _open(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, line.strip()
-
-
-def _rows(path: Path, columns: set[str], *, must_fit: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a csv that has all of the columns; none of any other file unless it must fit."""
-    with _open(path) as file:
-        reader = csv.DictReader(file, restval="")
-        fits = False
-        try:
-            fits = columns <= set(reader.fieldnames or ())
-            for row in reader if fits else ():
-                yield reader.line_num, {column: value for column, value in row.items() if isinstance(value, str)}
-        except csv.Error as error:
-            if fits or must_fit:
-                raise DatasetError(f"{_shown(path)}, line {reader.line_num}: no csv ({error})") from None
-        if must_fit and not fits:
-            raise DatasetError(f"{_shown(path)} needs a first line with the columns {', '.join(sorted(columns))}")
-
-
-def _records(path: Path) -> list[dict[str, Any]] | None:
-    try:
-        with _open(path) as file:
-            records = json.load(file)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(records, list) and all(isinstance(r, dict) and isinstance(r.get("id"), str | int) for r in records):
-        return records
-    return None
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[TextIO]:
-    try:
-        if not path.is_file():  # a FIFO would wait for ever
-            raise DatasetError(f"{_shown(path)} is not a file; name a list or csv")
-        # Surrogates keep bytes that are not UTF-8 as they are, so that they still equal the bytes of a file's name.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=None) as file:
-            yield file
-    except OSError as error:
-        raise DatasetError(f"cannot read {_shown(path)}: {error.strerror}") from None
-
-
-def _shown(path: Path) -> str:
-    return printable(str(path))
-
-
-def _bad_line(path: Path, number: int, line: str, expected: str) -> DatasetError:
-    return DatasetError(f"{_shown(path)}, line {number}: got {line[:80]!a}, expected {expected}")

@@ -78,6 +78,15 @@ def walk(root: Path) -> Tree:
     return tree
 
 
+def walk_videos(root: Path) -> Tree:
+    """``walk`` of a folder that must hold videos; DatasetError where it holds none."""
+    tree = walk(root)
+    if not tree.videos:
+        reasons = "".join(f"; {note}" for note in tree.notes)
+        raise DatasetError(f"no video files in {root}{reasons}; name a folder that holds videos")
+    return tree
+
+
 def _entries(root: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Relative path and entry of everything that is no folder, without recursion: folders may be nested deeply."""
     pending = [("", root)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rspnet_core.errors import DatasetError, RspnetError
 from rspnet_core.video.datasets.dataset import Dataset, scan
 from rspnet_core.video.datasets.kinetics_subset import smallest_classes, write_list
-from rspnet_core.video.datasets.split_lists import read_paths
+from rspnet_core.video.datasets.listed import listed_videos
 from tests.conftest import SHARED
 from tests.rspnet_core.video.datasets.dataset_trees import UCF_VIDEOS, put, text, ucf_lists
 
@@ -141,7 +141,10 @@ def test_kinetics_by_csv(root, folder):
         ("air drumming", {1: "val"}),
     ]
     assert dataset.leaks == {1: ["-a_b"]}
-    assert dataset.notes[0] == "1 entries of train.csv have no file"
+    assert dataset.notes[0] == (
+        "1 entries of train.csv have no file, such as line 3: 'gone_000001_000011' "
+        f"(nearest: {folder}-a_b_000001_000011.mp4)"
+    )
 
 
 @pytest.mark.parametrize("prefix", ["something-something-v2-", ""])
@@ -285,7 +288,7 @@ def assert_subset_comes_back(data: Path) -> None:
     except RspnetError as error:
         assert "\n" not in str(error)
     else:
-        assert set(read_paths(data / "chosen.txt")) == set(subset.paths) and subset.classes
+        assert listed_videos(data, [data / "chosen.txt"]) == subset.paths and subset.classes
 
 
 @pytest.mark.skipif(not ACTIONS.is_dir(), reason="needs ../shared/videos/actions beside the repository")

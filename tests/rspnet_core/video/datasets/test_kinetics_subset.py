@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from rspnet_core.cli.main import app
 from rspnet_core.errors import DatasetError, RspnetError
 from rspnet_core.video.datasets.kinetics_subset import smallest_classes, write_list
-from rspnet_core.video.datasets.split_lists import read_paths
+from rspnet_core.video.datasets.listed import listed_videos
 from tests.rspnet_core.video.datasets.dataset_trees import put, text
 
 
@@ -48,7 +48,7 @@ def test_the_list_is_what_pretrain_reads(kinetics: Path) -> None:
     result = CliRunner().invoke(app, ["subset-kinetics", str(kinetics), "--classes", "1", "--json"])
     document = json.loads(result.stdout)
     assert document["classes"] == ["eating spaghetti"]
-    listed = read_paths(Path(document["list"]))
+    listed = listed_videos(kinetics, [Path(document["list"])])
     assert listed == smallest_classes(kinetics, 1).paths
     assert (kinetics / listed[0]).is_file()
 
@@ -105,7 +105,15 @@ def test_a_name_that_a_list_cannot_hold_is_refused_and_the_old_list_stays(tmp_pa
 def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
     put(tmp_path, "train/run/caf\udce9.mp4")
     write_list(smallest_classes(tmp_path, 1), tmp_path / "list.txt")
-    assert read_paths(tmp_path / "list.txt") == ["train/run/caf\udce9.mp4"]
+    assert listed_videos(tmp_path, [tmp_path / "list.txt"]) == ["train/run/caf\udce9.mp4"]
+
+
+def test_names_that_read_like_more_than_a_name_are_listed_in_quotes(tmp_path: Path) -> None:
+    names = ["# a.mp4", "a.mp4 1", ' "b".mp4 ', "c, d.mp4", "e\tf.mp4", "#g.mp4", "h.avi 2.mp4", "i;j 3"]
+    put(tmp_path, *(f"train/{name}/{name}" for name in names))
+    subset = smallest_classes(tmp_path, len(names))
+    write_list(subset, tmp_path / "list.txt")
+    assert listed_videos(tmp_path, [tmp_path / "list.txt"]) == subset.paths == sorted(f"train/{n}/{n}" for n in names)
 
 
 def test_a_list_that_cannot_be_written_names_the_option(tmp_path: Path) -> None:

@@ -52,10 +52,10 @@ def test_what_lists_and_files_do_not_share_is_counted(root):
     (root / UCF_VIDEOS[1]).unlink()
     (root / UCF_VIDEOS[0]).unlink()
     assert scan(root).notes == [
-        "1 entries of testlist01.txt have no file",
-        "1 entries of testlist02.txt have no file",
-        "1 entries of trainlist01.txt have no file",
-        "1 entries of trainlist02.txt have no file",
+        "1 entries of testlist01.txt have no file, such as line 1: 'v_Archery_g01_c01'",
+        "1 entries of testlist02.txt have no file, such as line 1: 'v_Archery_g02_c01'",
+        "1 entries of trainlist01.txt have no file, such as line 1: 'v_Archery_g02_c01'",
+        "1 entries of trainlist02.txt have no file, such as line 1: 'v_Archery_g01_c01'",
         "1 files are in no list of fold 1",
         "1 files are in no list of fold 2",
         "only 2 of 3 videos have a side (train, test or val)",
@@ -70,7 +70,8 @@ def test_lists_of_other_videos_are_remarked_and_not_used(root):
     dataset = scan(root)
     assert all(file.splits == {} for file in dataset.files)
     assert dataset.notes == [
-        "none of the 1 entries of trainlist01.txt and its like has a file here: the lists are not used"
+        "none of the 1 entries of trainlist01.txt and its like has a file here, such as line 1: 'v_Other_g01_c01' "
+        "(nearest: Archery/v_Archery_g01_c01.avi); the lists are not used"
     ]
 
 
