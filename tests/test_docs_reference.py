@@ -240,7 +240,13 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     by_file = index_document("search", query, *in_library, "--moments")
     by_id = index_document("search", by_file["hits"][0]["id"], *in_library, "--start", 0, "--end", 1)
     assert_described("rspnet-index-search", by_file, by_id)
-    for command in (["info"], ["verify"], ["export", tmp_path / "export"], ["remove", query.relative_to(few_videos)]):
+    for command in (
+        ["info"],
+        ["roots"],
+        ["verify"],
+        ["export", tmp_path / "export"],
+        ["remove", query.relative_to(few_videos)],
+    ):
         assert_described(f"rspnet-index-{command[0]}", index_document(*command, *in_library))
     assert_described("rspnet-index-repair", index_document("repair", *in_library))
     encoder = json.loads((tmp_path / "export" / "encoder.json").read_text())

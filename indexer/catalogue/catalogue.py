@@ -156,6 +156,20 @@ class Catalogue(CatalogueQueries):
             connection.execute(insert(Root).values(id=number, path=path, seal=seal_of_root(number, path)))
             return number
 
+    def rename_root(self, root_id: int, path: str) -> None:
+        """Say that a data folder is elsewhere now; its videos keep their ids."""
+        with self._database.writing() as connection:
+            values = {"path": path, "seal": seal_of_root(root_id, path)}
+            connection.execute(update(Root).where(Root.id == root_id).values(values))
+            new_content(connection)
+
+    def drop_root(self, root_id: int) -> None:
+        """Remove a data folder with all its videos."""
+        self.drop([video.id for video in self.known(root_id).values()])
+        with self._database.writing() as connection:
+            connection.execute(delete(Root).where(Root.id == root_id))
+            new_content(connection)
+
     def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors, predicted: Prediction | None = None) -> None:
         """Store a video with its vectors and class, in place of an earlier row of the same path, in one transaction.
 

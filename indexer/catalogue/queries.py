@@ -102,6 +102,12 @@ class CatalogueQueries:
                 for row in rows
             }
 
+    def indexed_sizes(self) -> set[int]:
+        """Sizes in bytes of all indexed videos: a file of another size has other content than all of them."""
+        with self._database.reading() as connection:
+            statement = select(Video.size_bytes).where(Video.status == "indexed").distinct()
+            return set(connection.scalars(statement))
+
     def find_content(self, content_hash: str | None) -> str | None:
         """The id of an indexed video with this content, None when there is none or the content is not known."""
         if content_hash is None:

@@ -17,7 +17,7 @@ from indexer.cli.output import (
     show,
     warn_untrained,
 )
-from indexer.cli.upkeep import export, info, remove, repair, verify
+from indexer.cli.upkeep import export, info, remove, repair, roots, verify
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, OwnBackboneOption, program, run
 
 app = program("Find videos by what moves and by what is seen.")
@@ -168,7 +168,7 @@ def search(
         show(hits_table(result))
 
 
-for command in (benchmark, compare, heatmap, info, verify, repair, remove, export):
+for command in (benchmark, compare, heatmap, info, verify, repair, remove, export, roots):
     app.command()(command)
 
 

@@ -1,6 +1,6 @@
 """Tables that ``rspnet-index`` shows on a terminal: the hits of a search, the facts of a library."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.catalogue.catalogue import VideoRow
+from indexer.ingest.roots import DataFolder
 from indexer.retrieval.search import SearchResult
 from rspnet_core.text import printable
 
@@ -55,6 +56,18 @@ def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
         table.add_row(Text(name, "bold"), Text(printable(str(value))))
     for video in failed:
         table.add_row(Text("failed", "bold"), Text(f"{printable(video.path)}: {video.reason}"))
+    return table
+
+
+def folders_table(folders: Iterable[DataFolder]) -> Table:
+    """What ``roots`` shows: a line a data folder."""
+    table = _table(None)
+    table.show_header = False
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for folder in folders:
+        state = f"{folder.indexed} indexed, {folder.failed} failed" + ("" if folder.exists else ", gone")
+        table.add_row(Text(state), Text(printable(folder.path)))
     return table
 
 

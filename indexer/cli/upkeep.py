@@ -1,4 +1,4 @@
-"""Commands of ``rspnet-index`` that look after a library: info, verify, repair, remove, export."""
+"""Commands of ``rspnet-index`` that look after a library: info, verify, repair, remove, export, roots."""
 
 from pathlib import Path
 from typing import Annotated
@@ -81,3 +81,27 @@ def export(
     say(f"{document['videos']} videos in {out_folder}")
     if as_json:
         print_json(document)
+
+
+def roots(
+    index: IndexOption,
+    rename: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="OLD NEW: the folder OLD lies at NEW now; its videos stay.")
+    ] = None,
+    drop: Annotated[list[Path] | None, typer.Option(help="A folder that leaves the library; repeatable.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the data folders of a library; rename one that has moved, or drop one with its videos. No file is touched.
+
+    Example: [bold]rspnet-index roots --index demo[/bold]
+
+    Example: [bold]rspnet-index roots --index library --rename /old/videos /new/videos[/bold]
+    """
+    from indexer.cli.tables import folders_table
+    from indexer.ingest.roots import change_folders, data_folders, folders_document
+
+    found = change_folders(index, rename=rename, drop=drop or []) if rename or drop else data_folders(index)
+    if as_json:
+        print_json(folders_document(found))
+    else:
+        show(folders_table(found))

@@ -4,7 +4,6 @@ One transaction a video: what was reported done is in the catalogue. The FAISS i
 after Ctrl-C, and holds what the catalogue holds at that moment.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
+from indexer.ingest.roots import adopt_root, let_moved_go
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.video.reading.probe import VideoInfo
@@ -53,9 +53,11 @@ class Ingest:
         ``interrupted``. Raises DatasetError as ``plan_build``, LibraryError when nothing can be written any more.
         """
         started = time.perf_counter()
-        root_id = self._catalogue.root_id(os.path.relpath(root, self._library.place.folder))
+        root_id, moved = adopt_root(self._catalogue, self._library.place, dataset, root)
         plan = plan_build(dataset, root, root_id, self._catalogue)
-        self._report = BuildReport(layout=dataset.layout, notes=list(dataset.notes), total=len(dataset.files))
+        self._report = BuildReport(
+            layout=dataset.layout, notes=list(dataset.notes), total=len(dataset.files), moved=moved
+        )
         self._report.skipped = plan.unchanged
         build_id = self._catalogue.begin_build(dataset.layout)
         try:
@@ -64,6 +66,8 @@ class Ingest:
             self._embed({str(root / entry.path): entry for entry in plan.embed})
         except KeyboardInterrupt:
             self._report.interrupted = True
+        else:
+            self._report.moved += let_moved_go(self._catalogue, self._library.place, root_id)
         self._library.publish()
         self._report.seconds = time.perf_counter() - started
         self._catalogue.finish_build(build_id, self._report.counts())

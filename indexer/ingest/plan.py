@@ -64,7 +64,7 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
     """
     known = catalogue.known(root_id)
     _keep_splits(dataset, known)
-    known_sizes = {video.size_bytes for video in known.values() if video.status == "indexed"}
+    known_sizes = catalogue.indexed_sizes()
     plan = Plan()
     for file in dataset.files:
         before = known.pop(file.path, None)

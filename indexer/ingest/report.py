@@ -27,6 +27,8 @@ class BuildReport:
     failed: list[Failure] = field(default_factory=list)
     passed_over: list[Failure] = field(default_factory=list)
     """Files that hold no video after all: sound, subtitles."""
+    moved: list[str] = field(default_factory=list)
+    """A line for each data folder that is gone or has moved."""
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -44,7 +46,7 @@ class BuildReport:
             "seconds": round(self.seconds, 3),
             "videos_per_second": round(self.videos_per_second, 3),
             "layout": self.layout,
-            "notes": self.notes,
+            "notes": [*self.notes, *self.moved],
             "interrupted": self.interrupted,
         }
 
