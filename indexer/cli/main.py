@@ -61,6 +61,9 @@ FpsOption = Annotated[
     float | None, typer.Option(help="Resample to this rate by timestamps (the paper: 25); default as recorded.")
 ]
 ListsOption = Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")]
+LinksOption = Annotated[
+    list[Path] | None, typer.Option(help="A folder that symbolic links may lead into, such as a cache; repeatable.")
+]
 CatalogueOption = Annotated[
     str | None, typer.Option(help="postgresql+psycopg://... to keep the catalogue there; default SQLite.")
 ]
@@ -79,6 +82,7 @@ def build(
     fps: FpsOption = None,
     split_lists: ListsOption = None,
     fold: Annotated[int | None, typer.Option(help="Official split that the lists must have.", min=1)] = None,
+    follow_links: LinksOption = None,
     catalogue: CatalogueOption = None,
     engine: EngineOption = "local",
     workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
@@ -104,6 +108,7 @@ def build(
             fps=fps,
             split_lists=split_lists,
             fold=fold,
+            follow_links=follow_links or (),
             catalogue_url=catalogue,
             engine_name=engine,
             workers=workers,

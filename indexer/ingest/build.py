@@ -1,7 +1,7 @@
 """One call from a folder of videos to a published library."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.catalogue.catalogue import EncoderRecord
@@ -31,6 +31,7 @@ def build_library(
     fps: float | None = None,
     split_lists: Path | None = None,
     fold: int | None = None,
+    follow_links: Sequence[Path] = (),
     catalogue_url: str | None = None,
     engine_name: EngineName = "local",
     workers: int | None = None,
@@ -42,13 +43,13 @@ def build_library(
     """Index the videos below ``data``, or bring their library up to date.
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
-    ``rspnet:small``. ``trusted`` names the backbone of the library's own encoder where that is code outside of rspnet,
-    so that it may be imported.
+    ``rspnet:small``. Links are read where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names
+    the backbone of the library's own encoder where that is code outside of rspnet, so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
     placed_on = choose_device(device)
-    dataset = scan(data, split_lists, fold=fold)
+    dataset = scan(data, split_lists, fold=fold, follow_links=follow_links)
     with LibraryWriter(Place.prepare(index or data / FOLDER_NAME, catalogue_url)) as library:
         record = library.catalogue.encoder()
         if record is not None and weights is None and backbone is None:

@@ -5,7 +5,7 @@ after Ctrl-C, and holds what the catalogue holds at that moment.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -63,7 +63,7 @@ class Ingest:
         try:
             self._apply_known(plan)
             self._progress(self._report)
-            self._embed({str(root / entry.path): entry for entry in plan.embed})
+            self._embed({str(root / entry.path): entry for entry in plan.embed}, plan.targets)
         except KeyboardInterrupt:
             self._report.interrupted = True
         else:
@@ -87,10 +87,13 @@ class Ingest:
         self._catalogue.drop(plan.gone)
         self._report.dropped = len(plan.gone)
 
-    def _embed(self, entries: dict[str, VideoEntry]) -> None:
+    def _embed(self, entries: dict[str, VideoEntry], targets: Mapping[str, Path]) -> None:
         """Decode, embed and store the files, by their paths."""
         geometry = self._encoder.spec.geometry
-        requests = (DecodeRequest(path=path, geometry=geometry, hash_content=True) for path in entries)
+        requests = (
+            DecodeRequest(path, geometry, hash_content=True, opened=targets.get(entry.path, Path(path)))
+            for path, entry in entries.items()
+        )
         for results in _batches(self._engine.map(requests), VIDEOS_PER_BATCH[self._encoder.device.type]):
             self._commit(results, entries)
             self._progress(self._report)

@@ -27,6 +27,8 @@ class Plan:
     """Unchanged content, changed label, split or time."""
     unchanged: int = 0
     refused: list[tuple[VideoEntry, str]] = field(default_factory=list)
+    targets: dict[str, Path] = field(default_factory=dict)
+    """Path -> the file to open, where that is another: the one that a link led to when it was checked."""
     gone: list[str] = field(default_factory=list)
     """Ids of videos whose files are not there any more."""
 
@@ -41,7 +43,8 @@ def _entry(file: VideoFile, root: Path, root_id: int) -> tuple[VideoEntry, str |
     """Describe a scanned file; the second value says why it cannot be read, if so."""
     problem, size_bytes, modified_ns = file.problem, 0, 0
     try:
-        status = (root / file.path).stat(follow_symlinks=problem is None)
+        place = root / file.path if file.target is None else Path(file.target)
+        status = place.stat(follow_symlinks=False)
         size_bytes, modified_ns = status.st_size, status.st_mtime_ns
     except OSError as error:
         problem = problem or f"cannot be read: {error.strerror}"
@@ -67,6 +70,8 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
     known_sizes = catalogue.indexed_sizes()
     plan = Plan()
     for file in dataset.files:
+        if file.target is not None:
+            plan.targets[file.path] = Path(file.target)
         before = known.pop(file.path, None)
         entry, problem = _entry(file, root, root_id)
         if problem is not None:
@@ -103,7 +108,7 @@ def _plan_content(
     """Place a new or touched file: the same content needs no second embedding."""
     if entry.size_bytes in known_sizes:
         try:
-            entry = entry.with_content(content_hash(root / entry.path))
+            entry = entry.with_content(content_hash(plan.targets.get(entry.path, root / entry.path)))
         except VideoError as error:
             plan.refused.append((entry, str(error)))
             return

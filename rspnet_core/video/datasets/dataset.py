@@ -1,8 +1,8 @@
 """A folder of videos -> its files with labels, official splits and families, whatever the data set's layout."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
@@ -13,7 +13,7 @@ from rspnet_core.video.datasets.names import normalised
 from rspnet_core.video.datasets.remarks import leaks_of, remarks_on_classes, remarks_on_files, remarks_on_leaks
 from rspnet_core.video.datasets.spellings import one_spelling
 from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, read_families
-from rspnet_core.video.datasets.tree import walk_videos
+from rspnet_core.video.datasets.tree import Tree, walk_videos
 from rspnet_core.video.datasets.video_file import VideoFile
 
 __all__ = ["Dataset", "VideoFile", "read_families", "scan"]
@@ -39,7 +39,11 @@ class Dataset:
 
 
 def scan(
-    root: str | os.PathLike[str], split_lists: str | os.PathLike[str] | None = None, *, fold: int | None = None
+    root: str | os.PathLike[str],
+    split_lists: str | os.PathLike[str] | None = None,
+    *,
+    fold: int | None = None,
+    follow_links: Sequence[Path] = (),
 ) -> Dataset:
     """Recognise UCF101, HMDB51, Kinetics, Something-Something-V2, class folders or a flat folder, and read its lists.
 
@@ -53,9 +57,9 @@ def scan(
             there are lists, and none of ``fold``.
 
     """
-    tree = walk_videos(Path(root))
+    tree = walk_videos(Path(root), follow_links)
     match = match_lists(tree, None if split_lists is None else Path(split_lists))
-    files, spellings = one_spelling(_files(match, tree.videos))
+    files, spellings = one_spelling(_files(match, tree))
     _check_fold(files, fold)
     classes = sorted({file.label for file in files if file.label is not None})
     numbered = read_class_numbers(match.lists) if match.layout.name == UCF101.name else set()
@@ -79,15 +83,18 @@ def _check_fold(files: list[VideoFile], fold: int | None) -> None:
         raise DatasetError(f"there are no lists of fold {fold}; have {', '.join(map(str, folds))}")
 
 
-def _files(match: Match, problems: Mapping[str, str | None]) -> list[VideoFile]:
+def _files(match: Match, tree: Tree) -> list[VideoFile]:
     """All videos, sorted; one in a stray folder of a well-known data set does not make a class of that folder."""
-    paths = sorted(problems)
+    paths = sorted(tree.videos)
     labels = {path: _label(path, match) for path in paths}
     if match.layout.name != FLAT.name and has_names_of(match.layout, paths):
         members = {path for path in paths if path in match.listings or match.layout.group_of(path) is not None}
         known = {labels[path] for path in members}
         labels = {path: label if path in members or label in known else None for path, label in labels.items()}
-    return [_video_file(path, problems[path], labels[path], match) for path in paths]
+    return [
+        replace(_video_file(path, labels[path], match), problem=tree.videos[path], target=tree.targets.get(path))
+        for path in paths
+    ]
 
 
 def _label(path: str, match: Match) -> str | None:
@@ -96,7 +103,7 @@ def _label(path: str, match: Match) -> str | None:
     return None if label is None else printable(normalised(label))
 
 
-def _video_file(path: str, problem: str | None, label: str | None, match: Match) -> VideoFile:
+def _video_file(path: str, label: str | None, match: Match) -> VideoFile:
     layout, listed = match.layout, match.listings.get(path)
     splits = {fold: entry.side for fold, entry in sorted((listed or {}).items()) if entry.side is not None}
     if listed is None and (side := layout.side_of(path)) is not None:
@@ -104,4 +111,4 @@ def _video_file(path: str, problem: str | None, label: str | None, match: Match)
     group = layout.group_of(path)
     # A video of Kinetics is one source whatever its class; g01 of UCF101 is another source in every class.
     scope = "" if layout.name == KINETICS.name or label is None else f"{label}/"
-    return VideoFile(path, label, None if group is None else scope + printable(group), splits, problem)
+    return VideoFile(path, label, None if group is None else scope + printable(group), splits)

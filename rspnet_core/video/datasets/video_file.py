@@ -19,3 +19,5 @@ class VideoFile:
     """Official fold (1 to 3) -> side; folds in which the video has no side are absent."""
     problem: str | None = None
     """Why the file must not be opened."""
+    target: str | None = None
+    """Of a link: the file that it led to when it was checked, absolute, which is what is to be opened."""

@@ -63,7 +63,14 @@ def _refusal(error: VideoError) -> wire.Header:
     return {"error": str(error), "no_video": isinstance(error, NoVideoTrack)}
 
 
+def _check_real(request: wire.Header) -> None:
+    """VideoError where a path that was checked leads elsewhere by now."""
+    if request.get("is_real") and os.path.realpath(request["path"]) != request["path"]:
+        raise VideoError("a symbolic link took its place after it was checked")
+
+
 def _clips(request: wire.Header) -> Answer:
+    _check_real(request)
     content_hash = None
     if request["hash_content"]:
         with open_regular(Path(request["path"])) as file:
@@ -78,6 +85,7 @@ def _clips(request: wire.Header) -> Answer:
         )
     except VideoError as error:
         return header | _refusal(error), []
+    _check_real(request)
     arrays = [clips.frames, clips.spans_seconds, colour_histogram(clips.frames)]
     return header | {"info": asdict(clips.info)}, [np.ascontiguousarray(array) for array in arrays]
 

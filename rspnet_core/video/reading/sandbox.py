@@ -54,6 +54,8 @@ class DecodeRequest:
     start_seconds: float | None = None
     end_seconds: float | None = None
     hash_content: bool = False
+    opened: str | Path | None = None
+    """The file to open in place of ``path``: a real path, of which no part may become a link meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,8 @@ class DecodePool:
 
         asked = {
             "kind": "clips",
-            "path": str(Path(request.path).absolute()),
+            "path": str(Path(request.opened or request.path).absolute()),
+            "is_real": request.opened is not None,
             "geometry": geometry.model_dump(),
             "start_seconds": request.start_seconds,
             "end_seconds": request.end_seconds,

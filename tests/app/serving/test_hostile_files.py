@@ -185,7 +185,7 @@ def test_no_file_makes_a_build_open_another_file_or_an_address(
     report = build_library(Path(), index=tmp_path / "index", weights=str(small_weights), device="cpu")
     failed = {failure.path: failure.reason for failure in report.failed}
     for name in ("link.mp4", "chain.mp4", "relative.mp4", "zero.mp4", "memory.mp4"):
-        assert failed[name] == "symbolic link leads outside of the data folder"
+        assert failed[name].startswith("symbolic link leads outside of the data folder")
     assert failed["loop.mp4"] == failed["nowhere.mp4"] == "symbolic link leads to no file"
     assert failed["fifo.mp4"] == failed["socket.mp4"] == "not a regular file"
     assert all(reason.isprintable() for reason in failed.values())

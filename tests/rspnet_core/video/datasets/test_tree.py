@@ -64,6 +64,27 @@ def test_links_count_only_when_they_end_inside(tmp_path):
     assert tree.notes == ["symbolic links to folders, not followed: 2"]
 
 
+def test_links_below_folders_that_are_named_are_followed_to_the_file_that_was_checked(tmp_path):
+    root = tmp_path / "snapshots" / "1"
+    root.mkdir(parents=True)
+    blob, secret = put(tmp_path / "blobs" / "0f3a"), put(tmp_path / "blobs_2" / "b.mp4")
+    (tmp_path / "blobs" / "out").symlink_to(secret)
+    (tmp_path / "blobs" / "loop").symlink_to("loop")
+    for name, target in {
+        "a.mp4": blob,
+        "b.mp4": secret,
+        "c.mp4": "../../blobs/out",
+        "d.mp4": "../../blobs/loop",
+    }.items():
+        (root / name).symlink_to(target)
+    assert walk(root).videos == dict.fromkeys(["a.mp4", "b.mp4", "c.mp4", "d.mp4"], LEADS_OUTSIDE)
+    tree = walk(root, [tmp_path / "snapshots" / ".." / "blobs"])
+    assert tree.videos == {"a.mp4": None, "b.mp4": LEADS_OUTSIDE, "c.mp4": LEADS_OUTSIDE, "d.mp4": LEADS_NOWHERE}
+    assert tree.targets == {"a.mp4": str(blob)}
+    with pytest.raises(DatasetError, match=r"--follow-links .*none: no such folder"):
+        walk(root, [tmp_path / "none"])
+
+
 def test_fifos_and_sockets_are_listed_but_not_opened(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.mp4")
     os.mkfifo(tmp_path / "pipe")
