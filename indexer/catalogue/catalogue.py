@@ -75,7 +75,7 @@ FILE_NAME = "catalogue.sqlite"
 
 _UPDATED = ("size_bytes", "modified_ns", "label", "group")
 _PREDICTED = ("predicted_class", "predicted_probability")
-_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", *_PREDICTED)
+_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", "reason", *_PREDICTED)
 
 
 class Catalogue(CatalogueQueries):
@@ -170,9 +170,16 @@ class Catalogue(CatalogueQueries):
             connection.execute(delete(Root).where(Root.id == root_id))
             new_content(connection)
 
-    def commit_indexed(self, entry: VideoEntry, vectors: VideoVectors, predicted: Prediction | None = None) -> None:
+    def commit_indexed(
+        self,
+        entry: VideoEntry,
+        vectors: VideoVectors,
+        predicted: Prediction | None = None,
+        shortfall: str | None = None,
+    ) -> None:
         """Store a video with its vectors and class, in place of an earlier row of the same path, in one transaction.
 
+        ``shortfall`` says what a file that was cut lacks.
         Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
         """
         with self._database.writing() as connection:
@@ -183,7 +190,7 @@ class Catalogue(CatalogueQueries):
             if problem is not None:
                 raise LibraryError(f"{entry.path!r} got {problem}; it was not stored: check the weights and the video")
             said = {} if predicted is None else dict(zip(_PREDICTED, astuple(predicted), strict=True))
-            replace_video(connection, entry, status="indexed", num_clips=len(vectors.clips), **said)
+            replace_video(connection, entry, status="indexed", reason=shortfall, num_clips=len(vectors.clips), **said)
             connection.execute(
                 insert(Vector).values(
                     video_key=entry.key,

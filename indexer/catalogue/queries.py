@@ -140,6 +140,11 @@ class CatalogueQueries:
         """Videos that could not be indexed, with their reasons."""
         return list(self.videos(status="failed"))
 
+    def partial(self) -> list[VideoRow]:
+        """Indexed videos whose files were cut; ``reason`` says what they declare and what was found."""
+        with self._database.reading() as connection:
+            return list(_video_rows(connection, self._predicted, Video.status == "indexed", Video.reason.is_not(None)))
+
     def labels_and_splits(self, fold: int) -> list[LabelledVideo]:
         """Indexed videos in order of their keys; ``split`` is None for those that the fold does not list."""
         side = and_(Split.video_key == Video.key, Split.fold == fold)

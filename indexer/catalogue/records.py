@@ -105,7 +105,7 @@ class KnownVideo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRow:
-    """A video of the library; ``reason`` says why a failed one failed."""
+    """A video of the library; ``reason`` says why a failed one failed, or what the file of an indexed one lacks."""
 
     id: str
     path: str

@@ -70,8 +70,10 @@ def build_lines(report: BuildReport, index: Path) -> list[str]:
         lines.append(
             f"... and {len(report.failed) - FAILURES_SHOWN} more; `rspnet-index info --index {index}` lists all"
         )
+    lines += [f"{printable(video.path)}: {video.reason}" for video in report.partial[:FAILURES_SHOWN]]
     counts = {
         "indexed": report.indexed,
+        "of them partial": len(report.partial),
         "same content under another name": report.reused,
         "unchanged": report.skipped,
         "gone": report.dropped,

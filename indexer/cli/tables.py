@@ -36,7 +36,7 @@ def hits_table(result: SearchResult) -> Table:
     return table
 
 
-def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
+def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
     """What ``info`` shows: a line a fact, then the failed files with their reasons."""
     encoder = document["encoder"]
     facts = {
@@ -54,8 +54,9 @@ def info_table(document: Mapping[str, Any], failed: list[VideoRow]) -> Table:
     table.show_header = False
     for name, value in facts.items():
         table.add_row(Text(name, "bold"), Text(printable(str(value))))
-    for video in failed:
-        table.add_row(Text("failed", "bold"), Text(f"{printable(video.path)}: {video.reason}"))
+    for video in noted:
+        kind = "failed" if video.status == "failed" else "partial"
+        table.add_row(Text(kind, "bold"), Text(f"{printable(video.path)}: {video.reason}"))
     return table
 
 

@@ -15,11 +15,11 @@ def info(index: IndexOption, as_json: JsonOption = False) -> None:
 
     with Library.open(index, device="cpu") as library:
         document = library.info()
-        failed = [] if as_json else library.catalogue.failed()
+        noted = [] if as_json else library.catalogue.failed() + library.catalogue.partial()
     if as_json:
         print_json(document)
     else:
-        show(info_table(document, failed))
+        show(info_table(document, noted))
 
 
 def verify(

@@ -118,8 +118,11 @@ class Ingest:
             if problem := vector_problem(stored, self._encoder.layout.dims):
                 self._fail(entry, f"the encoder makes no usable vectors of it: {problem}")
                 continue
-            self._catalogue.commit_indexed(entry, stored, self._encoder.prediction(encoded))
+            shortfall = clips.info.shortfall
+            self._catalogue.commit_indexed(entry, stored, self._encoder.prediction(encoded), shortfall)
             self._report.indexed += 1
+            if shortfall is not None:
+                self._report.partial.append(Failure(entry.path, shortfall))
         for result in results:
             if result.no_video:
                 self._pass_over(entries[str(result.request.path)], result.error or "no video stream")

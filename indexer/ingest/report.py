@@ -25,6 +25,8 @@ class BuildReport:
     skipped: int = 0
     dropped: int = 0
     failed: list[Failure] = field(default_factory=list)
+    partial: list[Failure] = field(default_factory=list)
+    """Indexed files that were cut, with what they declare and what was found."""
     passed_over: list[Failure] = field(default_factory=list)
     """Files that hold no video after all: sound, subtitles."""
     moved: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ class BuildReport:
         return {
             **self.counts(),
             "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+            "partial": [{"path": file.path, "reason": file.reason} for file in self.partial],
             "passed_over": [{"path": file.path, "reason": file.reason} for file in self.passed_over],
             "seconds": round(self.seconds, 3),
             "videos_per_second": round(self.videos_per_second, 3),

@@ -19,7 +19,8 @@ def library_info(place: Place, catalogue: AnyCatalogue, record: EncoderRecord) -
         with generations.open_current(place.folder) as generation:
             manifest = generation.manifest
     return {
-        "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total},
+        "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total}
+        | {"partial": len(catalogue.partial())},
         "clips": counts.clips,
         "encoder": dict(record.description),
         "generation": manifest.generation,

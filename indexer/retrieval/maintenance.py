@@ -12,6 +12,7 @@ from indexer.index import generations
 from indexer.index.place import Place
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
+from rspnet_core.text import printable
 
 
 @dataclass
@@ -47,6 +48,7 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
     from rspnet_core.weights.checkpoint import check_checkpoint
 
     verdict.videos = catalogue.counts().indexed
+    verdict.notes += [f"{printable(video.path)}: {video.reason}" for video in catalogue.partial()]
     record = catalogue.encoder()
     if record is None:
         verdict.notes.append("no encoder yet: run the build again")

@@ -123,7 +123,7 @@ def _table(rows: list[VideoRow]) -> str:
     body = "".join(
         f'<tr><th scope="row"><a href="?video={row.id}" title="Search for videos like this one">'
         f"{escape(printable(row.path))}</a></th><td>{escape(printable(row.label or ''))}</td>"
-        f'<td>{_split(row)}</td><td class="number">{_duration(row)}</td></tr>'
+        f'<td>{_split(row)}</td><td class="number">{_duration(row)}{_partial(row)}</td></tr>'
         for row in rows
     )
     return (
@@ -139,6 +139,11 @@ def _split(row: VideoRow) -> str:
 
 def _duration(row: VideoRow) -> str:
     return "" if row.duration_seconds is None else cards.clock(row.duration_seconds)
+
+
+def _partial(row: VideoRow) -> str:
+    """A mark at a file that was cut; what it declares and what was found is its title."""
+    return "" if row.reason is None else f' <span class="partial" title="{escape(row.reason)}">partial</span>'
 
 
 def _failed(services: Services) -> str:

@@ -49,7 +49,7 @@ def info_in(header: wire.Header) -> VideoInfo:
     """The video's facts; ValueError for numbers that no video has."""
     info = _VIDEO_INFO.validate_python(header["info"])
     numbers = (info.width, info.height, info.num_frames, info.duration_seconds, info.fps)
-    if not all(0 < number < 1 << 63 for number in numbers):
+    if not all(0 < number < 1 << 63 for number in numbers) or not -1 < info.num_declared_frames < 1 << 63:
         raise ValueError
     return info
 

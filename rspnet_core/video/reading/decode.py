@@ -26,7 +26,14 @@ from numpy.typing import NDArray
 from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, ViewSampling, WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading.pictures import Picture, Scaler, centre_square, scaled_size
-from rspnet_core.video.reading.probe import Packets, VideoInfo, frame_durations, probe, read_packets
+from rspnet_core.video.reading.probe import (
+    MAX_OVERSTATED_FRAMES,
+    Packets,
+    VideoInfo,
+    frame_durations,
+    probe,
+    read_packets,
+)
 from rspnet_core.video.reading.pyav_reader import FramesInOrder, FramesMissing, MakePicture, read_in_order
 from rspnet_core.video.reading.readers import READERS, Wanted
 from rspnet_core.video.sampling import (
@@ -56,8 +63,6 @@ __all__ = [
     "read_views",
 ]
 
-_MAX_OVERSTATED_FRAMES = 3
-"""Frames that a container may declare beyond those that decode; pictures for each such length are kept at once."""
 _MAX_DURATION_SECONDS = 7 * 24 * 3600
 
 Seconds = NDArray[np.float64]
@@ -214,7 +219,7 @@ def _read_planned(
 def _read_counting(path: Path, packets: Packets, plan: Plan, make_picture: MakePicture) -> FramesInOrder:
     """Read in order, planned for as many frames as really decode, in one pass unless the file is damaged."""
     declared = packets.timestamps_seconds
-    lengths = range(max(len(declared) - _MAX_OVERSTATED_FRAMES, 1), len(declared) + 1)
+    lengths = range(max(len(declared) - MAX_OVERSTATED_FRAMES, 1), len(declared) + 1)
     likely = np.unique(np.concatenate([plan(declared[:length]).ravel() for length in lengths]))
     decoded = read_in_order(path, packets, likely, make_picture)
     wanted = np.unique(plan(decoded.timestamps_seconds))

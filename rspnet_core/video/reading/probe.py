@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rspnet_core.errors import VideoError
 from rspnet_core.video.reading.container_crop import margins_of
+from rspnet_core.video.reading.declared import declared_by_duration
 from rspnet_core.video.reading.display import Display, display_of
 from rspnet_core.video.reading.hdr import is_hdr
 from rspnet_core.video.reading.sniff import container_of
@@ -25,6 +26,8 @@ from rspnet_core.video.reading.tracks import Track, choose_track
 MAX_FRAME_PIXELS = 36_000_000
 """8K is 33 megapixels; more is a decompression bomb."""
 MAX_ASPECT_RATIO = 50
+MAX_OVERSTATED_FRAMES = 3
+"""Frames that a container may declare beyond those that decode: AVI one, edit lists two."""
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 _NO_TIME = np.iinfo(np.int64).min
 
@@ -47,6 +50,15 @@ class VideoInfo:
     track: int
     """Which of the file's ``num_tracks`` video tracks it is, from 1, by the rule of ``tracks``; covers do not count."""
     num_tracks: int
+    num_declared_frames: int
+    """What the container declares; 0 where it declares nothing."""
+
+    @property
+    def shortfall(self) -> str | None:
+        """Of a file that was cut: what it declares and what it holds; else None."""
+        if self.num_declared_frames - self.num_frames <= MAX_OVERSTATED_FRAMES:
+            return None
+        return f"partial: declared {self.num_declared_frames} frames, found {self.num_frames}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,7 @@ class Packets:
             is_mirrored=self.display.is_mirrored,
             track=self.track,
             num_tracks=self.num_tracks,
+            num_declared_frames=self.num_declared_frames,
         )
 
 
@@ -184,13 +197,14 @@ def read_packets(path: str | Path) -> Packets:
     with open_video(path) as (container, track):
         stream = track.stream
         pts, is_key = array("q"), array("b")
-        has_hidden_packets = False
+        num_hidden, latest_dts = 0, 0
         first_frame: av.VideoFrame | None = None
         for packet in until_damaged(container.demux(stream)):
             if packet.size and not packet.is_discard:
                 pts.append(_NO_TIME if packet.pts is None else packet.pts)
                 is_key.append(packet.is_keyframe)
-            has_hidden_packets |= packet.is_discard
+            num_hidden += packet.is_discard
+            latest_dts = max(latest_dts, packet.dts or 0)
             if first_frame is None:
                 first_frame = _decode_first(packet)
         if first_frame is None or not pts:
@@ -199,12 +213,18 @@ def read_packets(path: str | Path) -> Packets:
         demuxer = container_of(Path(path))
         margins = margins_of(Path(path), demuxer, track.place)
         display = display_of(first_frame, stream.sample_aspect_ratio, margins)
+        # AVI repeats a frame by an empty packet, which FFmpeg counts and does not give out.
+        num_repeated = max(latest_dts + 1 - len(pts), 0) if demuxer == "avi" else 0
+        fps = _frame_rate(stream)
+        time_base = stream.time_base or Fraction(1, 1000)
+        end_seconds = _end_seconds(pts, time_base, fps)
+        by_duration = 0 if stream.frames else declared_by_duration(Path(path), demuxer, container, end_seconds, fps)
         _check_aspect(*display.shown_size(first_frame.width, first_frame.height))
         return Packets(
             pts=np.frombuffer(pts, np.int64),
             is_key=np.frombuffer(is_key, np.bool_),
-            time_base=stream.time_base or Fraction(1, 1000),
-            fps=_frame_rate(stream),
+            time_base=time_base,
+            fps=fps,
             codec=stream.codec_context.codec.canonical_name,
             container=demuxer,
             pixel_format=first_frame.format.name,
@@ -215,9 +235,14 @@ def read_packets(path: str | Path) -> Packets:
             track=track.number,
             num_tracks=track.num_tracks,
             num_video_streams=len(container.streams.video),
-            num_declared_frames=stream.frames,
-            has_hidden_packets=has_hidden_packets,
+            num_declared_frames=stream.frames - num_hidden - num_repeated if stream.frames else by_duration,
+            has_hidden_packets=num_hidden > 0,
         )
+
+
+def _end_seconds(pts: "array[int]", time_base: Fraction, fps: float) -> float:
+    latest = max(pts)
+    return len(pts) / fps if latest == _NO_TIME else float(latest * time_base) + 1 / fps
 
 
 def _decode_first(packet: VideoPacket) -> av.VideoFrame | None:

@@ -37,6 +37,7 @@ INFO = {
     "is_mirrored": False,
     "track": 1,
     "num_tracks": 1,
+    "num_declared_frames": 0,
 }
 FRAMES, SPANS, HISTOGRAM = bytes(2 * 16 * 16 * 3), np.array([[0, 0.08]]).tobytes(), bytes(512 * 4)
 HASH = "0a" * 32
