@@ -24,7 +24,7 @@ from rspnet_core.weights.files import (
     one_line,
     read_spec,
 )
-from rspnet_core.weights.official import official_name, read_official
+from rspnet_core.weights.official import official_name, read_official, shown, with_counters
 from rspnet_core.weights.tensors import check_finite, load_tensors, tensors_sha256
 
 UNTRAINED_SEED = 0
@@ -145,7 +145,8 @@ def load_official(path: Path, *, source: str) -> tuple[EncoderModel, EncoderSpec
     """An official checkpoint; ``source`` is what people are told of it. Raises WeightsError."""
     backbone, tensors = read_official(path)
     model = new_encoder(backbone)
-    load_tensors(model, tensors, f"{path} ({backbone})", name_in_file=official_name)
+    tensors = with_counters(tensors, model.state_dict())
+    load_tensors(model, tensors, f"{shown(path)} ({backbone})", name_in_file=official_name)
     return model.eval(), describe(model, backbone, source=source, trained=True)
 
 
