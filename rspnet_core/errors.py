@@ -9,11 +9,13 @@ RspnetError                     exit code 1
 │   ├── PrecisionUnsafe         gradients in that precision are wrong on this device
 │   ├── NotAllowed              the visitor's role does not allow it
 │   ├── DatasetError            folder, list or label file is missing or does not fit
-│   └── QueryNotFound
+│   ├── QueryNotFound
+│   └── NothingMatches          no video has such a class, split or folder
 ├── VideoError                  a video cannot be decoded
 │   └── NoVideoTrack            the file holds sound, subtitles or pictures alone
 ├── TrainingDiverged            the loss is not a number any more
-├── WeightsError                a weights file is missing, damaged, unsafe or of another network
+├── WeightsError                a weights file is damaged, unsafe or of another network
+│   └── WeightsNotFound         exit code 2: there is no such file
 └── LibraryError
     ├── LibraryNotFound         exit code 2
     ├── LibraryBusy             exit code 75: another writer holds the library
@@ -71,6 +73,10 @@ class QueryNotFound(UsageError):
     """The query is neither a readable file nor the id of an indexed video."""
 
 
+class NothingMatches(UsageError):
+    """No video passes the filters; the message says what there is."""
+
+
 class VideoError(RspnetError):
     """A file cannot be decoded as a video; the message is a reason that a user understands."""
 
@@ -84,7 +90,13 @@ class TrainingDiverged(RspnetError):
 
 
 class WeightsError(RspnetError):
-    """A weights file is missing, damaged, unsafe to load or made for another network."""
+    """A weights file is damaged, unsafe to load or made for another network."""
+
+
+class WeightsNotFound(WeightsError):
+    """There are no weights of that name."""
+
+    exit_code = 2
 
 
 class LibraryError(RspnetError):

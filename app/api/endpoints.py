@@ -8,15 +8,14 @@ from typing import Any
 import gradio as gr
 
 from app.api.heatmap import add_heatmap_endpoint
-from app.page.messages import telling
+from app.page.messages import answering
 from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
-from app.session.opened import Filters
 from app.session.ranking import HITS_PER_PAGE
 from app.session.services import Services
+from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, SearchResult
 from rspnet_core.errors import InvalidSetting, QueryNotFound
-from rspnet_core.text import printable
 
 MOST_HITS = 1000
 MOST_VIDEOS = 1000
@@ -32,7 +31,7 @@ def add_endpoints(services: Services) -> None:
 
 
 def _add_search(services: Services) -> None:
-    @telling
+    @answering
     def search(
         request: gr.Request,
         file: str | None = None,
@@ -57,7 +56,7 @@ def _add_search(services: Services) -> None:
         else:
             handle = services.stored(video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        filters = Filters(label or None, split or None, folder or None)
+        filters = Filters(label=label or None, split=split or None, folder=folder or None)
         found = services.rank(handle, weights, filters, per_page=int(top))
         query = services.query(handle)
         asked = query.source | {"weights": found.shares}
@@ -94,8 +93,8 @@ def _named(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_report(services: Services) -> None:
-    @telling
-    def report(fold: float, motion: float, appearance: float, backbone: float) -> dict[str, Any]:
+    @answering
+    def report(fold: float = 1, motion: float = 0, appearance: float = 0, backbone: float = 1) -> dict[str, Any]:
         services.reload()
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
         document, _ = services.report(int(fold), weights)
@@ -116,8 +115,8 @@ def _add_report(services: Services) -> None:
 
 
 def _add_library(services: Services) -> None:
-    @telling
-    def library(offset: float, limit: float) -> dict[str, Any]:
+    @answering
+    def library(offset: float = 0, limit: float = 100) -> dict[str, Any]:
         services.reload()
         if offset < 0 or not 1 <= limit <= MOST_VIDEOS:
             raise InvalidSetting(
@@ -129,14 +128,14 @@ def _add_library(services: Services) -> None:
             "videos_shown": [
                 {
                     "id": video.id,
-                    "file": printable(video.path),
+                    "file": video.path,
                     "label": video.label,
                     "splits": {str(fold): split for fold, split in video.splits.items()},
                     "duration_seconds": video.duration_seconds,
                 }
                 for video in shown
             ],
-            "failed": [{"file": printable(video.path), "reason": video.reason} for video in failed],
+            "failed": [{"file": video.path, "reason": video.reason} for video in failed],
         }
 
     gr.Button().click(

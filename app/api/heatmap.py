@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.page.messages import telling
+from app.page.messages import answering
 from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
 from app.session.services import Services
@@ -23,9 +23,14 @@ def add_heatmap_endpoint(services: Services) -> None:
     with gr.Column(visible=False):
         picture = gr.File(label="the picture")
 
-        @telling
+        @answering
         def heatmap(
-            file: str | None, video_id: str, match_id: str, threshold: float, kind: str, request: gr.Request
+            request: gr.Request,
+            file: str | None = None,
+            video_id: str = "",
+            match_id: str = "",
+            threshold: float = DEFAULT_THRESHOLD,
+            kind: str = "png",
         ) -> tuple[str, dict[str, Any]]:
             visitor = visitor_of(request)
             if not (file or video_id):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from app.session.opened import Filters
 from app.session.queries import QueryHandle
+from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
 from rspnet_core.config import PARTS
 

@@ -1,9 +1,7 @@
 """One generation of a library, opened for the app, with what its filters offer."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +9,12 @@ from numpy.typing import NDArray
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.index.generations import CURRENT
 from indexer.index.index_types import SearchIndex
-from indexer.retrieval.library import SHOWN_FOLD, Library
+from indexer.retrieval.filters import SHOWN_FOLD, Filters, folders_of, keys_that_pass
+from indexer.retrieval.library import Library
 from rspnet_core.errors import LibraryError
 
 SPLITS = ("train", "test", "val")
 _MOST_FOLDERS = 500
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Restricts a search to videos of a class, a side of the split, a folder; None does not restrict."""
-
-    label: str | None = None
-    split: str | None = None
-    folder: str | None = None
 
 
 class OpenedLibrary:
@@ -75,15 +65,16 @@ class OpenedLibrary:
     @cached_property
     def folders(self) -> list[str]:
         """Folders that hold videos, relative to their data folders, the outermost first."""
-        found = {folder for video in self.videos for folder in _parents(video.path)}
+        found = folders_of(video.path for video in self.videos)
         return sorted(found, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]
 
     def examples(self, count: int) -> list[tuple[str, str, str | None]]:
-        """Id, path and label of up to ``count`` videos, of as many classes as there are."""
+        """Id, name and label of up to ``count`` videos, of as many classes as there are."""
         first = {video.label or video.path: video for video in sorted(self.videos, key=lambda video: video.path)[::-1]}
         videos = [first[name] for name in sorted(first)]
         chosen = videos[:: max(1, len(videos) // count)][:count]
-        return [(id_of_key(video.key), video.path, video.label) for video in chosen]
+        names = self.library.names_of(chosen)
+        return [(id_of_key(video.key), name, video.label) for video, name in zip(chosen, names, strict=True)]
 
     @cached_property
     def _by_path(self) -> list[tuple[str, str]]:
@@ -99,18 +90,11 @@ class OpenedLibrary:
         return [video_id for searched, video_id in self._by_path if wanted in searched]
 
     def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
-        """Keys of the videos that pass; None when every video does."""
-        return None if filters == Filters() else self._allowed(filters)
+        """Keys of the videos that pass; None when every video does. Raises NothingMatches when none does."""
+        return self._allowed(filters)
 
-    def _select(self, filters: Filters) -> NDArray[np.int64]:
-        fold = None if filters.split is None else SHOWN_FOLD
-        return self.library.catalogue.select_keys(
-            label=filters.label, split=filters.split, fold=fold, folder=filters.folder
-        )
-
-
-def _parents(path: str) -> Iterator[str]:
-    return (str(folder) for folder in PurePosixPath(path).parents if str(folder) != ".")
+    def _select(self, filters: Filters) -> NDArray[np.int64] | None:
+        return keys_that_pass(self.library.catalogue, filters)
 
 
 def _stamp(folder: Path) -> str:

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, replace
 from math import ceil
 
-from app.session.opened import Filters, OpenedLibrary
+from app.session.opened import OpenedLibrary
 from indexer.catalogue.catalogue import VideoRow, id_of_key
-from indexer.retrieval.library import SHOWN_FOLD
+from indexer.retrieval.filters import SHOWN_FOLD, Filters
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, part_scores, weigh
 
 HITS_PER_PAGE = 12
@@ -18,6 +18,8 @@ class RankedPage:
 
     hits: list[Hit]
     """``path`` is relative to the data folder: a page says nothing of the server's folders."""
+    names: dict[str, str]
+    """By video id: file names, with as much of the folder as tells them apart."""
     durations_seconds: dict[str, float | None]
     """By video id."""
     page: int
@@ -63,6 +65,7 @@ def rank(
     clips = replace(query, clips=weigh(query.clips, shares, layout))
     return RankedPage(
         hits=[_hit(opened, clips, row, by_id[row.id]) for row in rows],
+        names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,
         num_pages=num_pages,

@@ -20,7 +20,7 @@ from app.serving.visitor_files import DEFAULT_LIMIT_BYTES, VisitorFiles
 from app.serving.visitors import Visitor
 from app.session.builds import Builder
 from app.session.explaining import Explainer
-from app.session.opened import Filters, OpenedLibrary
+from app.session.opened import OpenedLibrary
 from app.session.projection import Method, Projection, project
 from app.session.queries import QueryCache, QueryHandle, check_segment, hash_of_name, hash_upload, name_of_upload
 from app.session.ranking import HITS_PER_PAGE, RankedPage, rank
@@ -29,6 +29,7 @@ from indexer.benchmark.scores import RetrievalScores
 from indexer.catalogue.catalogue import LabelledVideo
 from indexer.heatmap.explanation import PairExplanation
 from indexer.index.place import Place
+from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, Query
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, VideoError, WeightsError

@@ -24,10 +24,11 @@ from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue.queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.filters import no_such
 from indexer.retrieval.library import Library
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
-from rspnet_core.errors import VideoError
+from rspnet_core.errors import NothingMatches, VideoError
 from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
 
@@ -70,7 +71,7 @@ def evaluate(
 
     Args:
         library: an open library.
-        fold: official split, 1 to 3; a library without splits is scored by leaving one out.
+        fold: official split; a library without any is scored by leaving one out.
         weights: of backbone, motion and appearance; the default is the backbone, as in the paper.
         families: class to family, for scores within families; a recording is drawn with all its family's classes.
         preparation: of all vectors, the baselines' too.
@@ -82,7 +83,8 @@ def evaluate(
         The report as JSON types, and the scores with every query's hits.
 
     Raises:
-        DatasetError: no labelled videos, or none in this fold.
+        DatasetError: no labelled videos.
+        NothingMatches: no video is in this fold, or of a class of ``families``.
         InvalidSetting: more dimensions to whiten than the gallery tells.
     """
     prepare = preparation or Preparation()
@@ -90,6 +92,7 @@ def evaluate(
         _rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
     )
     sides = library_sides(library, fold=fold, leave_out=leave_out, keys=histograms.keys())
+    _check_families(families, {video.label for video in sides.gallery if video.label is not None})
     scores = rank_library(library, sides, weights=weights, families=families, preparation=prepare)
 
     def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores | None:
@@ -122,7 +125,11 @@ def evaluate(
 
 
 def library_sides(library: Library, *, fold: int, leave_out: LeaveOut | None, keys: Container[int]) -> Sides:
-    """Queries and gallery of those indexed videos whose key is in ``keys``. Raises DatasetError as ``sides_of``."""
+    """Queries and gallery of those indexed videos whose key is in ``keys``.
+
+    Raises NothingMatches for a fold that no list has, DatasetError as ``sides_of``.
+    """
+    _check_fold(fold, library.catalogue.folds())
     has_splits = library.catalogue.select_keys(split="train").size > 0
     videos = [video for video in library.catalogue.labels_and_splits(fold) if video.key in keys]
     return sides_of(videos, fold=fold if has_splits else None, leave_out=leave_out)
@@ -141,6 +148,19 @@ def rank_library(
     rows, layout = preparation(dict(_rows(library.catalogue.all_vectors())), library.layout, sides)
     weighted = {video.key: weigh(rows[video.key], shares, layout) for video in sides.queries}
     return _score(sides, weighted, rows, families)
+
+
+def _check_fold(fold: int, folds: list[int]) -> None:
+    """Raises NothingMatches for an official split that lists no video; a library without any has its first."""
+    if fold not in (folds or [1]):
+        names = [str(each) for each in folds]
+        raise NothingMatches(no_such("fold", str(fold), names, "no video here is in an official split"))
+
+
+def _check_families(families: Mapping[str, str] | None, labels: set[str]) -> None:
+    """Raises NothingMatches when no video is of a class that has a family."""
+    if families and not labels & families.keys():
+        raise NothingMatches("--families: " + no_such("class", min(families), labels, "no video here has one"))
 
 
 def _energies(library: Library, sides: Sides) -> KeyedRows:
@@ -177,6 +197,7 @@ def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.flo
 def write_report(library: Library, report: dict[str, Any], scores: RetrievalScores, folder: Path) -> Path:
     """Write ``report.html``, one file with everything in it, and ``report.json`` into ``folder``; returns the page."""
     shown = {row.id: row for row in library.catalogue.videos(status="indexed")}
+    names = dict(zip(shown, library.names_of([*shown.values()]), strict=True))
     with DecodePool(1) as pool:
 
         def poster(video_id: str) -> bytes | None:
@@ -188,6 +209,6 @@ def write_report(library: Library, report: dict[str, Any], scores: RetrievalScor
             Image.fromarray(picture).save(jpeg, "JPEG", quality=82)
             return jpeg.getvalue()
 
-        page = write_html(report, scores, poster, folder, names={key: row.path for key, row in shown.items()})
+        page = write_html(report, scores, poster, folder, names=names)
     replace_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
     return page

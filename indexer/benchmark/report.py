@@ -13,9 +13,9 @@ from indexer.benchmark.document import ComparisonRow, comparison_rows
 from indexer.benchmark.plots import Line, curve_svg
 from indexer.benchmark.ranking import QueryResult
 from indexer.benchmark.scores import RetrievalScores
-from rspnet_core.reports.html_page import environment, printable_texts, write_page
+from rspnet_core.reports.html_page import environment, write_page
 from rspnet_core.reports.svg_plots import ACCENT, MUTED, VIOLET, WARM, confusion_svg
-from rspnet_core.text import printable, short
+from rspnet_core.text import printable, printable_texts, short
 
 Posters = Callable[[str], bytes | None]
 _QUERIES_SHOWN = 6

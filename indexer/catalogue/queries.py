@@ -149,16 +149,21 @@ class CatalogueQueries:
         """Indexed videos in order of their keys; ``split`` is None for those that the fold does not list."""
         side = and_(Split.video_key == Video.key, Split.fold == fold)
         statement = (
-            select(Video.key, Video.path, Video.label, Video.group, Split.split)
+            select(Video.key, Video.path, Video.root_id, Video.label, Video.group, Split.split)
             .outerjoin(Split, side)
             .where(Video.status == "indexed")
             .order_by(Video.key)
         )
         with self._database.reading() as connection:
             return [
-                LabelledVideo(key=key, path=path, label=label, group=group, split=split)
-                for key, path, label, group, split in connection.execute(statement)
+                LabelledVideo(key=key, path=path, root_id=root_id, label=label, group=group, split=split)
+                for key, path, root_id, label, group, split in connection.execute(statement)
             ]
+
+    def folds(self) -> list[int]:
+        """The official splits that list any video, ascending."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(Split.fold).distinct().order_by(Split.fold)))
 
     def select_keys(
         self,

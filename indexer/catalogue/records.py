@@ -133,6 +133,7 @@ class LabelledVideo:
 
     key: int
     path: str
+    root_id: int
     label: str | None
     group: str | None
     split: str | None

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rspnet_core.text import printable
+from rspnet_core.text import printable, printable_texts
 
 PIPED_WIDTH = 120
 """Columns of a table that is written to a file or a pipe."""
@@ -24,6 +24,9 @@ UNTRAINED = (
 log = Console(stderr=True, highlight=False)
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
+LabelOption = Annotated[str | None, typer.Option("--label", help="Only videos of this class.")]
+SplitOption = Annotated[str | None, typer.Option("--split", help="Only train, test or val of official split 1.")]
+FolderOption = Annotated[str | None, typer.Option("--folder", help="Only videos below this folder of the data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
@@ -50,4 +53,4 @@ def warn_untrained(encoder: Mapping[str, Any]) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+    sys.stdout.write(json.dumps(printable_texts(document), indent=2) + "\n")

@@ -10,7 +10,7 @@ from rich.text import Text
 from indexer.catalogue.catalogue import VideoRow
 from indexer.ingest.roots import DataFolder
 from indexer.retrieval.search import SearchResult
-from rspnet_core.text import printable
+from rspnet_core.text import printable, told_apart
 
 
 def hits_table(result: SearchResult) -> Table:
@@ -20,13 +20,15 @@ def hits_table(result: SearchResult) -> Table:
     title = f"Most like {printable(asked)} by {shares}"
     table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts):
-        table.add_column(name, justify="right" if name in {"", "score", *result.parts} else "left")
+        is_number = name in {"", "score", *result.parts}
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     if result.has_classes:
         table.add_column("predicted")
     if any(hit.start_seconds is not None for hit in result.hits):
         table.add_column("moment")
-    for place, hit in enumerate(result.hits, 1):
-        cells = [str(place), hit.id, printable(Path(hit.path).name), printable(hit.label or ""), hit.split or ""]
+    names = told_apart([hit.path for hit in result.hits])
+    for place, (hit, name) in enumerate(zip(result.hits, names, strict=True), 1):
+        cells = [str(place), hit.id, printable(name), printable(hit.label or ""), hit.split or ""]
         cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
         if result.has_classes:
             cells.append(str(hit.predicted or ""))
@@ -52,6 +54,8 @@ def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
     }
     table = _table(None)
     table.show_header = False
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(Text(name, "bold"), Text(printable(str(value))))
     for video in noted:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
+from indexer.cli.output import FolderOption, IndexOption, JsonOption, LabelOption, SplitOption, print_json, say, show
 
 
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
-    """Say what a library holds: videos, failures, encoder, generation."""
+    """Say what a library holds: videos, failures, encoder, generation.
+
+    Example: [bold]rspnet-index info --index demo[/bold]
+    """
     from indexer.cli.tables import info_table
     from indexer.retrieval.library import Library
 
@@ -27,7 +30,10 @@ def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Read every vector, not a sample.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the catalogue and the published files against their hashes; exit code 1 when something is wrong."""
+    """Check the catalogue and the published files against their hashes; exit code 1 when something is wrong.
+
+    Example: [bold]rspnet-index verify --index demo --deep[/bold]
+    """
     from indexer.retrieval.maintenance import verify_library
 
     verdict = verify_library(index, deep=deep)
@@ -43,7 +49,10 @@ def verify(
 
 
 def repair(index: IndexOption, as_json: JsonOption = False) -> None:
-    """Publish the index anew from the catalogue; drops videos with damaged vectors for the next build to embed."""
+    """Publish the index anew from the catalogue; drops videos with damaged vectors for the next build to embed.
+
+    Example: [bold]rspnet-index repair --index demo[/bold]
+    """
     from indexer.retrieval.maintenance import repair_library
 
     dropped = repair_library(index)
@@ -58,7 +67,12 @@ def remove(
     everything: Annotated[bool, typer.Option("--all", help="Empty the library.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take videos out of the library; no file is touched, and a later build adds those still in the folder."""
+    """Take videos out of the library; no file is touched, and a later build adds those still in the folder.
+
+    Example: [bold]rspnet-index remove Bounce/v_Bounce_g01_c01.mp4 Spin --index demo[/bold]
+
+    Example: [bold]rspnet-index remove --all --index demo[/bold]
+    """
     from indexer.retrieval.maintenance import remove_videos
 
     removed = remove_videos(index, videos or [], everything=everything)
@@ -70,14 +84,21 @@ def remove(
 def export(
     out_folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for vectors.npy, clips.npy, *.parquet.")],
     index: IndexOption,
+    label: LabelOption = None,
+    split: SplitOption = None,
+    folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order."""
+    """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order.
+
+    Example: [bold]rspnet-index export vectors --index demo --label Spin[/bold]
+    """
     from indexer.retrieval.export import export_library
+    from indexer.retrieval.filters import Filters
     from indexer.retrieval.library import Library
 
     with Library.open(index, device="cpu") as library:
-        document = export_library(library, out_folder)
+        document = export_library(library, out_folder, Filters(label=label, split=split, folder=folder))
     say(f"{document['videos']} videos in {out_folder}")
     if as_json:
         print_json(document)

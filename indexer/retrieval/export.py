@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import VideoRow
+from indexer.catalogue.catalogue import VideoRow, id_of_key
 from indexer.catalogue.queries import chunks
+from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
 from rspnet_core.errors import LibraryError
 from rspnet_core.text import printable
@@ -46,16 +47,20 @@ CLIP_COLUMNS = pa.schema(
 )
 
 
-def export_library(library: Library, folder: Path) -> dict[str, Any]:
+def export_library(library: Library, folder: Path, filters: Filters | None = None) -> dict[str, Any]:
     """Write ``videos.parquet``, ``vectors.npy``, ``clips.parquet``, ``clips.npy`` and ``encoder.json``.
 
     Row i of ``vectors.npy``, float32 (videos, D), is row i of ``videos.parquet``; likewise for clips. A vector's parts
-    and their lengths stand in ``encoder.json``. Memory does not grow with the number of videos.
+    and their lengths stand in ``encoder.json``. Memory does not grow with the number of videos. ``filters`` restrict to
+    some videos.
 
     Raises:
+        NothingMatches: no video passes the filters.
         LibraryError: the folder cannot be written.
     """
-    videos = list(library.catalogue.videos(status="indexed"))
+    keys = keys_that_pass(library.catalogue, filters or Filters())
+    ids = None if keys is None else map(id_of_key, keys.tolist())
+    videos = list(library.catalogue.videos(ids=ids, status="indexed"))
     counts = [video.num_clips for video in videos]
     dims = library.layout.size
     try:

@@ -1,6 +1,7 @@
 """A published library as a reader sees it: open one generation, search it, ask what it holds."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import EncoderRecord, VideoRow, id_of_key
+from indexer.catalogue.catalogue import EncoderRecord, LabelledVideo, VideoRow, id_of_key
 from indexer.catalogue.publish import open_index
 from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
 from rspnet_core.errors import (
@@ -25,6 +27,7 @@ from rspnet_core.errors import (
     QueryNotFound,
     VideoError,
 )
+from rspnet_core.text import told_apart
 
 if TYPE_CHECKING:
     from indexer.ingest.encoder import ClipEncoder
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
     from rspnet_core.models.two_head import EncoderModel
     from rspnet_core.video.reading.decode import Clips
     from rspnet_core.video.reading.sandbox import DecodePool
-
-SHOWN_FOLD = 1
-"""The official split whose sides hits show and filters mean."""
 
 
 class Library:
@@ -170,6 +170,7 @@ class Library:
             VideoError: the query cannot be decoded.
             MissingHead: a weight for a head that the library does not have.
             InvalidSetting: a number out of range.
+            NothingMatches: no video of the library passes ``label``, ``split`` and ``folder``.
         """
         request = Request(
             top=top,
@@ -177,9 +178,7 @@ class Library:
             start_seconds=start_seconds,
             end_seconds=end_seconds,
             moments=moments,
-            label=label,
-            split=split,
-            folder=folder,
+            filters=Filters(label=label, split=split, folder=folder),
         )
         try:
             return self._answer(query, request)
@@ -190,11 +189,8 @@ class Library:
     def _answer(self, query: str | Path, asked: Request) -> SearchResult:
         """What this generation answers; LibraryOutdated when something of it is kept no more."""
         shares = asked.weights.shares(self.layout)
+        allowed = keys_that_pass(self.catalogue, asked.filters)
         question = self.embed(query, start_seconds=asked.start_seconds, end_seconds=asked.end_seconds)
-        allowed = None
-        if asked.is_filtered:
-            fold = None if asked.split is None else SHOWN_FOLD
-            allowed = self.catalogue.select_keys(label=asked.label, split=asked.split, fold=fold, folder=asked.folder)
         weighted = weigh(question.vector, shares, self.layout)
         scores, keys = self.index.search(weighted[None], asked.top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0])
@@ -246,11 +242,15 @@ class Library:
             )
         return self.path_of(found[0]), found[0]
 
-    def path_of(self, video: VideoRow) -> Path:
+    def names_of(self, videos: Sequence[VideoRow | LabelledVideo]) -> list[str]:
+        """What people call these videos: file names, with as much of the folder as tells them apart."""
+        return told_apart([str(self.path_of(video)) for video in videos])
+
+    def path_of(self, video: VideoRow | LabelledVideo) -> Path:
         """Where the file of an indexed video was when it was indexed."""
         return self.root_of(video) / video.path
 
-    def root_of(self, video: VideoRow) -> Path:
+    def root_of(self, video: VideoRow | LabelledVideo) -> Path:
         """The data folder of an indexed video, wherever the library and it were moved together."""
         return Path(os.path.normpath(self.place.folder / self._roots[video.root_id]))
 

@@ -11,6 +11,7 @@ from indexer.catalogue.publish import is_current, open_index
 from indexer.index import generations
 from indexer.index.place import Place
 from indexer.ingest.writer import LibraryWriter
+from indexer.retrieval.filters import folders_of, no_such
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
 from rspnet_core.text import printable
 
@@ -100,9 +101,9 @@ def remove_videos(path: Path, names: list[str], *, everything: bool = False) -> 
             below = name.rstrip("/") + "/"
             found = {row.id for row in rows if name in {row.id, row.path} or row.path.startswith(below)}
             if not found:
-                raise QueryNotFound(
-                    f"no video of the library has the id or path {name!r}; paths are relative to the data folder"
-                )
+                paths = {row.path for row in rows}
+                told = no_such("video or folder", name, paths | folders_of(paths), "the library is empty")
+                raise QueryNotFound(f"{told}; paths are relative to the data folder")
             chosen |= found
         library.catalogue.drop([row.id for row in rows if everything or row.id in chosen])
         library.publish()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.filters import Filters
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
 
@@ -63,18 +64,11 @@ class Request:
     start_seconds: float | None
     end_seconds: float | None
     moments: bool
-    label: str | None
-    split: str | None
-    folder: str | None
+    filters: Filters
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InvalidSetting(f"top must be at least 1, got {self.top}")
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether some of the library is left out."""
-        return not (self.label is self.split is self.folder is None)
 
 
 @dataclass(frozen=True)

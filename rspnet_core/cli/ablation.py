@@ -18,7 +18,7 @@ from rspnet_core.cli.training import (
     parsed_settings,
 )
 from rspnet_core.errors import InvalidSetting, WeightsError
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 if TYPE_CHECKING:
     from rspnet_core.tables.jobs import Plan
@@ -111,7 +111,7 @@ def _table(plan: "Plan", table: int, backbones: list[str], as_json: bool) -> Non
     text = markdown(document)
     for suffix, content in ((".md", text), (".json", json.dumps(document, indent=2))):
         replace_text(plan.out / f"table{table}{suffix}", content)
-    print(json.dumps(document) if as_json else text, end="\n" if as_json else "")
+    print(as_line(document) if as_json else text, end="\n" if as_json else "")
 
 
 def _figure(plan: "Plan", backbones: list[str], as_json: bool) -> None:
@@ -123,4 +123,4 @@ def _figure(plan: "Plan", backbones: list[str], as_json: bool) -> None:
         document = run_figure(plan, backbones[0], bar)
     target = plan.out / "figure3.png"
     draw_figure(document, target)
-    print(json.dumps(document) if as_json else printable(str(target)))
+    print(as_line(document) if as_json else printable(str(target)))

@@ -1,6 +1,5 @@
 """``rspnet-train cache``: videos decoded once, for training that is not to wait for decoders."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from rspnet_core.cli.command import SOME_FAILED
 from rspnet_core.cli.training import JsonOption, WorkersOption, log
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 
 def _say(note: str) -> None:
@@ -64,7 +63,7 @@ def cache_command(
             "bytes": num_bytes,
             "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable.items()],
         }
-        print(json.dumps(document))
+        print(as_line(document))
     else:
         line = f"{len(index.videos)} videos, {index.num_frames} frames, {num_bytes / 1e6:.1f} MB in {out}"
         print(printable(line))

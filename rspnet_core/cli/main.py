@@ -1,6 +1,5 @@
 """``rspnet-train``: the command line of rspnet_core. torch is imported inside the commands, so that help is instant."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ from rspnet_core.cli.recipes import recipes_command, subset_command
 from rspnet_core.cli.recognition import evaluate_command, finetune_command, probe_command
 from rspnet_core.cli.training import JsonOption
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 if TYPE_CHECKING:
     from rspnet_core.config import EncoderSpec
@@ -121,7 +120,7 @@ def pull_weights(
     from rspnet_core.weights.download import pull
 
     path = pull(name)
-    print(json.dumps({"name": name, "file": str(path)}) if as_json else printable(str(path)))
+    print(as_line({"name": name, "file": str(path)}) if as_json else printable(str(path)))
 
 
 def _document(file: Path, model: "EncoderModel", spec: "EncoderSpec") -> dict[str, Any]:
@@ -131,7 +130,7 @@ def _document(file: Path, model: "EncoderModel", spec: "EncoderSpec") -> dict[st
 
 def _show(document: dict[str, Any], as_json: bool, summary: str) -> None:
     if as_json:
-        print(json.dumps(document))
+        print(as_line(document))
         return
     print(printable(summary))
     clips = document["geometry"]

@@ -1,6 +1,5 @@
 """``rspnet-train speed`` and ``pretext``: what a step costs, and how well an encoder solves the pretext task."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 
 from rspnet_core.cli.command import SOME_FAILED, OwnBackboneOption
 from rspnet_core.cli.training import parsed_settings
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 
 def speed_command(
@@ -37,7 +36,7 @@ def speed_command(
     chosen = load_recipe(PretrainRecipe, recipe, parsed_settings(settings))
     document = compare_steps(chosen, steps, device).document()
     if as_json:
-        print(json.dumps(document))
+        print(as_line(document))
         return
     print(
         f"{chosen.backbone}, batch {chosen.batch_size}, {chosen.frames_per_clip} frames of "
@@ -88,7 +87,7 @@ def pretext_command(
     for path, reason in found.unreadable.items():
         print(printable(f"unreadable, left out: {path}: {reason}"), file=sys.stderr)
     if as_json:
-        print(json.dumps(found.document()))
+        print(as_line(found.document()))
     else:
         low, high = found.interval()
         print(f"{len(found.ranked)} videos, {triplets} triplets each, {printable(spec.source)}")

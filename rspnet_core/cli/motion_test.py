@@ -1,12 +1,12 @@
 """``rspnet-train motion-test``: what an encoder knows of motion."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rspnet_core.cli.training import DeviceOption, JsonOption
+from rspnet_core.text import as_line
 
 
 def motion_test_command(
@@ -35,7 +35,7 @@ def motion_test_command(
 
     document = motion_test(run, stores, galleries or [], device)
     if as_json:
-        print(json.dumps(document))
+        print(as_line(document))
         return
     for line in _lines(document):
         print(line)

@@ -1,6 +1,5 @@
 """``rspnet-train pretrain`` and ``curve``."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from rspnet_core.cli.training import (
     finish,
 )
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 
 def pretrain_command(
@@ -127,7 +126,7 @@ def curve_command(
 
     folder = RunFolder(run)
     if as_json:
-        print(json.dumps(folder.lines()))
+        print(as_line(folder.lines()))
         return
     target = out or folder.curves
     draw_curves(folder, target)

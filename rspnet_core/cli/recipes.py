@@ -1,13 +1,12 @@
 """``rspnet-train recipes`` and ``subset-kinetics``: what a run is prepared with."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 
 def recipes_command(
@@ -31,11 +30,11 @@ def recipes_command(
     )
     if name is not None:
         recipe = load_recipe(kinds[-1] if is_joint(name) else kinds[0], name, {})
-        print(json.dumps(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), end="\n" if as_json else "")
+        print(as_line(recipe.model_dump(mode="json")) if as_json else to_toml(recipe), end="\n" if as_json else "")
         return
     recipes = {each: load_recipe(kind, each, {}) for kind in kinds for each in recipe_names(kind)}
     if as_json:
-        print(json.dumps({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
+        print(as_line({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
         return
     for each, recipe in recipes.items():
         clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
@@ -62,7 +61,7 @@ def subset_command(
     write_list(subset, target)
     if as_json:
         document = {"list": str(target), "videos": len(subset.paths), "bytes": subset.num_bytes}
-        print(json.dumps({**document, "classes": subset.classes, "class_bytes": subset.class_bytes}))
+        print(as_line({**document, "classes": subset.classes, "class_bytes": subset.class_bytes}))
         return
     line = (
         f"{len(subset.classes)} classes, {len(subset.paths)} videos, {subset.num_bytes / 1e9:.2f} GB, "

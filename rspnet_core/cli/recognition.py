@@ -1,6 +1,5 @@
 """``rspnet-train finetune``, ``evaluate`` and ``probe``: action recognition."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from rspnet_core.cli.training import (
     finish,
 )
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 
 LabelledArgument = Annotated[Path, typer.Argument(help="A folder of labelled videos.", show_default=False)]
 ReportOption = Annotated[
@@ -177,7 +176,7 @@ def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -
         print(printable(f"report: {page}"), file=sys.stderr)
     if as_json:
         mean = mean_of_folds(documents) if len(documents) > 1 else None
-        print(json.dumps({"folds": documents, "mean": mean}))
+        print(as_line({"folds": documents, "mean": mean}))
     else:
         for found in documents:
             print(printable(f"{found['encoder']['source']}; test of fold {found['fold']} of {found['data']}"))

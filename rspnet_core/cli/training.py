@@ -1,6 +1,5 @@
 """What the commands that train share: their options, their recipe, their progress and what they say at the end."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rspnet_core.cli.command import INTERRUPTED
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.text import printable
+from rspnet_core.text import as_line, printable
 from rspnet_core.training.listener import Listener
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def finish(run: "TrainingRun", *, as_json: bool) -> None:
     """Say what became of a run; ends the command with 130 where it was stopped."""
     if run.is_first_process:
         if as_json:
-            print(json.dumps(run.document()))
+            print(as_line(run.document()))
         for line in run.closing_lines():
             log.print(printable(line), markup=False, soft_wrap=True)
     if run.stopped:

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from rspnet_core.recognition.document import Document, mean_of_folds
 from rspnet_core.recognition.plots import accuracy_svg, reliability_svg
-from rspnet_core.reports.html_page import environment, printable_texts, write_page
+from rspnet_core.reports.html_page import environment, write_page
 from rspnet_core.reports.svg_plots import confusion_svg
-from rspnet_core.text import printable, short
+from rspnet_core.text import printable, printable_texts, short
 
 _MISTAKES = 20
 _WIDTHS = {"wide": (760, 28), "narrow": (360, 18)}  # points, and letters of a class's name

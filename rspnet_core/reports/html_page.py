@@ -1,8 +1,6 @@
 """Reports as one HTML file that needs no network, no script and no other file."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -28,15 +26,6 @@ def environment(package: str) -> Environment:
     environment.filters["printable"] = printable
     environment.filters["words"] = lambda key: key.replace("_", " ")
     return environment
-
-
-def printable_texts(value: Any) -> Any:
-    """``value`` with each text in it, keys too, made safe to show."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {printable(str(key)): printable_texts(item) for key, item in value.items()}
-    return [printable_texts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def write_page(folder: Path, html: str) -> Path:

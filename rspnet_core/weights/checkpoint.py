@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.config import ClipGeometry, EncoderSpec, Normalisation
-from rspnet_core.errors import MissingHead, UnknownBackbone, WeightsError
+from rspnet_core.errors import MissingHead, UnknownBackbone, WeightsError, WeightsNotFound
 from rspnet_core.models import BackboneModel, EncoderModel, HeadKind, TwoHeadModel, find_backbone, seeded
 from rspnet_core.models.outside import is_import_path
 from rspnet_core.text import printable
@@ -121,10 +121,10 @@ def load_checkpoint(path: str | Path, *, named_by_user: str | None = None) -> tu
     path = Path(path)
     if path.is_dir():
         if not (path / MODEL_NAME).is_file():
-            raise WeightsError(f"{path} is a folder; give a weights file, such as {path / MODEL_NAME}")
+            raise WeightsNotFound(f"{path} is a folder; give a weights file, such as {path / MODEL_NAME}")
         path = path / MODEL_NAME
     if not path.is_file():
-        raise WeightsError(f"no weights file {path}; give a {SUFFIX} or official .pth.tar file, or official:resnet18")
+        raise WeightsNotFound(f"no weights file {path}; give a {SUFFIX} or .pth.tar file, or official:resnet18")
     if path.suffix == SUFFIX:
         return _load_ours(path, named_by_user)
     return load_official(path, source=path.name)

@@ -43,7 +43,8 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         progress(0.1, desc="Searching with every test video")
         report, scores = services.report(fold, PartWeights(backbone=backbone, motion=motion, appearance=appearance))
         progress(0.6, desc="Drawing the report")
-        names = {video.id: video.path for video in services.library.catalogue.videos(status="indexed")}
+        videos = list(services.library.catalogue.videos(status="indexed"))
+        names = {video.id: name for video, name in zip(videos, services.library.names_of(videos), strict=True)}
         page = report_page(report, scores, services.media, names)
         return page.shown, *_files(services, visitor_of(request), page)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from html import escape
-from pathlib import PurePosixPath
 
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
@@ -30,10 +29,10 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
 
 
 def examples(videos: Iterable[tuple[str, str, str | None]]) -> str:
-    """Videos to start with, as (id, path, label): one press searches."""
+    """Videos to start with, as (id, name, label): one press searches."""
     buttons = []
-    for video_id, path, label in videos:
-        name = escape(printable(PurePosixPath(path).name))
+    for video_id, called, label in videos:
+        name = escape(printable(called))
         shown = escape(printable(label)) if label else name
         buttons.append(
             f'<button type="button" class="example" data-action="like" data-id="{escape(video_id)}" '
@@ -59,7 +58,7 @@ def clock(seconds: float) -> str:
 
 
 def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
-    name = escape(printable(PurePosixPath(hit.path).name))
+    name = escape(printable(page.names[hit.id]))
     duration = page.durations_seconds.get(hit.id)
     badges = f'<span class="badge rank" aria-hidden="true">{rank}</span>'
     if duration is not None:
@@ -71,7 +70,7 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
     )
     return (
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
-        f'<div class="screen">{poster(hit.id, PurePosixPath(hit.path).name, badges)}</div>'
+        f'<div class="screen">{poster(hit.id, page.names[hit.id], badges)}</div>'
         f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
         f"{predicted(hit.predicted)}{_scores(hit, page)}{_moment(hit, name)}"
         f"{_buttons(hit, name, can_explain)}</div></li>"

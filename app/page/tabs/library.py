@@ -13,7 +13,7 @@ from app.page.tabs import cards
 from app.page.tabs.adding import adding_panel
 from app.session.services import Services
 from indexer.catalogue.catalogue import VideoRow
-from indexer.retrieval.library import SHOWN_FOLD
+from indexer.retrieval.filters import SHOWN_FOLD
 from rspnet_core.text import printable
 
 ROWS_PER_PAGE = 25

@@ -14,6 +14,7 @@ from app.session.projection import Method, Projection, umap_is_installed
 from app.session.services import Services
 from indexer.catalogue.catalogue import LabelledVideo, VideoRow, id_of_key
 from indexer.heatmap.titles import titles_of
+from indexer.retrieval.library import Library
 from rspnet_core.text import printable
 
 _PROGRESS = gr.Progress()
@@ -45,7 +46,7 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
         known = pictures.setdefault(services.opened, {})
         if (space, method) not in known:
             progress(0.2, desc="Flattening the library")
-            known[space, method] = _scatter(*services.projection(space, method))
+            known[space, method] = _scatter(services.library, *services.projection(space, method))
         return known[space, method]
 
     def arrive(space: str, method: Method, drawn: int) -> tuple[Any, int]:
@@ -72,7 +73,7 @@ def _spaces(services: Services) -> list[tuple[str, str]]:
     return [("Everything (backbone)" if part == "backbone" else titles[part], part) for part in services.parts]
 
 
-def _scatter(videos: list[LabelledVideo], projection: Projection) -> str:
+def _scatter(library: Library, videos: list[LabelledVideo], projection: Projection) -> str:
     """The value of the component ``scatter``."""
     classes = sorted({video.label for video in videos if video.label is not None})
     place = {label: number for number, label in enumerate(classes)}
@@ -81,7 +82,7 @@ def _scatter(videos: list[LabelledVideo], projection: Projection) -> str:
         x=x,
         y=y,
         ids=[id_of_key(video.key) for video in videos],
-        names=[printable(video.path) for video in videos],
+        names=[printable(name) for name in library.names_of(videos)],
         classes=[printable(label) for label in classes],
         of=[-1 if video.label is None else place[video.label] for video in videos],
         axes=_axes(projection),

@@ -14,12 +14,12 @@ from app.page.state import ENCODER, SharedState, TabHandles, Updates
 from app.page.tabs import cards
 from app.page.tabs.search_layout import ALL, SearchParts, example_cards, filter_choices, lay_out, welcome
 from app.serving.visitors import visitor_of
-from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.ranking import RankedPage
 from app.session.services import Services
+from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
-from rspnet_core.errors import RspnetError
+from rspnet_core.errors import NothingMatches, RspnetError
 
 
 def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -151,7 +151,8 @@ def _ranker(
             found = services.rank(handle, weights, filters, page=1 if first_page else values[parts.page] + step)
         except Exception as error:
             text = "Move at least one slider above 0." if _all_zero(error, *shares.values()) else None
-            problem = notice(text or message_of(error), kind="warning" if text else "error")
+            kind = "info" if isinstance(error, NothingMatches) else "warning" if text else "error"
+            problem = notice(text or message_of(error), kind=kind)
             return Ranking(problem).updates(parts)
         results = cards.results(found, can_explain=services.has_heads)
         summary = _summary(handle, weights, filters, found)
@@ -243,9 +244,14 @@ def _connect_address(services: Services, app: gr.Blocks, parts: SearchParts, sta
             panel = _query_panel(services, handle)
         except Exception as error:
             return {state.query: None, parts.query: notice(message_of(error))}
+        filters = asked.filters
+        try:
+            services.opened.allowed_keys(filters)
+        except NothingMatches as error:  # a class of another library, or one that is gone
+            filters, panel = Filters(), panel + notice(f"{message_of(error)}; all videos are shown", kind="info")
         updates: Updates = {state.query: handle, parts.query: panel, parts.page: asked.page}
         updates |= {slider: getattr(asked.weights, part) for part, slider in parts.sliders.items()}
-        updates |= {dropdown: getattr(asked.filters, name) or ALL for name, dropdown in parts.filters.items()}
+        updates |= {dropdown: getattr(filters, name) or ALL for name, dropdown in parts.filters.items()}
         return updates
 
     app.load(restore, None, outputs, show_progress="hidden", concurrency_id=ENCODER, api_visibility="private").success(

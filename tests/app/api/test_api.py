@@ -1,9 +1,10 @@
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gradio_client.exceptions import AppError
 
 from app.cli.main import _run_until_stopped
 from app.session.services import Services
+from indexer.ingest.build import build_library
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
 from tests.app.conftest import Served
@@ -53,11 +55,35 @@ def test_search_by_an_id_with_filters(client: Client, services: Services) -> Non
         ({"video_id": "0" * 16}, "no indexed video"),
         ({"video_id": "0" * 16, "top": 0}, "allowed is 1 to 1000"),
         ({"video_id": "0" * 16, "motion": -1}, "no indexed video"),
+        ({"video_id": "0" * 16, "motion": "it's"}, '^motion: got "it\'s", allowed are numbers$'),
+        ({"video_id": "0" * 16, "motion": None, "top": None}, "no indexed video"),
     ],
 )
 def test_mistakes_are_answered_in_words(client: Client, arguments: dict, says: str) -> None:
     with pytest.raises(AppError, match=says):
         client.predict(**arguments, api_name="/search")
+
+
+def test_a_filter_that_matches_nothing_says_what_there_is(client: Client, services: Services) -> None:
+    video_id = services.videos(limit=1)[0].id
+    with pytest.raises(AppError, match=r"^no class spin's; did you mean Spin\? There is "):
+        client.predict(video_id=video_id, label="spin's", api_name="/search")
+
+
+def test_values_that_have_a_default_need_not_be_given(client: Client, services: Services) -> None:
+    first, second = (video.id for video in services.videos(limit=2))
+    _, document = client.predict(video_id=first, match_id=second, api_name="/heatmap")
+    assert document["threshold"] == 0.5
+
+
+def test_a_name_that_is_no_text_hides_no_hit(own_library: Path, serve: Callable[..., Served]) -> None:
+    video = next(own_library.rglob("*.mp4"))
+    video.rename(video.parent / os.fsdecode(b"\xe9\n.mp4"))
+    build_library(own_library, device="cpu")
+    app = serve(own_library)
+    found = Client(app.url, verbose=False).predict(video_id=app.services.videos(limit=1)[0].id, api_name="/search")
+    assert len(found["hits"]) == 4
+    assert f"{video.parent.name}/\\udce9\\n.mp4" in {hit["file"] for hit in found["hits"]}
 
 
 def test_what_is_no_video_is_answered_in_words(client: Client, tmp_path: Path) -> None:

@@ -7,13 +7,21 @@ import pytest
 
 from app.main import _banner
 from app.serving.uploads import keep_upload, safe_name
-from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.index.place import Place
 from indexer.ingest.build import build_library
+from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
-from rspnet_core.errors import InvalidSetting, LibraryBusy, LibraryNotFound, MissingHead, QueryNotFound, VideoError
+from rspnet_core.errors import (
+    InvalidSetting,
+    LibraryBusy,
+    LibraryNotFound,
+    MissingHead,
+    NothingMatches,
+    QueryNotFound,
+    VideoError,
+)
 from tests.app.conftest import EDITOR
 
 HALF = PartWeights(backbone=0, motion=0.5, appearance=0.5)
@@ -56,7 +64,8 @@ def test_filters_restrict_and_pages_stay_in_range(services: Services) -> None:
     assert {hit.label for hit in found.hits} == {"Spin"}
     assert (found.page, found.num_pages, found.num_videos) == (1, 1, 4)
     assert {hit.split for hit in services.rank(handle, PartWeights(), Filters(split="test")).hits} == {"test"}
-    assert services.rank(handle, PartWeights(), Filters(label="none such")).hits == []
+    with pytest.raises(NothingMatches, match="no class spin; did you mean Spin"):
+        services.rank(handle, PartWeights(), Filters(label="spin"))
 
 
 def test_a_file_that_the_library_holds_becomes_its_video(services: Services, data: Path, tmp_path: Path) -> None:

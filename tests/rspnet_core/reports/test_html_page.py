@@ -4,7 +4,8 @@ import pytest
 from jinja2 import UndefinedError
 
 from rspnet_core.errors import RspnetError
-from rspnet_core.reports.html_page import environment, printable_texts, write_page
+from rspnet_core.reports.html_page import environment, write_page
+from rspnet_core.text import printable_texts
 
 
 def test_templates_escape_texts_and_refuse_a_name_that_is_not_given():

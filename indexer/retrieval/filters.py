@@ -1,0 +1,70 @@
+"""Filters over a library's videos: which pass; where none does, what there is instead."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue.catalogue import LabelledVideo
+from indexer.catalogue.published import AnyCatalogue
+from rspnet_core.errors import NothingMatches
+from rspnet_core.text import nearest, short
+
+SHOWN_FOLD = 1
+"""The official split whose sides hits show and filters mean."""
+_NAMES_LISTED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Restricts to videos of a class, a side of official split 1, a folder; None does not restrict."""
+
+    label: str | None = None
+    split: str | None = None
+    folder: str | None = None
+    """Relative to the data folder."""
+
+
+def keys_that_pass(catalogue: AnyCatalogue, filters: Filters) -> NDArray[np.int64] | None:
+    """Keys, ascending, of the videos that pass; None where nothing is restricted. Raises NothingMatches."""
+    if filters == Filters():
+        return None
+    fold = None if filters.split is None else SHOWN_FOLD
+    keys = catalogue.select_keys(label=filters.label, split=filters.split, fold=fold, folder=filters.folder)
+    if not keys.size:
+        raise NothingMatches(_why_nothing(catalogue.labels_and_splits(SHOWN_FOLD), filters))
+    return keys
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """All folders that hold videos, relative to their data folders."""
+    return {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "."}
+
+
+def no_such(kind: str, asked: str, known: Collection[str], where_none: str = "there is none") -> str:
+    """That no ``kind`` is called as ``asked``; the nearest name, and some of all."""
+    if not known:
+        return f"no {kind} {asked}: {where_none}"
+    near = nearest(asked, known)
+    some = ", ".join(short(name, 40) for name in sorted(known)[:_NAMES_LISTED])
+    more = f" and {len(known) - _NAMES_LISTED:,} more" if len(known) > _NAMES_LISTED else ""
+    hint = f"did you mean {near}? There is" if near else "there is"
+    return f"no {kind} {short(asked, 80)}; {hint} {some}{more}"
+
+
+def _why_nothing(videos: list[LabelledVideo], filters: Filters) -> str:
+    label, split, folder = filters.label, filters.split, (filters.folder or "").strip("/") or None
+    labels = {video.label for video in videos if video.label is not None}
+    splits = {video.split for video in videos if video.split is not None}
+    if label is not None and label not in labels:
+        return no_such("class", label, labels, "no video here has a class; put each class in a folder of its own")
+    if split is not None and split not in splits:
+        return no_such("split", split, splits, "no video here is in an official split; build with the lists")
+    folders = folders_of(video.path for video in videos) if folder else set()
+    if folder and folder not in folders:
+        return no_such("folder", folder, folders, "all videos lie in the data folder itself")
+    asked = {"class": label, "split": split, "folder": folder}
+    named = " and ".join(f"{kind} {name}" for kind, name in asked.items() if name)
+    return f"no video is of {named} at once, though each has some; leave one of them out"
