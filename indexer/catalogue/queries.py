@@ -160,11 +160,6 @@ class CatalogueQueries:
                 for key, path, root_id, label, group, split in connection.execute(statement)
             ]
 
-    def folds(self) -> list[int]:
-        """The official splits that list any video, ascending."""
-        with self._database.reading() as connection:
-            return list(connection.scalars(select(Split.fold).distinct().order_by(Split.fold)))
-
     def select_keys(
         self,
         *,
