@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import DatasetError
-from rspnet_core.models import EncoderModel, TwoHeadModel
+from rspnet_core.models import EncoderModel
 from rspnet_core.models.features import clip_features
 from rspnet_core.recognition.frozen import video_vector
 from rspnet_core.recognition.labelled import LabelledVideos, labelled_videos
@@ -46,7 +46,7 @@ def first_hit_ranks(
 
 
 def train_side_ranks(
-    model: TwoHeadModel, videos: LabelledVideos, geometry: ClipGeometry, pool: DecodePool
+    model: EncoderModel, videos: LabelledVideos, geometry: ClipGeometry, pool: DecodePool
 ) -> dict[str, list[int | None]]:
     """For each part of the model's vectors, the rank of each train video's first hit among those of other recordings.
 
@@ -112,7 +112,7 @@ class RetrievalPlan:
 
 
 def retrieval_judge(
-    plan: RetrievalPlan, model: TwoHeadModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
+    plan: RetrievalPlan, model: EncoderModel, geometry: ClipGeometry, fabric: Fabric, pool: DecodePool
 ) -> Callable[[int], Judgement]:
     """What to call after each epoch: every few epochs on rank 0 it measures retrieval on the train side.
 
