@@ -54,6 +54,9 @@ def pretrain_command(
         float | None,
         typer.Option(min=0.01, help="End after so many minutes, rather than after the recipe's epochs."),
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of weights, batches and augmentation, as --set seed=N.")
+    ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -69,7 +72,7 @@ def pretrain_command(
 
     Example: rspnet-train pretrain archive --recipe small-resnet18 --out runs/small --set epochs=20 --probe archive
 
-    Example: rspnet-train pretrain all.store --recipe motion-gpu --minutes 9 --out runs/motion
+    Example: rspnet-train pretrain all.store --recipe motion-small --minutes 17 --seed 1 --out runs/motion
 
     Example: torchrun --nproc-per-node 8 -m rspnet_core.cli pretrain kinetics400 --recipe k400-s3dg --out runs/x
     """
@@ -80,6 +83,7 @@ def pretrain_command(
 
     if is_store(data):
         _refuse_on_a_store({"--list": list_files, "--probe": probe, "--workers": workers})
+    settings = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
     said = partial(chosen_recipe, name=recipe, backbone=backbone, settings=settings, from_weights=from_weights)
     resumed = out if resume else None
     named = str(out / "recipe.toml") if resume else recipe

@@ -151,6 +151,7 @@ def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: P
 
 def test_a_recipe_is_the_same_after_it_was_written(tmp_path: Path) -> None:
     recipe = load_recipe(JointRecipe, "motion-gpu", {"objectives.still.temperature": 0.3})
+    assert load_recipe(JointRecipe, "motion-small", {}).objectives.keys() == OBJECTIVES.keys() - {"looks"}
     (tmp_path / "r.toml").write_text(to_toml(recipe))
     assert load_recipe(JointRecipe, str(tmp_path / "r.toml"), {}) == recipe
     assert recipe.objectives["still"].temperature == 0.3  # type: ignore[attr-defined]
@@ -197,8 +198,9 @@ def test_a_store_that_does_not_fit_the_recipe_is_refused(
 def test_the_command_takes_a_store_and_refuses_what_does_not_belong_to_it(store: Path, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(to_toml(RECIPE.model_copy(update={"epochs": 1})))
     command = ["pretrain", str(store), "--recipe", str(tmp_path / "r.toml"), "--device", "cpu"]
-    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json"])
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run"), "--json", "--seed", "7"])
     assert done.exit_code == 0, done.output
+    assert load_recipe(JointRecipe, str(tmp_path / "run" / "recipe.toml"), {}).seed == 7
     assert json.loads(done.stdout)["steps"] == 3
     for wrong in (["--list", "x.txt"], ["--workers", "2"], ["--probe", "data"]):
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other"), *wrong])
