@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rspnet_core.config import Normalisation
-from rspnet_core.models import EncoderModel
+from rspnet_core.models import TwoHeadModel
 from rspnet_core.pretext.rendered import Renderer
 from rspnet_core.pretext.views import SEEN, Covers, Drawn, ViewBatch, ViewPlan
 from rspnet_core.training.schedule import Schedule
@@ -90,7 +90,7 @@ class Feed:
 
     steps_per_epoch: int
     source: Callable[[BatchMaker, Schedule], Batches]
-    judge: Callable[[EncoderModel], Callable[[int], Judgement]] = lambda model: no_judgement
+    judge: Callable[[TwoHeadModel], Callable[[int], Judgement]] = lambda model: no_judgement
     """What is found out about an encoder after each epoch."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from rspnet_core.config import ViewSampling
-from rspnet_core.models import EncoderModel
+from rspnet_core.models import TwoHeadModel
 from rspnet_core.pretext.batches import BatchMaker, Feed, SeenVideos
 from rspnet_core.pretext.view_recipe import ViewRecipe
 from rspnet_core.pretext.views import Drawn, ViewBatch, ViewPlan
@@ -46,7 +46,7 @@ def folder_feed(
         to_device = partial(make_batch, maker=maker, schedule=schedule, device=session.fabric.device)
         return session.source(loader, to_device, schedule)
 
-    def judge(model: EncoderModel) -> Callable[[int], Judgement]:
+    def judge(model: TwoHeadModel) -> Callable[[int], Judgement]:
         if retrieval is None:
             return no_judgement
         return retrieval_judge(retrieval, model, recipe.embedding_geometry, session.fabric, session.pool)
