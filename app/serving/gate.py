@@ -43,7 +43,9 @@ _SAFE = {"GET", "HEAD"}
 _AT_A_TIME = 4
 """Of what takes the interpreter and no waiting: more at once would only keep the event loop from its turn."""
 _DESCRIPTIONS = {"/config", "/config/", "/gradio_api/info", "/gradio_api/info/", "/gradio_api/openapi.json"}
-_SCRIPTS = {"/assets/{path:path}", "/static/{path:path}"}
+_ASSETS = "/assets/{path:path}"
+"""Gradio's scripts and styles; each name ends in a digest of what is in it."""
+_SCRIPTS = {_ASSETS, "/static/{path:path}"}
 
 
 @dataclass
@@ -89,8 +91,14 @@ class Gate:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                is_script = route is not None and route.path in _SCRIPTS
-                set_headers(headers, ancestors=self.ancestors, request_id=token, is_script=is_script)
+                path = route and route.path
+                set_headers(
+                    headers,
+                    ancestors=self.ancestors,
+                    request_id=token,
+                    is_script=path in _SCRIPTS,
+                    never_changes=path == _ASSETS and status == 200,
+                )
                 if cookie := scope.pop("rspnet.cookie", None):
                     set_cookie(headers, cookie, secure=scope["scheme"] == "https")
             await send(message)

@@ -12,6 +12,7 @@ _SCRIPT = (
 )
 """For scripts and what stands beside them: a script that runs as a worker obeys its own answer's policy. The one that
 trims videos loads FFmpeg's core as a blob."""
+_KEPT = "private, max-age=31536000, immutable"
 _PAGE = "; ".join(
     (
         "default-src 'none'",
@@ -32,7 +33,9 @@ _PAGE = "; ".join(
 )
 
 
-def set_headers(headers: MutableHeaders, *, ancestors: str, request_id: str, is_script: bool) -> None:
+def set_headers(
+    headers: MutableHeaders, *, ancestors: str, request_id: str, is_script: bool, never_changes: bool
+) -> None:
     """Add what an answer lacks.
 
     Args:
@@ -40,6 +43,7 @@ def set_headers(headers: MutableHeaders, *, ancestors: str, request_id: str, is_
         ancestors: sites that may show the page in a frame, as Content-Security-Policy writes them; or ``'none'``.
         request_id: names the request in the log.
         is_script: whether a script of the page's is answered, or what stands beside one.
+        never_changes: whether the address says the content too, so that a browser may keep the answer.
     """
     headers.setdefault("Content-Security-Policy", (_SCRIPT if is_script else _ELSEWHERE).format(ancestors=ancestors))
     if ancestors == "'none'":
@@ -49,7 +53,7 @@ def set_headers(headers: MutableHeaders, *, ancestors: str, request_id: str, is_
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "geolocation=(), payment=(), usb=()")
-    headers.setdefault("Cache-Control", "private, no-store")
+    headers.setdefault("Cache-Control", _KEPT if never_changes else "private, no-store")
     headers["X-Request-ID"] = request_id
 
 

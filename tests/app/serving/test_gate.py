@@ -41,6 +41,13 @@ def test_every_answer_carries_the_headers(client: httpx.Client, path: str) -> No
     assert "server" not in headers
 
 
+def test_only_scripts_and_styles_whose_name_says_their_content_are_kept(client: httpx.Client) -> None:
+    asset = re.search(r"assets/[\w-]+-[\w-]{8,}\.(js|css)", client.get("").text)
+    assert client.get(asset[0]).headers["cache-control"] == "private, max-age=31536000, immutable"
+    for other in ("", "config", "theme.css", "page.js", "static/img/logo.svg", "assets/nothing.js"):
+        assert client.get(other).headers["cache-control"] == "private, no-store", other
+
+
 def test_each_page_has_a_nonce_of_its_own_on_all_scripts(client: httpx.Client) -> None:
     nonces = set()
     for _ in range(2):
