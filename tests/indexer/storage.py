@@ -98,12 +98,13 @@ def answers(folder, ids):
     weights = indexer.PartWeights(motion=1, appearance=2)
     with indexer.Library.open(folder, device="cpu") as library:
         catalogue = library.catalogue
+        clips = [catalogue.clip_vectors(key) for key in ids]
         return {
             "searches": [library.search(key, top=4, moments=True, weights=weights).to_json() for key in ids[:3]],
             "filtered": library.search(ids[0], top=len(ids), label="Class1", split="test").to_json(),
             "rows": list(catalogue.videos()),
-            "clips": [catalogue.clip_vectors(key).vectors.tobytes() for key in ids],
-            "spans": [catalogue.clip_vectors(key).spans_seconds.tobytes() for key in ids],
+            "clips": [each.vectors.tobytes() for each in clips],
+            "spans": [each.spans_seconds.tobytes() for each in clips],
             "vectors": [rows.tobytes() for _, rows in catalogue.all_vectors()],
             "histograms": [rows.tobytes() for _, rows in catalogue.colour_histograms()],
             "info": library.info(),

@@ -45,12 +45,12 @@ before = resident_bytes()
 kept = []
 
 def work():
-    for number in range(40):
+    for number in range(10):
         blocks = [bytearray(2**20 * size) for size in (30, 3, 12, 7)]  # a first free of 30 MB raises glibc's limit
         kept.append(bytearray(2**16))
         del blocks
 
-threads = [threading.Thread(target=work) for _ in range(8)]
+threads = [threading.Thread(target=work) for _ in range(4)]
 for thread in threads:
     thread.start()
 for thread in threads:
