@@ -18,6 +18,7 @@ from rspnet_core.config import ClipGeometry
 from rspnet_core.models import create_model
 from rspnet_core.video.making.synthetic import write_sample_data
 from rspnet_core.weights.checkpoint import describe, save_checkpoint
+from tests import tiny
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -44,6 +45,12 @@ def real_videos() -> Path:
     if not (SHARED / "videos").is_dir():
         pytest.skip("the real videos are not beside this checkout")
     return SHARED / "videos"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tiny_is_known() -> None:
+    """To tests, not to those that are made of the list of backbones."""
+    tiny.register()
 
 
 @pytest.fixture(autouse=True)
@@ -82,25 +89,25 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def small_weights(once: Once) -> Path:
-    """Weights of a TSM encoder that looks at three clips of two frames of 32 x 32 pixels; read only."""
+    """Weights of a tiny encoder that looks at three clips of two frames of 32 x 32 pixels; read only."""
     return once("weights", lambda folder: save_small_weights(folder / "small.safetensors")) / "small.safetensors"
 
 
-def save_small_weights(path: Path) -> None:
-    model = create_model("tsm18", seed=1).eval()
-    save_checkpoint(model, describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS), path)
+def save_small_weights(path: Path, backbone: str = tiny.NAME) -> None:
+    model = create_model(backbone, seed=1).eval()
+    save_checkpoint(model, describe(model, backbone, source="test", trained=True, geometry=SMALL_CLIPS), path)
 
 
 def save_classifier(path: Path, classes: Sequence[str], *, always: int | None = None) -> Path:
     """Weights of ``small_weights`` with a classifier whose answers differ, or are ``always`` one class, nearly sure."""
-    model = create_model("tsm18", seed=1).eval()
+    model = create_model(tiny.NAME, seed=1).eval()
     classifier = model.add_classifier(len(classes))
     torch.manual_seed(2)
     torch.nn.init.normal_(classifier.weight, std=0.5 if always is None else 0.0)
     torch.nn.init.zeros_(classifier.bias)
     if always is not None:
         classifier.bias.data[always] = 5.0
-    spec = describe(model, "tsm18", source="test", trained=True, geometry=SMALL_CLIPS, classes=classes)
+    spec = describe(model, tiny.NAME, source="test", trained=True, geometry=SMALL_CLIPS, classes=classes)
     save_checkpoint(model, spec, path)
     return path
 

@@ -107,15 +107,23 @@ def served(services: Services) -> Iterator[Served]:
         yield Served(url, services)
 
 
+@pytest.fixture(scope="session")
+def four_videos(sample_videos: Path, small_weights: Path, once: Once) -> Path:
+    """A data folder with a library of four videos in two classes; read only."""
+
+    def build(folder: Path) -> None:
+        for video in sorted(sample_videos.rglob("*.mp4"))[::9][:4]:
+            (folder / video.parent.name).mkdir(exist_ok=True)
+            shutil.copy2(video, folder / video.parent.name / video.name)
+        assert build_library(folder, weights=str(small_weights), device="cpu").indexed == 4
+
+    return once("four", build)
+
+
 @pytest.fixture
-def own_library(sample_videos: Path, small_weights: Path, tmp_path: Path) -> Path:
-    """A data folder with a library of four videos in two classes, to do with as a test likes."""
-    folder = tmp_path / "own"
-    for video in sorted(sample_videos.rglob("*.mp4"))[::9][:4]:
-        (folder / video.parent.name).mkdir(parents=True, exist_ok=True)
-        shutil.copy2(video, folder / video.parent.name / video.name)
-    build_library(folder, weights=str(small_weights), device="cpu")
-    return folder
+def own_library(four_videos: Path, tmp_path: Path) -> Path:
+    """The same, to do with as a test likes."""
+    return shutil.copytree(four_videos, tmp_path / "own")
 
 
 @pytest.fixture

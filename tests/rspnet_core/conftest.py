@@ -21,5 +21,5 @@ def thin_networks() -> Iterator[None]:
 def thin_weights(thin_networks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As ``small_weights``, of a thin network."""
     path = tmp_path_factory.mktemp("thin") / "small.safetensors"
-    save_small_weights(path)
+    save_small_weights(path, "tsm18")
     return path

@@ -70,7 +70,7 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def test_the_layout_is_that_of_hubs_and_reads_back_bit_for_bit(folder: Path, small_weights: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     config = json.loads((folder / "config.json").read_text())
-    assert (config["model_type"], config["library_name"], config["backbone"]) == ("rspnet", "rspnet", "tsm18")
+    assert (config["model_type"], config["library_name"], config["backbone"]) == ("rspnet", "rspnet", "tiny")
     again, (model, spec) = Encoder.from_pretrained(folder), load_checkpoint(small_weights)
     assert again.spec == spec
     for name, values in again.model.state_dict().items():

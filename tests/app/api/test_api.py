@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.session.services import Services
 from indexer.ingest.build import build_library
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
+from tests import prepared
 from tests.app.conftest import Served
 
 
@@ -168,23 +170,25 @@ def test_an_app_that_does_not_start_is_an_error_and_not_announced() -> None:
     assert announced == []
 
 
-def test_the_command_serves_until_it_is_stopped(own_library: Path) -> None:
+def test_the_command_serves_until_it_is_stopped(own_library: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "app.cli", "serve", "--index", str(own_library), "--device", "cpu", "--port", port]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    said = tmp_path / "said"
+    options = ("--index", own_library, "--device", "cpu", "--port", port)
+    process = prepared.start("app.cli.main", "serve", *options, stderr=said)
     try:
-        for line in process.stderr:
-            if "Ctrl-C" in line:
-                break
+        deadline = time.monotonic() + 120
+        while not said.exists() or "Ctrl-C" not in said.read_text():
+            assert process.is_alive() and time.monotonic() < deadline
+            time.sleep(0.05)
         assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
         assert "<gradio-app" in httpx.get(f"http://127.0.0.1:{port}/").text
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
+        assert process.exitcode == 0
     finally:
         process.kill()
-    assert process.returncode == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in said.read_text()
 
 
 def test_the_command_has_help_with_examples() -> None:

@@ -253,8 +253,8 @@ def test_sliders_of_absent_heads_say_why_they_rest(headless_library: Path, open_
 
 
 def test_an_untrained_encoder_is_announced(few_videos: Path, tmp_path: Path, open_page, serve) -> None:
-    model = create_model("tsm18", seed=1).eval()
-    spec = describe(model, "tsm18", source="test", trained=False, geometry=SMALL_CLIPS)
+    model = create_model("tiny", seed=1).eval()
+    spec = describe(model, "tiny", source="test", trained=False, geometry=SMALL_CLIPS)
     save_checkpoint(model, spec, tmp_path / "untrained.safetensors")
     build_library(few_videos, weights=str(tmp_path / "untrained.safetensors"), device="cpu")
     expect(open_page(serve(few_videos).url).get_by_text("encoder is untrained")).to_be_visible()

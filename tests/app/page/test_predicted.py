@@ -1,25 +1,29 @@
 """A library whose encoder has a classifier shows its answers; names of classes come from weights and do nothing."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 
+from app.session.services import Services
 from indexer.ingest.build import build_library
-from tests.app.conftest import Served
+from tests.app.conftest import Served, serving
 from tests.conftest import save_classifier
 
 HOSTILE = "<b>Jump</b><img src=x onerror=document.title=1> ${1+1} {{name}}\u202e"
 SHOWN = HOSTILE.replace("\u202e", r"\u202e")
 
 
-@pytest.fixture
-def classifying(own_library: Path, tmp_path: Path, serve) -> Served:
+@pytest.fixture(scope="module")
+def classifying(four_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The app over a library of four videos whose encoder takes each for ``HOSTILE``."""
-    weights = save_classifier(tmp_path / "tuned.safetensors", ["Bounce", HOSTILE], always=1)
-    build_library(own_library, index=tmp_path / "index", weights=str(weights), device="cpu")
-    return serve(tmp_path / "index")
+    folder = tmp_path_factory.mktemp("classifying")
+    weights = save_classifier(folder / "tuned.safetensors", ["Bounce", HOSTILE], always=1)
+    build_library(four_videos, index=folder / "index", weights=str(weights), device="cpu")
+    with Services(folder / "index", device="cpu") as services, serving(services) as url:
+        yield Served(url, services)
 
 
 def test_cards_and_query_show_the_class_as_text(classifying: Served, open_page, new_video: Path) -> None:

@@ -33,11 +33,13 @@ def planted(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["no logins", "viewer", "editor"])
-def visitor(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=["no logins", "viewer", "editor"])
+def visitor(
+    request: pytest.FixtureRequest, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """A browser that has opened the page, logged in where there are logins."""
     logins = request.param != "no logins"
-    users = user_file(tmp_path, eve=request.param) if logins else None
+    users = user_file(tmp_path_factory.mktemp("users"), eve=request.param) if logins else None
     with serving(services, users=users) as url, httpx.Client(base_url=url, timeout=60) as client:
         if logins:
             assert client.post("login", data={"username": "eve", "password": PASSWORD}).is_success

@@ -159,7 +159,7 @@ def test_a_library_without_anything_published_is_empty(tmp_path: Path) -> None:
 
 
 def test_the_page_warns_of_an_untrained_encoder(few_videos: Path) -> None:
-    build_library(few_videos, backbone="tsm18", device="cpu")
+    build_library(few_videos, backbone="tiny", device="cpu")
     with Services(few_videos, device="cpu") as services:
         assert services.is_untrained
         assert "encoder is untrained" in _banner(services)

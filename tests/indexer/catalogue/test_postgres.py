@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.parse
@@ -17,6 +16,7 @@ from indexer.ingest.build import build_library
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import verify_library
 from rspnet_core.errors import InvalidSetting, LibraryBusy, LibraryError
+from tests import prepared
 from tests.indexer.catalogue.catalogue_contract import CatalogueContract
 from tests.indexer.storage import filled, make_entry, make_vectors, stored
 
@@ -167,15 +167,12 @@ def test_a_build_whose_server_stops_ends_with_one_line_and_the_next_one_goes_on(
     server, target, built, sample_videos, small_weights, tmp_path, mode, seconds
 ):
     index = tmp_path / "index"
-    command = [sys.executable, "-m", "indexer.cli", "build", sample_videos, "--index", index, "--device", "cpu"]
+    said = tmp_path / "said"
+    command = ["build", sample_videos, "--index", index, "--device", "cpu"]
     command += ["--weights", small_weights, "--catalogue", target]
-
-    def start():
-        return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    build = start()
+    build = prepared.start("indexer.cli.main", *command, stderr=said)
     deadline = time.monotonic() + 90
-    while len(stored(target)) < 5 and build.poll() is None and time.monotonic() < deadline:
+    while len(stored(target)) < 5 and build.is_alive() and time.monotonic() < deadline:
         time.sleep(0.02)
     seen = stored(target)
     server.stop(mode)
@@ -183,16 +180,17 @@ def test_a_build_whose_server_stops_ends_with_one_line_and_the_next_one_goes_on(
         time.sleep(seconds)
     finally:
         server.start()
-    said = build.communicate(timeout=120)[1].strip().splitlines()
-    assert build.returncode == 1
-    print(mode, seconds, len(seen), said)
-    assert "run" in said[-1] and "again" in said[-1]
-    assert not any("Traceback" in line for line in said)
+    build.join(120)
+    assert build.exitcode == 1
+    lines = said.read_text().strip().splitlines()
+    print(mode, seconds, len(seen), lines)
+    assert "run" in lines[-1] and "again" in lines[-1]
+    assert not any("Traceback" in line for line in lines)
 
     assert seen.items() <= stored(target).items()
     assert len(stored(target)) < 32
-    again = start()
-    said = again.communicate(timeout=120)[1]
-    assert again.returncode == 0, said
+    again = prepared.start("indexer.cli.main", *command, stderr=said)
+    again.join(120)
+    assert again.exitcode == 0, said.read_text()
     assert stored(target) == stored(built / "catalogue.sqlite")
     assert verify_library(index, deep=True).to_json() == {"sound": True, "videos": 32, "problems": [], "notes": []}

@@ -116,10 +116,11 @@ def test_removed_videos_are_found_no_more(few_videos: Path, small_weights: Path)
     assert rspnet_index("remove", "nothing", "--index", few_videos).returncode == 2
     assert rspnet_index("remove", "--all", "--index", few_videos).returncode == 0
     assert json.loads(rspnet_index("info", "--index", few_videos, "--json").stdout)["videos"]["total"] == 0
-    assert rspnet_index("build", few_videos, "--backbone", "tsm18").returncode == 0
+    assert rspnet_index("build", few_videos, "--backbone", "tiny").returncode == 0
 
 
-def test_sample_data_takes_a_number_of_looks_and_a_seed(tmp_path: Path) -> None:
+def test_sample_data_takes_a_number_of_looks_and_a_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rspnet_core.video.making.synthetic._NUM_FRAMES", 4)
     done = rspnet_index("sample-data", tmp_path / "held", "--groups", 2, "--seed", 5)
     assert done.returncode == 0
     assert "32 videos" in done.stderr

@@ -87,7 +87,7 @@ def test_ids_of_a_library_are_understood_and_its_encoder_used(built: Path, tmp_p
     figures = document(hits[0].id, hits[1].path, "--index", built, "--out", tmp_path / "why.png")
     assert figures["query"]["name"] == Path(hits[0].path).name
     assert figures["match"]["name"] == Path(hits[1].path).name
-    assert figures["encoder"] == {"backbone": "tsm18", "weights": weights, "trained": True}
+    assert figures["encoder"] == {"backbone": "tiny", "weights": weights, "trained": True}
 
 
 def test_faithfulness_is_printed_when_asked_for(sample_videos: Path, small_weights: Path, tmp_path: Path) -> None:

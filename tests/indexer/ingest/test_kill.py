@@ -1,16 +1,15 @@
 """A build killed at any moment loses nothing that a reader has seen, and ends up as if it had never been killed."""
 
 import random
-import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from indexer.catalogue.catalogue import FILE_NAME
 from indexer.retrieval.maintenance import verify_library
+from tests import prepared
 from tests.indexer.storage import stored
 
 
@@ -18,21 +17,20 @@ def contents(index: Path) -> dict[str, bytes]:
     return stored(index / FILE_NAME)
 
 
-def start(data: Path, index: Path, weights: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "indexer.cli", "build", data, "--index", index, "--weights", weights]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def start(data: Path, index: Path, weights: Path) -> BaseProcess:
+    return prepared.start("indexer.cli.main", "build", data, "--index", index, "--weights", weights)
 
 
-def kill_at_random(process: subprocess.Popen[bytes], index: Path, draw: random.Random) -> set[str]:
+def kill_at_random(process: BaseProcess, index: Path, draw: random.Random) -> set[str]:
     """SIGKILL some time after the first commit; returns the ids that a reader saw just before."""
     deadline = time.monotonic() + 90
     before = contents(index)
-    while process.poll() is None and len(contents(index)) <= len(before) and time.monotonic() < deadline:
+    while process.is_alive() and len(contents(index)) <= len(before) and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(draw.uniform(0, 0.3))
     seen = set(contents(index))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     return seen
 
 
@@ -46,6 +44,8 @@ def test_killed_builds_lose_nothing_and_end_like_one_never_killed(
         verdict = verify_library(index, deep=True)
         assert verdict.problems == []
         assert seen <= contents(index).keys()
-    assert start(sample_videos, index, small_weights).wait() == 0
+    last = start(sample_videos, index, small_weights)
+    last.join()
+    assert last.exitcode == 0
     assert contents(index) == contents(built)
     assert verify_library(index, deep=True).notes == []

@@ -9,6 +9,7 @@ from rspnet_core.models import class_logits
 from rspnet_core.recognition.classification import Classification, LabelledBatch
 from rspnet_core.recognition.finetune import _new_optimiser, build_classifier
 from rspnet_core.recognition.recipe import FinetuneRecipe
+from tests.conftest import save_small_weights
 
 SMALL = {"backbone": "tsm18", "frames_per_clip": 2, "clip_size": 32}
 
@@ -76,8 +77,10 @@ def test_the_new_layer_may_learn_at_a_rate_of_its_own() -> None:
     assert factors == {10.0: 2, 1.0: len(list(classifier.parameters())) - 2}
 
 
-def test_training_all_weights_leaves_the_projection_heads_behind(small_weights) -> None:
-    tuned, _ = build_classifier(recipe(from_weights=str(small_weights)), 4, 10)
-    frozen, _ = build_classifier(recipe(from_weights=str(small_weights), freeze=True), 4, 10)
+def test_training_all_weights_leaves_the_projection_heads_behind(tmp_path) -> None:
+    weights = tmp_path / "small.safetensors"
+    save_small_weights(weights, "tsm18")
+    tuned, _ = build_classifier(recipe(from_weights=str(weights)), 4, 10)
+    frozen, _ = build_classifier(recipe(from_weights=str(weights), freeze=True), 4, 10)
     assert tuned.encoder.heads == {}
     assert sorted(frozen.encoder.heads) == ["appearance", "motion"]
