@@ -72,7 +72,7 @@ def test_a_cell_of_the_matrix_seeks_both_players_and_moves_the_maps(open_page, s
     spans = [served.services.library.catalogue.clip_vectors(each).spans_seconds for each in (query, match)]
     assert best_cell(similarities) != (2, 1)
     value = similarities["motion"][2, 1]
-    page.get_by_role("button", name=f"query clip 3, match clip 2, similarity {value:.3f}").click()
+    page.get_by_role("button", name=f"query clip 3, match clip 2, similarity {value.round(4):.3f}").click()
     for number, clip in enumerate((2, 1)):
         player = f"document.querySelectorAll('#pair video')[{number}]"
         page.wait_for_function(f"Math.abs({player}.currentTime - {spans[number][clip][0]}) < 0.05")
