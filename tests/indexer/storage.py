@@ -14,7 +14,7 @@ from indexer.catalogue.stored import stored_vectors
 from indexer.catalogue.vectors import ENERGY_DIMS
 from indexer.index import generations
 from indexer.index.place import Place
-from rspnet_core.errors import LibraryError
+from rspnet_core.errors import LibraryError, NothingMatches
 
 PARTS = {"backbone": 8, "motion": 4, "appearance": 4}
 DIMS = sum(PARTS.values())
@@ -124,4 +124,8 @@ def stored(target):
 def search_twice(library, video_id):
     """Two answers as JSON: all videos with moments, and those of a class."""
     every = library.search(video_id, top=10, moments=True, weights=indexer.PartWeights(motion=1, appearance=1))
-    return [json.dumps(found.to_json()) for found in (every, library.search(video_id, top=10, label="Class1"))]
+    try:
+        of_class = json.dumps(library.search(video_id, top=10, label="Class1").to_json())
+    except NothingMatches as error:
+        of_class = str(error)
+    return [json.dumps(every.to_json()), of_class]
