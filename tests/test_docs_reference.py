@@ -249,6 +249,8 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     ):
         assert_described(f"rspnet-index-{command[0]}", index_document(*command, *in_library))
     assert_described("rspnet-index-repair", index_document("repair", *in_library))
+    simulated = index_document("simulate", "--videos", 3, "--index", tmp_path / "simulated")
+    assert_described("rspnet-index-simulate", simulated)
     encoder = json.loads((tmp_path / "export" / "encoder.json").read_text())
     encoder.pop("parts")
     assert_described("encoder-of-a-library", encoder)

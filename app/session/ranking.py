@@ -4,8 +4,12 @@ import time
 from dataclasses import dataclass, replace
 from math import ceil
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.session.opened import OpenedLibrary
-from indexer.catalogue.catalogue import VideoRow, id_of_key
+from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
+from indexer.ingest.pooling import Layout
 from indexer.retrieval.filters import SHOWN_FOLD, Filters
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, part_scores, weigh
 
@@ -62,9 +66,11 @@ def rank(
     shown = slice((page - 1) * per_page, page * per_page)
     by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys[0][shown], scores[0][shown], strict=True)}
     rows = list(opened.library.catalogue.videos(ids=by_id, status="indexed"))
-    clips = replace(query, clips=weigh(query.clips, shares, layout))
+    asked = replace(query, clips=weigh(query.clips, shares, layout))
+    ids, catalogue = [row.id for row in rows], opened.library.catalogue
+    stored = zip(rows, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
     return RankedPage(
-        hits=[_hit(opened, clips, row, by_id[row.id]) for row in rows],
+        hits=[_hit(layout, asked, row, by_id[row.id], vector, clips) for row, vector, clips in stored],
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,
@@ -75,10 +81,10 @@ def rank(
     )
 
 
-def _hit(opened: OpenedLibrary, query: Query, video: VideoRow, score: float) -> Hit:
-    """Describe one video; ``query`` has its clips weighted."""
-    catalogue, layout = opened.library.catalogue, opened.library.layout
-    clips = catalogue.clip_vectors(video.id)
+def _hit(
+    layout: Layout, query: Query, video: VideoRow, score: float, vector: NDArray[np.float32], clips: ClipVectors
+) -> Hit:
+    """Describe one video by its vector and clips; ``query`` has its clips weighted."""
     start, end = clips.spans_seconds[best_moment(query.clips, clips.vectors)]
     return Hit(
         id=video.id,
@@ -86,7 +92,7 @@ def _hit(opened: OpenedLibrary, query: Query, video: VideoRow, score: float) -> 
         label=video.label,
         split=video.splits.get(SHOWN_FOLD),
         score=score,
-        scores=part_scores(query.vector, catalogue.video_vector(video.id), layout),
+        scores=part_scores(query.vector, vector, layout),
         start_seconds=float(start),
         end_seconds=float(end),
         predicted=video.predicted,

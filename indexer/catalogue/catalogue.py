@@ -1,13 +1,12 @@
 """The catalogue: the truth about a library. Which videos it holds, their vectors and clips, encoder, roots and builds.
 
 One SQLite file (write-ahead log, fsync at each commit) or a PostgreSQL database. A video's row, clips and vectors are
-one transaction: a kill at any moment leaves all of it or nothing. The caller of a SQLite catalogue holds the folder's
-``WriterLock`` while writing; on PostgreSQL the catalogue holds a lock of the server besides.
+in one transaction, with those of other videos: a kill at any moment leaves all of it or nothing. The caller of a SQLite
+catalogue holds the folder's ``WriterLock`` while writing; on PostgreSQL it holds a lock of the server besides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from indexer.catalogue.check import damaged_videos, database_problems
+from indexer.catalogue.commits import PREDICTED, VIDEOS_PER_COMMIT, Outcome, replace_videos, write_outcomes
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, Vector, Video
 from indexer.catalogue.prediction import Prediction
@@ -32,15 +32,7 @@ from indexer.catalogue.records import (
     id_of_key,
     video_key,
 )
-from indexer.catalogue.rows import (
-    clip_rows,
-    columns,
-    copy_rows,
-    insert_splits,
-    new_content,
-    replace_video,
-    retire_videos,
-)
+from indexer.catalogue.rows import columns, copy_rows, insert_splits, new_content, retire_videos
 from indexer.catalogue.seals import (
     broken_seals,
     check_settings,
@@ -49,8 +41,8 @@ from indexer.catalogue.seals import (
     seal_videos,
 )
 from indexer.catalogue.stored import age_retired
-from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors, pack, vector_problem
-from rspnet_core.errors import EncoderMismatch, LibraryError
+from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors
+from rspnet_core.errors import EncoderMismatch
 
 __all__ = [
     "FILE_NAME",
@@ -62,6 +54,7 @@ __all__ = [
     "EncoderRecord",
     "KnownVideo",
     "LabelledVideo",
+    "Outcome",
     "Status",
     "VideoEntry",
     "VideoRow",
@@ -74,8 +67,7 @@ FILE_NAME = "catalogue.sqlite"
 """The catalogue's file in an index folder."""
 
 _UPDATED = ("size_bytes", "modified_ns", "label", "group")
-_PREDICTED = ("predicted_class", "predicted_probability")
-_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", "reason", *_PREDICTED)
+_SOURCE_FACTS = ("width", "height", "fps", "num_frames", "duration_seconds", "num_clips", "reason", *PREDICTED)
 
 
 class Catalogue(CatalogueQueries):
@@ -170,6 +162,16 @@ class Catalogue(CatalogueQueries):
             connection.execute(delete(Root).where(Root.id == root_id))
             new_content(connection)
 
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """Store what became of many files, each in place of an earlier row of the same path, in one transaction.
+
+        ``shortfall`` says what a file that was cut lacks.
+        Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
+        """
+        with self._database.writing() as connection:
+            if outcomes and write_outcomes(connection, outcomes):
+                new_content(connection)
+
     def commit_indexed(
         self,
         entry: VideoEntry,
@@ -177,38 +179,28 @@ class Catalogue(CatalogueQueries):
         predicted: Prediction | None = None,
         shortfall: str | None = None,
     ) -> None:
-        """Store a video with its vectors and class, in place of an earlier row of the same path, in one transaction.
+        """Store one video with its vectors, class and what a file that was cut lacks; see :meth:`commit`."""
+        self.commit([Outcome(entry=entry, vectors=vectors, predicted=predicted, reason=shortfall)])
 
-        ``shortfall`` says what a file that was cut lacks.
-        Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
+    def commit_failed(self, entry: VideoEntry, reason: str) -> None:
+        """Record why a file cannot be indexed; vectors that it had are dropped."""
+        self.commit([Outcome(entry=entry, reason=reason)])
+
+    def copy_vectors(self, copies: Iterable[tuple[str, VideoEntry]]) -> list[VideoEntry]:
+        """Store entries with the vectors, class and media facts of the videos, by id, whose content they have.
+
+        Returns those that were not stored, because the video of that id does not hold their content any more.
         """
-        with self._database.writing() as connection:
-            encoder = encoder_record(connection)
-            if encoder is None:
-                raise LibraryError("the catalogue has no encoder yet; call set_encoder before committing vectors")
-            problem = vector_problem(vectors, encoder.parts)
-            if problem is not None:
-                raise LibraryError(f"{entry.path!r} got {problem}; it was not stored: check the weights and the video")
-            said = {} if predicted is None else dict(zip(_PREDICTED, astuple(predicted), strict=True))
-            replace_video(connection, entry, status="indexed", reason=shortfall, num_clips=len(vectors.clips), **said)
-            connection.execute(
-                insert(Vector).values(
-                    video_key=entry.key,
-                    vector=pack(vectors.video),
-                    colour_histogram=pack(vectors.colour_histogram),
-                    motion_energy=None if vectors.motion_energy is None else pack(vectors.motion_energy),
-                    digest=vectors.digest(),
-                )
-            )
-            connection.execute(insert(Clip), clip_rows(entry.key, vectors))
-            new_content(connection)
+        left: list[VideoEntry] = []
+        for chunk in chunks(copies, VIDEOS_PER_COMMIT):
+            with self._database.writing() as connection:
+                refused = [entry for twin, entry in chunk if not self._copy(connection, video_key(twin), entry)]
+                if len(refused) < len(chunk):
+                    new_content(connection)
+            left += refused
+        return left
 
-    def copy_vectors(self, from_id: str, entry: VideoEntry) -> bool:
-        """Store ``entry`` with the vectors, class and media facts of a video of the same content.
-
-        False, and nothing is written, when the video of ``from_id`` does not hold that content any more.
-        """
-        source = video_key(from_id)
+    def _copy(self, connection: Connection, source: int, entry: VideoEntry) -> bool:
         facts = select(*(getattr(Video, name) for name in _SOURCE_FACTS)).where(
             Video.key == source,
             Video.key != entry.key,
@@ -216,22 +208,13 @@ class Catalogue(CatalogueQueries):
             Video.content_hash.is_not(None),
             Video.content_hash == entry.content_hash,
         )
-        with self._database.writing() as connection:
-            found = connection.execute(facts).mappings().first()
-            if found is None:
-                return False
-            replace_video(connection, entry, status="indexed", **found)
-            for table in (Vector, Clip):
-                copy_rows(connection, table, source, entry.key)
-            new_content(connection)
+        found = connection.execute(facts).mappings().first()
+        if found is None:
+            return False
+        replace_videos(connection, [(entry, {"status": "indexed", **found})])
+        for table in (Vector, Clip):
+            copy_rows(connection, table, source, entry.key)
         return True
-
-    def commit_failed(self, entry: VideoEntry, reason: str) -> None:
-        """Record why a file cannot be indexed; vectors that it had are dropped."""
-        with self._database.writing() as connection:
-            before = connection.scalar(select(Video.seal).where(Video.key == entry.key))
-            if replace_video(connection, entry, status="failed", reason=reason, num_clips=0) != before:
-                new_content(connection)
 
     def update_entries(self, entries: Iterable[VideoEntry]) -> None:
         """Store size, time, label, group and splits of known videos whose content has not changed."""
@@ -246,7 +229,7 @@ class Catalogue(CatalogueQueries):
                 broken = set(broken_seals(connection, keys))  # stay so: what else stands in them is not known
                 connection.execute(statement, rows)
                 connection.execute(delete(Split).where(Split.video_key.in_(keys)))
-                insert_splits(connection, chunk)
+                insert_splits(connection, {entry.key: entry.splits for entry in chunk})
                 seal_videos(connection, set(keys) - broken)
                 new_content(connection)
 

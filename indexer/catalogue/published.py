@@ -8,7 +8,7 @@ was dropped or replaced meanwhile are kept there until no generation that is kep
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,14 @@ from sqlalchemy import (
 from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.database import HEAD_REVISION, Database
 from indexer.catalogue.models import Base, Build, Encoder, Root, Split, State, Vector, Video
-from indexer.catalogue.queries import VECTORS_PER_BATCH, CatalogueQueries, KeyedVectors, chunks, not_indexed
+from indexer.catalogue.queries import (
+    VECTORS_PER_BATCH,
+    CatalogueQueries,
+    KeyedVectors,
+    all_indexed,
+    chunks,
+    not_indexed,
+)
 from indexer.catalogue.records import id_of_key, video_key
 from indexer.catalogue.stored import retired_vectors, stored_vectors
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
@@ -109,18 +116,19 @@ class PublishedCatalogue(CatalogueQueries):
         if "live" in self.__dict__:
             self.live.close()
 
-    def video_vector(self, video_id: str) -> NDArray[np.float32]:
-        """Float32 (D,); QueryNotFound when the generation does not show the video."""
-        vector = self.index.vector(video_key(video_id))
-        if vector is None:
-            raise not_indexed(video_id)
-        return vector
+    def video_vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Float32 (len(ids), D), in their order; QueryNotFound when the generation does not show one of them."""
+        vectors = [self.index.vector(video_key(video_id)) for video_id in ids]
+        for video_id, vector in zip(ids, vectors, strict=True):
+            if vector is None:
+                raise not_indexed(video_id)
+        return np.array(vectors, dtype=np.float32).reshape(len(ids), self.index.dims)
 
-    def clip_vectors(self, video_id: str) -> ClipVectors:
-        """The clips of a video in their order; QueryNotFound when the generation does not show the video."""
-        for _, vectors in self._whole([video_key(video_id)]):
-            return ClipVectors(vectors=vectors.clips, spans_seconds=vectors.spans_seconds)
-        raise not_indexed(video_id)
+    def clips_of(self, ids: Sequence[str]) -> list[ClipVectors]:
+        """The clips of each video in their order; QueryNotFound when the generation does not show one of them."""
+        found = dict(self._whole([video_key(video_id) for video_id in ids]))
+        whole = [found[video_key(video_id)] for video_id in all_indexed(ids, found)]
+        return [ClipVectors(vectors=vectors.clips, spans_seconds=vectors.spans_seconds) for vectors in whole]
 
     def all_vectors(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
         """Video vectors of the generation by ascending key, at most ``batch`` at a time."""

@@ -1,7 +1,7 @@
 """All that is read from the catalogue. Vectors come out in order of their keys, in batches, in constant memory."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +11,6 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, State, Vector, Video
-from indexer.catalogue.prediction import Prediction
 from indexer.catalogue.records import (
     BuildRecord,
     Counts,
@@ -25,6 +24,7 @@ from indexer.catalogue.records import (
 )
 from indexer.catalogue.seals import check_state
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, ClipVectors, unpack
+from indexer.catalogue.video_rows import splits_of, video_rows
 from rspnet_core.errors import QueryNotFound
 
 KEYS_PER_STATEMENT = 500
@@ -93,7 +93,7 @@ class CatalogueQueries:
         names = ("size_bytes", "modified_ns", "content_hash", "status", "reason", "label", "group")
         columns = [getattr(Video, name) for name in names]
         with self._database.reading() as connection:
-            splits = _splits(connection, Video.root_id == root_id)
+            splits = splits_of(connection, Video.root_id == root_id)
             rows = connection.execute(select(Video.key, Video.path, *columns).where(Video.root_id == root_id))
             return {
                 row[1]: KnownVideo(
@@ -108,26 +108,31 @@ class CatalogueQueries:
             statement = select(Video.size_bytes).where(Video.status == "indexed").distinct()
             return set(connection.scalars(statement))
 
+    def find_contents(self, hashes: Iterable[str]) -> dict[str, str]:
+        """Content -> the id of an indexed video that has it; contents that none has are left out."""
+        found: dict[str, str] = {}
+        for chunk in chunks(hashes):
+            wanted = (Video.content_hash.in_(chunk), Video.status == "indexed")
+            statement = select(Video.content_hash, func.min(Video.key)).where(*wanted).group_by(Video.content_hash)
+            with self._database.reading() as connection:
+                found |= {content: id_of_key(key) for content, key in connection.execute(statement) if content}
+        return found
+
     def find_content(self, content_hash: str | None) -> str | None:
         """The id of an indexed video with this content, None when there is none or the content is not known."""
-        if content_hash is None:
-            return None
-        statement = select(func.min(Video.key)).where(Video.content_hash == content_hash, Video.status == "indexed")
-        with self._database.reading() as connection:
-            key = connection.scalar(statement)
-        return None if key is None else id_of_key(key)
+        return None if content_hash is None else self.find_contents([content_hash]).get(content_hash)
 
     def videos(self, *, ids: Iterable[str] | None = None, status: Status | None = None) -> Iterator[VideoRow]:
         """Videos in order of root and path, or those of ``ids`` in the order given, unknown ids left out."""
         wanted: list[ColumnElement[bool]] = [] if status is None else [Video.status == status]
         if ids is None:
             with self._database.reading() as connection:
-                yield from _video_rows(connection, self._predicted, *wanted)
+                yield from video_rows(connection, self._predicted, *wanted)
             return
         for chunk in chunks(ids):
             of_chunk = Video.key.in_([video_key(video_id) for video_id in chunk])
             with self._database.reading() as connection:
-                found = {row.id: row for row in _video_rows(connection, self._predicted, of_chunk, *wanted)}
+                found = {row.id: row for row in video_rows(connection, self._predicted, of_chunk, *wanted)}
             yield from (found[video_id] for video_id in chunk if video_id in found)
 
     @property
@@ -143,7 +148,7 @@ class CatalogueQueries:
     def partial(self) -> list[VideoRow]:
         """Indexed videos whose files were cut; ``reason`` says what they declare and what was found."""
         with self._database.reading() as connection:
-            return list(_video_rows(connection, self._predicted, Video.status == "indexed", Video.reason.is_not(None)))
+            return list(video_rows(connection, self._predicted, Video.status == "indexed", Video.reason.is_not(None)))
 
     def labels_and_splits(self, fold: int) -> list[LabelledVideo]:
         """Indexed videos in order of their keys; ``split`` is None for those that the fold does not list."""
@@ -187,28 +192,36 @@ class CatalogueQueries:
         with self._database.reading() as connection:
             return np.fromiter(connection.scalars(statement), dtype=np.int64)
 
+    def video_vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Float32 (len(ids), D), in their order; QueryNotFound when one of them is no indexed video."""
+        found: dict[int, bytes] = {}
+        with self._database.reading() as connection:
+            for keys in chunks(map(video_key, ids)):
+                rows = connection.execute(select(Vector.video_key, Vector.vector).where(Vector.video_key.in_(keys)))
+                found |= {row.video_key: row.vector for row in rows}
+            dims = _dims(connection)
+        return unpack([found[video_key(key)] for key in all_indexed(ids, found)], dims)
+
     def video_vector(self, video_id: str) -> NDArray[np.float32]:
         """Float32 (D,); QueryNotFound when no video of this id is indexed."""
-        statement = select(Vector.vector).where(Vector.video_key == video_key(video_id))
+        vector: NDArray[np.float32] = self.video_vectors([video_id])[0]
+        return vector
+
+    def clips_of(self, ids: Sequence[str]) -> list[ClipVectors]:
+        """The clips of each video in their order; QueryNotFound when one of them is no indexed video."""
+        columns = select(Clip.video_key, Clip.start_seconds, Clip.end_seconds, Clip.vector)
+        found: dict[int, list[Any]] = defaultdict(list)
         with self._database.reading() as connection:
-            blob = connection.scalar(statement)
-            if blob is None:
-                raise not_indexed(video_id)
-            return unpack([blob], _dims(connection)).reshape(-1)
+            for keys in chunks(map(video_key, ids)):
+                rows = columns.where(Clip.video_key.in_(keys)).order_by(Clip.video_key, Clip.position)
+                for row in connection.execute(rows):
+                    found[row.video_key].append(row)
+            dims = _dims(connection)
+        return [_clips(found[video_key(key)], dims) for key in all_indexed(ids, found)]
 
     def clip_vectors(self, video_id: str) -> ClipVectors:
         """The clips of a video in their order; QueryNotFound when no video of this id is indexed."""
-        statement = (
-            select(Clip.start_seconds, Clip.end_seconds, Clip.vector)
-            .where(Clip.video_key == video_key(video_id))
-            .order_by(Clip.position)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(statement).all()
-            if not rows:
-                raise not_indexed(video_id)
-            vectors = unpack([row.vector for row in rows], _dims(connection))
-        return ClipVectors(vectors=vectors, spans_seconds=np.array([row[:2] for row in rows], dtype=np.float64))
+        return self.clips_of([video_id])[0]
 
     def all_vectors(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
         """Video vectors of all indexed videos by ascending key, at most ``batch`` at a time."""
@@ -241,50 +254,22 @@ def not_indexed(video_id: str) -> QueryNotFound:
     return QueryNotFound(f"no indexed video has the id {video_id}; `rspnet-index export` lists all of them")
 
 
+def all_indexed(ids: Sequence[str], found: Container[int]) -> Sequence[str]:
+    """The ids, when the key of each is in ``found``; QueryNotFound otherwise."""
+    for video_id in ids:
+        if video_key(video_id) not in found:
+            raise not_indexed(video_id)
+    return ids
+
+
+def _clips(rows: list[Any], dims: int) -> ClipVectors:
+    spans = np.array([(row.start_seconds, row.end_seconds) for row in rows], dtype=np.float64)
+    return ClipVectors(vectors=unpack([row.vector for row in rows], dims), spans_seconds=spans)
+
+
 def _dims(connection: Connection) -> int:
     encoder = encoder_record(connection)
     return 0 if encoder is None else encoder.dims
-
-
-def _splits(connection: Connection, *wanted: ColumnElement[bool]) -> dict[int, dict[int, str]]:
-    """Key -> fold -> split of the videos that fit."""
-    splits: dict[int, dict[int, str]] = defaultdict(dict)
-    statement = select(Split.video_key, Split.fold, Split.split).join(Video, Video.key == Split.video_key)
-    for key, fold, split in connection.execute(statement.where(*wanted).order_by(Split.video_key, Split.fold)):
-        splits[key][fold] = split
-    return splits
-
-
-_ROW_NAMES = (
-    "path",
-    "root_id",
-    "size_bytes",
-    "content_hash",
-    "status",
-    "reason",
-    "label",
-    "group",
-    "width",
-    "height",
-    "fps",
-    "num_frames",
-    "duration_seconds",
-    "num_clips",
-)
-
-
-def _video_rows(
-    connection: Connection, predicted: Sequence[ColumnElement[Any]], *wanted: ColumnElement[bool]
-) -> Iterator[VideoRow]:
-    splits = _splits(connection, *wanted)
-    columns = [getattr(Video, name) for name in _ROW_NAMES]
-    statement = select(Video.key, *predicted, *columns).where(*wanted).order_by(Video.root_id, Video.path)
-    for key, class_name, probability, *values in connection.execution_options(yield_per=VECTORS_PER_BATCH).execute(
-        statement
-    ):
-        fields: dict[str, Any] = dict(zip(_ROW_NAMES, values, strict=True))
-        prediction = None if None in (class_name, probability) else Prediction(class_name, probability)
-        yield VideoRow(id=id_of_key(key), splits=splits.get(key, {}), predicted=prediction, **fields)
 
 
 def _stream(

@@ -1,18 +1,17 @@
 """What a transaction of the catalogue writes: rows of a video with all that hangs on them, the mark of new content."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, insert, literal, select, update
 
-from indexer.catalogue.models import Clip, Split, State, Vector, Video
+from indexer.catalogue.models import Clip, Split, State, Vector
 from indexer.catalogue.queries import encoder_record
 from indexer.catalogue.records import VideoEntry
-from indexer.catalogue.seals import seal_of_state, seal_of_video
+from indexer.catalogue.seals import seal_of_state
 from indexer.catalogue.stored import retire
 from indexer.catalogue.vectors import VideoVectors, pack
-from rspnet_core.errors import LibraryError
 
 _LARGEST = 2**63 - 1
 
@@ -26,21 +25,6 @@ def columns(entry: VideoEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in (*names, *media)} | time
 
 
-def replace_video(connection: Connection, entry: VideoEntry, **more: Any) -> bytes:
-    """Delete the row of the same path with all that hangs on it, and insert the new one; returns its seal."""
-    other = connection.execute(select(Video.root_id, Video.path).where(Video.key == entry.key)).first()
-    if other is not None and (other.root_id, other.path) != (entry.root_id, entry.path):
-        raise LibraryError(f"{entry.path!r} and {other.path!r} have the same id {entry.id}; rename one of them")
-    if other is not None:
-        retire_videos(connection, [entry.key])
-    connection.execute(delete(Video).where(Video.key == entry.key))
-    row = columns(entry) | {"key": entry.key} | more
-    seal = seal_of_video(row, entry.splits)
-    connection.execute(insert(Video).values(row | {"seal": seal}))
-    insert_splits(connection, [entry])
-    return seal
-
-
 def retire_videos(connection: Connection, keys: list[int]) -> None:
     """Keep the vectors of videos that leave for the generations that still show them."""
     encoder = encoder_record(connection)
@@ -48,12 +32,10 @@ def retire_videos(connection: Connection, keys: list[int]) -> None:
         retire(connection, keys, encoder.dims)
 
 
-def insert_splits(connection: Connection, entries: Iterable[VideoEntry]) -> None:
-    """Write the official splits of new rows."""
+def insert_splits(connection: Connection, splits: Mapping[int, Mapping[int, str]]) -> None:
+    """Write the official splits of new rows: key -> fold -> side."""
     rows = [
-        {"video_key": entry.key, "fold": fold, "split": split}
-        for entry in entries
-        for fold, split in entry.splits.items()
+        {"video_key": key, "fold": fold, "split": side} for key, sides in splits.items() for fold, side in sides.items()
     ]
     if rows:
         connection.execute(insert(Split), rows)
@@ -61,15 +43,16 @@ def insert_splits(connection: Connection, entries: Iterable[VideoEntry]) -> None
 
 def clip_rows(key: int, vectors: VideoVectors) -> list[dict[str, Any]]:
     """The rows of a video's clips."""
+    packed, step = pack(vectors.clips), vectors.clips.shape[1] * 4
     return [
         {
             "video_key": key,
             "position": position,
-            "start_seconds": float(span[0]),
-            "end_seconds": float(span[1]),
-            "vector": pack(vector),
+            "start_seconds": start,
+            "end_seconds": end,
+            "vector": packed[position * step : (position + 1) * step],
         }
-        for position, (span, vector) in enumerate(zip(vectors.spans_seconds, vectors.clips, strict=True))
+        for position, (start, end) in enumerate(vectors.spans_seconds.tolist())
     ]
 
 

@@ -99,7 +99,8 @@ def vector_problem(vectors: VideoVectors, parts: Mapping[str, int]) -> str | Non
 def _length_problem(rows: NDArray[np.float32], parts: Mapping[str, int]) -> str | None:
     start = 0
     for name, length in parts.items():
-        norms = np.linalg.norm(rows[:, start : start + length].astype(np.float64), axis=1)
+        part = rows[:, start : start + length]
+        norms = np.sqrt(np.einsum("ij,ij->i", part, part, dtype=np.float64))
         if not np.isfinite(norms).all():
             return f"{name} vector with values that are not finite"
         worst = float(norms[np.abs(norms - 1).argmax()])

@@ -20,6 +20,7 @@ from indexer.cli.output import (
     show,
     warn_untrained,
 )
+from indexer.cli.simulate import simulate
 from indexer.cli.upkeep import export, info, remove, repair, roots, verify
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, OwnBackboneOption, program, run
 
@@ -176,7 +177,7 @@ def search(
         show(hits_table(result))
 
 
-for command in (benchmark, compare, heatmap, info, verify, repair, remove, export, roots):
+for command in (benchmark, compare, heatmap, info, verify, repair, remove, export, roots, simulate):
     app.command()(command)
 
 

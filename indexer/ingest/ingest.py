@@ -1,17 +1,20 @@
 """Build a library: scan -> plan -> decode -> encode -> commit -> publish. Stopped anywhere, the next build goes on.
 
-One transaction a video: what was reported done is in the catalogue. The FAISS index is published at the end, also
-after Ctrl-C, and holds what the catalogue holds at that moment.
+What was reported done is in the catalogue, up to 64 videos a transaction (``committer.py``). The FAISS index is
+published at the end, also after Ctrl-C, and holds what the catalogue holds at that moment.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from indexer.catalogue.catalogue import VideoEntry, VideoVectors
+from indexer.catalogue.catalogue import Outcome, VideoEntry, VideoVectors
+from indexer.catalogue.commits import VIDEOS_PER_COMMIT
+from indexer.catalogue.queries import chunks
 from indexer.catalogue.vectors import vector_problem
+from indexer.ingest.committer import Committer
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
@@ -27,7 +30,7 @@ VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
 
 
 Progress = Callable[[BuildReport], None]
-"""Called after each video that is committed."""
+"""Called when more videos are committed, perhaps in another thread than the build's own, never in two at once."""
 
 
 class Ingest:
@@ -75,15 +78,15 @@ class Ingest:
 
     def _apply_known(self, plan: Plan) -> None:
         """All that needs no decoder; copies come before drops: a renamed file's vectors lie under its old name."""
-        for twin, entry in plan.copy:
-            if self._catalogue.copy_vectors(twin, entry):
-                self._report.reused += 1
-            else:
-                plan.embed.append(entry)
+        not_copied = self._catalogue.copy_vectors(plan.copy)
+        self._report.reused = len(plan.copy) - len(not_copied)
+        plan.embed += not_copied
         self._catalogue.update_entries(plan.update)
         self._report.skipped += len(plan.update)
-        for entry, reason in plan.refused:
-            self._fail(entry, reason)
+        for refused in chunks(plan.refused, VIDEOS_PER_COMMIT):
+            outcomes = [Outcome(entry=entry, reason=reason) for entry, reason in refused]
+            self._catalogue.commit(outcomes)
+            self._stored(outcomes)
         self._catalogue.drop(plan.gone)
         self._report.dropped = len(plan.gone)
 
@@ -94,12 +97,25 @@ class Ingest:
             DecodeRequest(path, geometry, hash_content=True, opened=targets.get(entry.path, Path(path)))
             for path, entry in entries.items()
         )
-        for results in _batches(self._engine.map(requests), VIDEOS_PER_BATCH[self._encoder.device.type]):
-            self._commit(results, entries)
-            self._progress(self._report)
+        size = VIDEOS_PER_BATCH[self._encoder.device.type]
+        with Committer(self._catalogue, self._stored) as committer:
+            for results in _batches(self._engine.map(requests), size):
+                for outcome in self._outcomes(results, entries):
+                    committer.put(outcome)
+        self._progress(self._report)
 
-    def _commit(self, results: list[DecodeResult], entries: dict[str, VideoEntry]) -> None:
-        """Embed the videos that were decoded, in one pass; store each, decoded or failed, in its own transaction."""
+    def _stored(self, outcomes: Sequence[Outcome]) -> None:
+        """Report what is on disk."""
+        for outcome in outcomes:
+            if outcome.vectors is not None:
+                self._report.indexed += 1
+            if outcome.reason is not None:
+                told = self._report.failed if outcome.vectors is None else self._report.partial
+                told.append(Failure(outcome.entry.path, outcome.reason))
+        self._progress(self._report)
+
+    def _outcomes(self, results: list[DecodeResult], entries: dict[str, VideoEntry]) -> Iterator[Outcome]:
+        """Embed the videos that were decoded, in one pass."""
         decoded = [
             (result, result.clips, result.colour_histogram)
             for result in results
@@ -116,28 +132,21 @@ class Ingest:
                 motion_energy=encoded.motion_energy,
             )
             if problem := vector_problem(stored, self._encoder.layout.dims):
-                self._fail(entry, f"the encoder makes no usable vectors of it: {problem}")
-                continue
-            shortfall = clips.info.shortfall
-            self._catalogue.commit_indexed(entry, stored, self._encoder.prediction(encoded), shortfall)
-            self._report.indexed += 1
-            if shortfall is not None:
-                self._report.partial.append(Failure(entry.path, shortfall))
+                yield Outcome(entry=entry, reason=f"the encoder makes no usable vectors of it: {problem}")
+            else:
+                predicted, shortfall = self._encoder.prediction(encoded), clips.info.shortfall
+                yield Outcome(entry=entry, vectors=stored, predicted=predicted, reason=shortfall)
         for result in results:
             if result.no_video:
                 self._pass_over(entries[str(result.request.path)], result.error or "no video stream")
             elif result.clips is None:
-                self._fail(entries[str(result.request.path)], result.error or "no reason given")
+                yield Outcome(entry=entries[str(result.request.path)], reason=result.error or "no reason given")
 
     def _pass_over(self, entry: VideoEntry, reason: str) -> None:
         if any(self._catalogue.videos(ids=[entry.id])):  # an older version took it for a video that failed
             self._catalogue.drop([entry.id])
         self._report.total -= 1  # of videos
         self._report.passed_over.append(Failure(entry.path, reason))
-
-    def _fail(self, entry: VideoEntry, reason: str) -> None:
-        self._catalogue.commit_failed(entry, reason)
-        self._report.failed.append(Failure(entry.path, reason))
 
 
 def _described(entry: VideoEntry, result: DecodeResult, info: VideoInfo) -> VideoEntry:

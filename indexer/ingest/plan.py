@@ -68,7 +68,7 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
     known = catalogue.known(root_id)
     _keep_splits(dataset, known)
     known_sizes = catalogue.indexed_sizes()
-    plan = Plan()
+    plan, unknown = Plan(), list[VideoEntry]()
     for file in dataset.files:
         if file.target is not None:
             plan.targets[file.path] = Path(file.target)
@@ -82,7 +82,8 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
             else:
                 plan.update.append(entry.with_content(before.content_hash))
         else:
-            _plan_content(plan, entry, before, known_sizes, root, catalogue)
+            _plan_content(plan, entry, before, known_sizes, root, unknown)
+    _plan_twins(plan, unknown, catalogue)
     hidden = tuple(dataset.unreadable)
     plan.gone = [video.id for path, video in known.items() if not path.startswith(hidden)]
     return plan
@@ -103,20 +104,34 @@ def _same_file(before: KnownVideo, entry: VideoEntry) -> bool:
 
 
 def _plan_content(
-    plan: Plan, entry: VideoEntry, before: KnownVideo | None, known_sizes: set[int], root: Path, catalogue: Catalogue
+    plan: Plan,
+    entry: VideoEntry,
+    before: KnownVideo | None,
+    known_sizes: set[int],
+    root: Path,
+    unknown: list[VideoEntry],
 ) -> None:
-    """Place a new or touched file: the same content needs no second embedding."""
-    if entry.size_bytes in known_sizes:
-        try:
-            entry = entry.with_content(content_hash(plan.targets.get(entry.path, root / entry.path)))
-        except VideoError as error:
-            plan.refused.append((entry, str(error)))
-            return
-        if before is not None and before.status == "indexed" and before.content_hash == entry.content_hash:
-            plan.update.append(entry)
-            return
-        twin = catalogue.find_content(entry.content_hash)
-        if twin is not None and twin != entry.id:
+    """Place a new or touched file; into ``unknown`` where another one may have its content."""
+    if entry.size_bytes not in known_sizes:
+        plan.embed.append(entry)
+        return
+    try:
+        entry = entry.with_content(content_hash(plan.targets.get(entry.path, root / entry.path)))
+    except VideoError as error:
+        plan.refused.append((entry, str(error)))
+        return
+    if before is not None and before.status == "indexed" and before.content_hash == entry.content_hash:
+        plan.update.append(entry)
+    else:
+        unknown.append(entry)
+
+
+def _plan_twins(plan: Plan, entries: list[VideoEntry], catalogue: Catalogue) -> None:
+    """Place files whose content is known: the same content needs no second embedding."""
+    twins = catalogue.find_contents(entry.content_hash for entry in entries if entry.content_hash)
+    for entry in entries:
+        twin = twins.get(entry.content_hash or "")
+        if twin is None or twin == entry.id:
+            plan.embed.append(entry)
+        else:
             plan.copy.append((twin, entry))
-            return
-    plan.embed.append(entry)

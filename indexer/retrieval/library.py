@@ -20,13 +20,7 @@ from indexer.ingest.pooling import Layout
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
-from rspnet_core.errors import (
-    LibraryDamaged,
-    LibraryNotFound,
-    LibraryOutdated,
-    QueryNotFound,
-    VideoError,
-)
+from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated, QueryNotFound, VideoError
 from rspnet_core.text import told_apart
 
 if TYPE_CHECKING:
@@ -190,13 +184,14 @@ class Library:
         """What this generation answers; LibraryOutdated when something of it is kept no more."""
         shares = asked.weights.shares(self.layout)
         allowed = keys_that_pass(self.catalogue, asked.filters)
-        question = self.embed(query, start_seconds=asked.start_seconds, end_seconds=asked.end_seconds)
+        segment = {"start_seconds": asked.start_seconds, "end_seconds": asked.end_seconds}
+        question = self.embed(query, **segment, with_clips=asked.moments)
         weighted = weigh(question.vector, shares, self.layout)
         scores, keys = self.index.search(weighted[None], asked.top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0])
         if asked.moments:
             clips = weigh(question.clips, shares, self.layout)
-            hits = [self._with_moment(hit, clips) for hit in hits]
+            hits = self._with_moments(hits, clips)
         return SearchResult(
             query=question.source | {"weights": shares},
             predicted=question.predicted,
@@ -205,20 +200,26 @@ class Library:
         )
 
     def embed(
-        self, query: str | Path, *, start_seconds: float | None = None, end_seconds: float | None = None
+        self,
+        query: str | Path,
+        *,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
+        with_clips: bool = True,
     ) -> Query:
-        """Vectors of a video file or of an indexed video; see :meth:`search` for arguments and errors."""
+        """Vectors of a video file or of an indexed video, of its clips if asked; errors are those of :meth:`search`."""
         segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
         whole = start_seconds is end_seconds is None
         path, row = self.locate(query)
         if row is not None and whole:
-            return self.stored_query({"id": row.id, "path": str(path)} | segment, row)
+            return self.stored_query({"id": row.id, "path": str(path)} | segment, row, with_clips=with_clips)
         return self.clips_query({"path": str(path)} | segment, self._decode(path, start_seconds, end_seconds))
 
-    def stored_query(self, source: dict[str, Any], video: VideoRow) -> Query:
+    def stored_query(self, source: dict[str, Any], video: VideoRow, *, with_clips: bool = True) -> Query:
         """An indexed video as a query, by what is stored of it. Raises QueryNotFound when it has gone meanwhile."""
-        clips = self.catalogue.clip_vectors(video.id).vectors
-        return Query(source, self.catalogue.video_vector(video.id), clips, video.predicted)
+        vector = self.catalogue.video_vector(video.id)
+        clips = self.catalogue.clip_vectors(video.id).vectors if with_clips else vector[None][:0]
+        return Query(source, vector, clips, video.predicted)
 
     def clips_query(self, source: dict[str, Any], clips: "Clips") -> Query:
         """Decoded clips as a query, embedded now."""
@@ -261,12 +262,8 @@ class Library:
     def _decode(self, path: Path, start_seconds: float | None, end_seconds: float | None) -> "Clips":
         from rspnet_core.video.reading.sandbox import DecodeRequest
 
-        request = DecodeRequest(
-            path=str(path.resolve()),
-            geometry=self.encoder.spec.geometry,
-            start_seconds=start_seconds,
-            end_seconds=end_seconds,
-        )
+        geometry, span = self.encoder.spec.geometry, (start_seconds, end_seconds)
+        request = DecodeRequest(path=str(path.resolve()), geometry=geometry, start_seconds=span[0], end_seconds=span[1])
         result = next(self._decoder.map([request]))
         if result.clips is None:
             raise VideoError(f"{path}: {result.error}")
@@ -275,6 +272,8 @@ class Library:
     def _hits(self, question: Query, scores: NDArray[np.float32], keys: NDArray[np.int64]) -> list[Hit]:
         """Describe the videos found; those of a generation without rows that left the catalogue since are left out."""
         by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
+        videos = list(self.catalogue.videos(ids=by_id, status="indexed"))
+        vectors = self.catalogue.video_vectors([video.id for video in videos])
         return [
             Hit(
                 id=video.id,
@@ -282,16 +281,16 @@ class Library:
                 label=video.label,
                 split=video.splits.get(SHOWN_FOLD),
                 score=by_id[video.id],
-                scores=part_scores(question.vector, self.catalogue.video_vector(video.id), self.layout),
+                scores=part_scores(question.vector, vector, self.layout),
                 predicted=video.predicted,
             )
-            for video in self.catalogue.videos(ids=by_id, status="indexed")
+            for video, vector in zip(videos, vectors, strict=True)
         ]
 
-    def _with_moment(self, hit: Hit, query_clips: NDArray[np.float32]) -> Hit:
-        clips = self.catalogue.clip_vectors(hit.id)
-        start, end = clips.spans_seconds[best_moment(query_clips, clips.vectors)]
-        return replace(hit, start_seconds=float(start), end_seconds=float(end))
+    def _with_moments(self, hits: list[Hit], query_clips: NDArray[np.float32]) -> list[Hit]:
+        clips = self.catalogue.clips_of([hit.id for hit in hits])
+        best = [of.spans_seconds[best_moment(query_clips, of.vectors)].tolist() for of in clips]
+        return [replace(hit, start_seconds=at[0], end_seconds=at[1]) for hit, at in zip(hits, best, strict=True)]
 
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""

@@ -10,6 +10,7 @@ from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.publish import is_current, open_index
 from indexer.index import generations
 from indexer.index.place import Place
+from indexer.ingest.simulate import SIMULATED
 from indexer.ingest.writer import LibraryWriter
 from indexer.retrieval.filters import folders_of, no_such
 from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
@@ -54,10 +55,13 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
     if record is None:
         verdict.notes.append("no encoder yet: run the build again")
         return
-    try:
-        check_checkpoint(place.encoder_path(record.fingerprint))
-    except WeightsError as error:
-        verdict.problems.append(f"the library's encoder: {error}")
+    if record.description.get("backbone") == SIMULATED:
+        verdict.notes.append("the vectors are simulated; there is no encoder")
+    else:
+        try:
+            check_checkpoint(place.encoder_path(record.fingerprint))
+        except WeightsError as error:
+            verdict.problems.append(f"the library's encoder: {error}")
     if not (place.folder / generations.CURRENT).exists():
         verdict.notes.append(f"{verdict.videos} videos are stored, none published yet: run the build again, or repair")
         return

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.catalogue.catalogue import Catalogue, Counts, id_of_key, video_key
+from indexer.catalogue.catalogue import Catalogue, Counts, Outcome, id_of_key, video_key
 from indexer.catalogue.models import Base
 from indexer.catalogue.prediction import Prediction
 from rspnet_core.errors import EncoderMismatch, LibraryError, LibraryNotFound, QueryNotFound
@@ -85,6 +85,50 @@ class CatalogueContract:
         assert (catalogue.video_vector(video_id) == make_vectors(50).video).all()
         assert catalogue.known(1)["Class0/0.mp4"].splits == {2: "test"}
 
+    def test_many_files_are_one_transaction_or_none(self, catalogue):
+        filled(catalogue, 2)
+        version = catalogue.content_version()
+        good = [Outcome(entry=make_entry(f"{n}.mp4", splits={n: "test"}), vectors=make_vectors(n)) for n in range(3)]
+        failed = Outcome(entry=make_entry("Class0/0.mp4"), reason="gone bad")
+        bad = Outcome(
+            entry=make_entry("bad.mp4"), vectors=replace(make_vectors(), clips=np.zeros((3, DIMS), np.float32))
+        )
+        with pytest.raises(LibraryError, match=r"'bad.mp4' got .*of length 0"):
+            catalogue.commit([*good, failed, bad])
+        assert (catalogue.counts().total, catalogue.content_version()) == (2, version)
+        catalogue.commit([*good, failed])
+        assert catalogue.counts() == Counts(indexed=4, failed=1, clips=12)
+        rows = catalogue.video_vectors([outcome.entry.id for outcome in good])
+        assert (rows == np.stack([outcome.vectors.video for outcome in good])).all()
+        assert [catalogue.known(1)[f"{n}.mp4"].splits for n in range(3)] == [{n: "test"} for n in range(3)]
+        assert catalogue.check(deep=True) == []
+
+    def test_of_one_path_given_twice_the_latter_is_kept(self, catalogue):
+        filled(catalogue, 0)
+        entry = make_entry("a.mp4")
+        catalogue.commit([Outcome(entry=entry, vectors=make_vectors(seed)) for seed in (1, 2)])
+        assert (catalogue.video_vector(entry.id) == make_vectors(2).video).all()
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_two_paths_of_one_id_are_refused(self, catalogue, monkeypatch, together):
+        filled(catalogue, 0)
+        monkeypatch.setattr("indexer.catalogue.records.derive_key", lambda root_id, path: 7)
+        outcomes = [Outcome(entry=make_entry(name), vectors=make_vectors()) for name in ("a.mp4", "b.mp4")]
+        with pytest.raises(LibraryError, match="same id 0000000000000007; rename one"):
+            for batch in [outcomes] if together else [[outcome] for outcome in outcomes]:
+                catalogue.commit(batch)
+        assert catalogue.counts().total == (0 if together else 1)
+
+    def test_vectors_and_clips_of_many_videos_come_in_the_order_asked(self, catalogue):
+        ids = filled(catalogue, 5)[::-1]
+        assert (catalogue.video_vectors(ids) == np.stack([make_vectors(seed).video for seed in range(5)][::-1])).all()
+        for video_id, clips in zip(ids, catalogue.clips_of(ids), strict=True):
+            assert (clips.vectors == catalogue.clip_vectors(video_id).vectors).all()
+        assert (catalogue.video_vectors([]).shape, catalogue.clips_of([])) == ((0, DIMS), [])
+        for read in (catalogue.video_vectors, catalogue.clips_of):
+            with pytest.raises(QueryNotFound, match="0" * 16):
+                read([*ids, "0" * 16])
+
     def test_a_video_that_fails_now_loses_its_vectors(self, catalogue):
         video_id, other = filled(catalogue, 2)
         catalogue.commit_failed(make_entry("Class0/0.mp4"), "no video stream")
@@ -149,7 +193,11 @@ class CatalogueContract:
         catalogue.commit_indexed(original, make_vectors(9))
         copy = make_entry("b.mp4", content_hash="same", label="New", splits={1: "val"})
         assert catalogue.find_content("same") == original.id
-        assert catalogue.copy_vectors(original.id, copy)
+        assert catalogue.find_contents(["none", "same", "hash of 'Class0/0.mp4'"]) == {
+            "same": original.id,
+            "hash of 'Class0/0.mp4'": make_entry("Class0/0.mp4").id,
+        }
+        assert catalogue.copy_vectors([(original.id, copy)]) == []
         catalogue.drop([original.id])
         (row,) = catalogue.videos(ids=[copy.id])
         assert (row.label, row.splits, row.width, row.num_frames, row.num_clips) == ("New", {1: "val"}, 64, 99, 3)
@@ -161,7 +209,7 @@ class CatalogueContract:
         said = Prediction("a\x00 <b>ü\n", 1 / 3)
         original, copy = (make_entry(name, content_hash="same") for name in ("a.mp4", "b.mp4"))
         catalogue.commit_indexed(original, make_vectors(9), said)
-        assert catalogue.copy_vectors(original.id, copy)
+        assert catalogue.copy_vectors([(original.id, copy)]) == []
         catalogue.update_entries([replace(copy, label="New")])
         assert [row.predicted for row in catalogue.videos()] == [None, said, said]
         catalogue.commit_failed(copy, "gone bad")
@@ -193,8 +241,8 @@ class CatalogueContract:
 
     def test_vectors_are_not_copied_from_a_video_whose_content_changed_meanwhile(self, catalogue):
         source, _ = filled(catalogue, 2)
-        assert not catalogue.copy_vectors(source, make_entry("c.mp4", content_hash="another"))
-        assert not catalogue.copy_vectors("0" * 16, make_entry("c.mp4", content_hash="another"))
+        entry = make_entry("c.mp4", content_hash="another")
+        assert catalogue.copy_vectors([(source, entry), ("0" * 16, entry)]) == [entry, entry]
         assert "c.mp4" not in catalogue.known(1)
 
     def test_content_is_found_only_among_indexed_videos(self, catalogue):
@@ -207,7 +255,8 @@ class CatalogueContract:
         unknown = make_entry("a", content_hash=None)
         catalogue.commit_indexed(unknown, make_vectors())
         assert catalogue.find_content(None) is None
-        assert not catalogue.copy_vectors(unknown.id, make_entry("b", content_hash=None))
+        other = make_entry("b", content_hash=None)
+        assert catalogue.copy_vectors([(unknown.id, other)]) == [other]
 
     def test_labels_splits_and_times_change_and_are_something_new_to_publish(self, catalogue):
         filled(catalogue)

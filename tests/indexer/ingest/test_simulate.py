@@ -1,0 +1,83 @@
+"""Simulated libraries: the same at every size, clustered as the real ones that they were fitted to, never mixed."""
+
+import json
+from itertools import islice
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from indexer.catalogue.catalogue import FILE_NAME, Catalogue
+from indexer.cli.main import app
+from indexer.ingest.simulate import PARTS, simulate_library, synthetic_vectors
+from indexer.ingest.spectrum import SPECTRUM, fit
+from indexer.retrieval.library import Library
+from indexer.retrieval.maintenance import verify_library
+from rspnet_core.errors import InvalidSetting
+from tests.indexer.storage import make_library, stored
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """A library of 1500 videos, filled in two steps; read only."""
+    index = tmp_path_factory.mktemp("simulated") / "index"
+    simulate_library(index, 300)
+    assert simulate_library(index, 1500)["added"] == 1200
+    return index
+
+
+def test_a_library_that_grew_is_the_one_that_was_filled_at_once(simulated, tmp_path):
+    document = simulate_library(tmp_path, 1500)
+    assert stored(tmp_path / FILE_NAME) == stored(simulated / FILE_NAME)
+    with Library.open(simulated, device="cpu") as library:
+        assert library.info()["videos"]["indexed"] == 1500
+        assert len(set(document["examples"])) == 10
+        for example in document["examples"]:
+            nearest = library.search(example, top=7)
+            assert nearest[0].id == example
+            # Six others are of the same recording.
+            assert {hit.label for hit in nearest} == {nearest[0].label}
+        assert len(library.search(example, top=1500, label="class07")) == 15
+        assert len(library.search(example, top=1500, folder="part3")) == 150
+    verdict = verify_library(simulated, deep=True)
+    assert verdict.problems == []
+    assert "simulated" in verdict.notes[0]
+
+
+def test_its_vectors_are_clustered_like_those_it_was_fitted_to(simulated):
+    with Library.open(simulated, device="cpu") as library:
+        found = fit(library.catalogue)
+    for name, expected in SPECTRUM.items():
+        got = found[name]
+        assert got.shared == pytest.approx(expected.shared, abs=0.03)
+        for level in ("classes", "recordings", "videos"):
+            variance = getattr(expected, level).variance
+            # Two recordings a class: half of their scatter passes for that of classes.
+            assert variance / 3 < getattr(got, level).variance < 3 * variance, (name, level)
+    rows = np.stack(list(islice(synthetic_vectors(), 700)))
+    for start, length in ((0, 512), (512, 128), (640, 128)):
+        np.testing.assert_allclose(np.linalg.norm(rows[:, start : start + length], axis=1), 1, atol=1e-5)
+    assert rows.shape == (700, sum(PARTS.values()))
+
+
+def test_real_and_simulated_videos_never_mix(tmp_path):
+    make_library(tmp_path, 3)
+    before = stored(tmp_path / FILE_NAME)
+    with pytest.raises(InvalidSetting, match="library of videos"):
+        simulate_library(tmp_path, 10)
+    assert stored(tmp_path / FILE_NAME) == before
+
+
+def test_a_library_is_not_made_smaller(simulated):
+    with pytest.raises(InvalidSetting, match="holds 1500 videos already, got --videos 10"):
+        simulate_library(simulated, 10)
+    with Catalogue.open(simulated / FILE_NAME, write=False) as catalogue:
+        assert catalogue.counts().indexed == 1500
+
+
+def test_the_command_prints_ids_to_search_by(tmp_path):
+    done = CliRunner().invoke(app, ["simulate", "--videos", "12", "--index", str(tmp_path / "a"), "--json"])
+    document = json.loads(done.stdout)
+    assert (document["videos"], len(document["examples"])) == (12, 10)
+    found = CliRunner().invoke(app, ["search", document["examples"][3], "--index", str(tmp_path / "a"), "--json"])
+    assert json.loads(found.stdout)["hits"][0]["id"] == document["examples"][3]
