@@ -82,7 +82,7 @@ def build_lines(report: BuildReport, index: Path) -> list[str]:
     }
     done = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "indexed")
     lines.append(f"{done}, in {report.seconds:.1f} s ({report.videos_per_second:.2f} videos/s); library: {index}")
-    lines += [f"note: {note}" for note in report.moved]
+    lines += [f"note: {note}" for note in report.last_notes]
     if report.interrupted:
         lines.append("stopped early: what is indexed is kept and published; the same command goes on")
     return lines

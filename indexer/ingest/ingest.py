@@ -124,6 +124,9 @@ class Ingest:
         embedded = self._encoder.encode([clips.frames for _, clips, _ in decoded]) if decoded else []
         for (result, clips, histogram), encoded in zip(decoded, embedded, strict=True):
             entry = _described(entries[str(result.request.path)], result, clips.info)
+            if clips.info.num_tracks > 1:
+                told = f"{entry.path} track {clips.info.track} of {clips.info.num_tracks}"
+                self._report.tracks.append(told)
             stored = VideoVectors(
                 video=encoded.video,
                 clips=encoded.vectors,

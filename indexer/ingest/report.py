@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+_NAMED = 5
+"""Files that a note names."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -31,6 +34,8 @@ class BuildReport:
     """Files that hold no video after all: sound, subtitles."""
     moved: list[str] = field(default_factory=list)
     """A line for each data folder that is gone or has moved."""
+    tracks: list[str] = field(default_factory=list)
+    """Files that hold several video tracks, and which of them is indexed."""
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -38,6 +43,14 @@ class BuildReport:
         """The numbers that the catalogue keeps of a build."""
         names = ("total", "indexed", "reused", "skipped", "dropped")
         return {name: getattr(self, name) for name in names} | {"failed": len(self.failed)}
+
+    @property
+    def last_notes(self) -> list[str]:
+        """Lines on what a build finds out while it runs."""
+        if not self.tracks:
+            return self.moved
+        some = ", ".join(self.tracks[:_NAMED]) + (", ..." if len(self.tracks) > _NAMED else "")
+        return [*self.moved, f"{len(self.tracks)} files hold several video tracks, one is indexed: {some}"]
 
     def to_json(self) -> dict[str, Any]:
         """The document that ``rspnet-index build --json`` prints."""
@@ -49,7 +62,7 @@ class BuildReport:
             "seconds": round(self.seconds, 3),
             "videos_per_second": round(self.videos_per_second, 3),
             "layout": self.layout,
-            "notes": [*self.notes, *self.moved],
+            "notes": [*self.notes, *self.last_notes],
             "interrupted": self.interrupted,
         }
 

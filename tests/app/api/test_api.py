@@ -102,7 +102,10 @@ def test_report_and_library(client: Client, services: Services) -> None:
         "appearance": 0.0,
     }
     library = client.predict(offset=1, limit=2, api_name="/library")
-    assert (library["videos"], len(library["videos_shown"])) == ({"indexed": 32, "failed": 1, "total": 33, "partial": 0}, 2)
+    assert (library["videos"], len(library["videos_shown"])) == (
+        {"indexed": 32, "failed": 1, "total": 33, "partial": 0},
+        2,
+    )
     assert library["encoder"]["fingerprint"] == services.encoder["fingerprint"]
     assert library["failed"][0]["file"] == "Bounce/broken <b>name.mp4"
     assert library["failed"][0]["reason"]
