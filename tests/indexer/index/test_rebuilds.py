@@ -70,6 +70,14 @@ class Searchers:
         while not all(output.stat().st_size for output in self._outputs) and time.monotonic() < deadline:
             time.sleep(0.05)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
     def answers(self):
         """Stop; per pair of searches its query, the generations current before and after it, and its answers."""
         self._stop.touch()
@@ -119,14 +127,14 @@ def test_no_search_fails_or_mixes_generations_while_a_library_is_rebuilt(tmp_pat
             published[generation.number] = [search_twice(library, key) for key in ids]
 
     note()
-    searchers = Searchers(folder, ids, held_for=(1, 1, 25), per_second=per_second)
-    started = time.monotonic()
-    for number in range(rebuilds):
-        rebuild(folder, number)
-        note()
-        time.sleep(seconds)
-    seconds = time.monotonic() - started
-    found = searchers.answers()
+    with Searchers(folder, ids, held_for=(1, 1, 25), per_second=per_second) as searchers:
+        started = time.monotonic()
+        for number in range(rebuilds):
+            rebuild(folder, number)
+            note()
+            time.sleep(seconds)
+        seconds = time.monotonic() - started
+        found = searchers.answers()
     assert len(published) == rebuilds + 1
     for query, before, after, answers in found:
         for place, answer in enumerate(answers):
