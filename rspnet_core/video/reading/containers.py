@@ -37,7 +37,7 @@ def _nal_units(types: set[int], type_of: Callable[[int], int]) -> Callable[[byte
 
 
 _MOV_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
-_BRANDS_OF_PICTURES = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif", b"crx ", b"jp2 ", b"jxl "}
+_BRANDS_OF_PICTURES = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif", b"crx "}
 _BRANDS_OF_SOUND = {b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ", b"aaxc"}
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -34,7 +35,7 @@ def test_a_point_opens_its_video(open_page, served) -> None:
     page = open_map(open_page, served)
     path, x, y = place_of(page, served.services, alone(served.services))
     page.mouse.move(x, y)
-    expect(page.locator("#map .tip")).to_contain_text(path)
+    expect(page.locator("#map .tip")).to_contain_text(Path(path).name)
     page.mouse.click(x, y)
     card = page.get_by_role("region", name="Opened video")
     expect(card).to_contain_text(path)

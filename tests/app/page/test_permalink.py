@@ -47,7 +47,7 @@ weights = (
     st.tuples(share, share, share).filter(any).map(lambda s: PartWeights(backbone=s[0], motion=s[1], appearance=s[2]))
 )
 words = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-filters = st.builds(Filters, words, words, words)
+filters = st.builds(Filters, label=words, split=words, folder=words)
 seconds = st.none() | st.floats(0, 1e9)
 queries = st.from_regex("[0-9a-f]{16}", fullmatch=True).flatmap(
     lambda video: st.builds(QueryHandle, st.just("n"), st.just(video), st.just("/v"), st.just(video), seconds, seconds)

@@ -83,7 +83,7 @@ def test_benchmark_prints_the_documented_json_and_writes_one_offline_page(built:
 
 def test_info_counts(built: Path) -> None:
     document = json.loads(rspnet_index("info", "--index", built, "--json").stdout)
-    assert document["videos"] == {"indexed": 32, "failed": 0, "total": 32}
+    assert document["videos"] == {"indexed": 32, "failed": 0, "total": 32, "partial": 0}
     assert document["clips"] == 96
     assert document["encoder"].keys() >= {"fingerprint", "backbone", "weights", "pooling", "trained"}
     assert {"generation", "index_type"} <= document.keys()

@@ -155,7 +155,7 @@ def test_between_commit_and_publish_a_reader_sees_what_was_published(tmp_path):
         catalogue.commit_failed(make_entry("Class1/3.mp4"), "gone bad")
         with Library.open(tmp_path / "index", device="cpu") as library:
             assert search_twice(library, ids[0]) == before
-            assert library.info()["videos"] == {"indexed": 4, "failed": 0, "total": 4}
+            assert library.info()["videos"] == {"indexed": 4, "failed": 0, "total": 4, "partial": 0}
             assert not library.info()["up_to_date"]
 
 

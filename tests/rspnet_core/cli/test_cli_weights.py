@@ -91,8 +91,8 @@ def test_pull_prints_where_the_file_is(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["inspect", "absent.pth.tar"], 1, "no weights file absent.pth.tar"),
-        (["import", "absent.pth.tar"], 1, "no weights file absent.pth.tar"),
+        (["inspect", "absent.pth.tar"], 2, "no weights file absent.pth.tar"),
+        (["import", "absent.pth.tar"], 2, "no weights file absent.pth.tar"),
         (["import", "ours.safetensors"], 2, "ours.safetensors is in our format already"),
         (["pull", "official:resnet50"], 2, "unknown published checkpoint 'official:resnet50'"),
     ],
