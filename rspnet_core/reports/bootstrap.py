@@ -19,7 +19,7 @@ def recordings(groups: Sequence[str | None], labels: Sequence[str], families: Ma
 
     ``groups``: ``class/source`` where sources are numbered anew in every class, as UCF101's are, else the source's
     name. ``families``: class to family; classes of one family were filmed together, so that ``g01`` of two of them is
-    one recording. (Where it is not, intervals become wider than they need be, never narrower.)
+    one recording.
     """
     return [
         f"{families[label]}/{group.rpartition('/')[2]}" if group is not None and label in families else group
