@@ -73,14 +73,14 @@ def compare(a: Sequence[Path], b: Sequence[Path], comparison: Comparison | None 
     Raises:
         DatasetError: no labelled video is in all of them, or a side of the split is empty.
         InvalidSetting: a library is given twice, or more dimensions to whiten than the gallery tells.
+        NothingMatches: no video of the split that is asked for, or of a class of the families.
         MissingHead: a weight for a head that one of the encoders does not have.
     """
-    folders = [folder.resolve() for folder in (*a, *b)]
-    if len(set(folders)) < len(folders):
-        raise InvalidSetting("compare: a library is given twice; give two libraries of the same videos")
     how = comparison or Comparison()
     with ExitStack() as opened:
         libraries = [opened.enter_context(Library.open(folder, device="cpu")) for folder in (*a, *b)]
+        if len({library.place.folder.resolve() for library in libraries}) < len(libraries):
+            raise InvalidSetting("compare: a library is given twice; give two libraries of the same videos")
         held = [_contents(library) for library in libraries]
         shared = frozenset.intersection(*(frozenset(keys) for keys in held))
         if not shared:

@@ -92,7 +92,6 @@ def evaluate(
         _rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
     )
     sides = library_sides(library, fold=fold, leave_out=leave_out, keys=histograms.keys())
-    _check_families(families, {video.label for video in sides.gallery if video.label is not None})
     scores = rank_library(library, sides, weights=weights, families=families, preparation=prepare)
 
     def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores | None:
@@ -143,7 +142,11 @@ def rank_library(
     families: Mapping[str, str] | None,
     preparation: Preparation,
 ) -> RetrievalScores:
-    """Scores of one library's vectors on its ``sides``. Raises MissingHead, InvalidSetting as ``evaluate``."""
+    """Scores of one library's vectors on its ``sides``.
+
+    Raises MissingHead, and NothingMatches and InvalidSetting as ``evaluate``.
+    """
+    _check_families(families, {video.label for video in sides.gallery if video.label is not None})
     shares = (weights or PartWeights()).shares(library.layout)
     rows, layout = preparation(dict(_rows(library.catalogue.all_vectors())), library.layout, sides)
     weighted = {video.key: weigh(rows[video.key], shares, layout) for video in sides.queries}

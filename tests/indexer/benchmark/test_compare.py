@@ -10,7 +10,7 @@ from indexer.benchmark.compare import Comparison, compare
 from indexer.benchmark.evaluation import Preparation, evaluate
 from indexer.ingest.build import build_library
 from indexer.retrieval.library import Library
-from rspnet_core.errors import DatasetError, InvalidSetting
+from rspnet_core.errors import DatasetError, InvalidSetting, NothingMatches
 from tests.indexer.cli.test_cli import rspnet_index
 
 
@@ -62,6 +62,10 @@ def test_a_library_is_not_compared_with_itself_nor_with_one_of_other_videos(
     for number, video in enumerate(sorted(few_videos.rglob("*.mp4"))):
         video.rename(video.with_name(f"{number}.mp4"))
     build_library(few_videos, backbone="energy", device="cpu")
+    with pytest.raises(InvalidSetting, match="given twice"):
+        compare([few_videos], [few_videos / ".rspnet"])
+    with pytest.raises(NothingMatches):
+        compare([built], [by_energy], Comparison(families={"no such class": "family"}))
     with pytest.raises(DatasetError, match="no labelled video is in all"):
         compare([built], [few_videos])
     with pytest.raises(InvalidSetting, match="gallery of"):

@@ -131,4 +131,5 @@ def test_an_argument_that_can_name_nothing_is_refused(arguments: list[str], said
 
 
 def test_names_that_can_be_are_let_through() -> None:
+    """Fails where one of them is refused: then it raises."""
     check_arguments(["build", "x" * 255, "--json", "--index=a=b", f"postgresql://{'x' * 300}", "-", "x/" * 2000])
