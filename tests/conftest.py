@@ -17,11 +17,14 @@ from indexer.ingest.build import build_library
 from rspnet_core.config import ClipGeometry
 from rspnet_core.models import create_model
 from rspnet_core.video.making.synthetic import write_sample_data
+from rspnet_core.video.reading import child_process
 from rspnet_core.weights.checkpoint import describe, save_checkpoint
 from tests import tiny
+from tests.decoders import Template
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+START_DECODER = child_process.start_decoder
 SMALL_CLIPS = ClipGeometry(num_clips=3, frames_per_clip=2, size=32)
 
 
@@ -51,6 +54,25 @@ def real_videos() -> Path:
 def tiny_is_known() -> None:
     """To tests, not to those that are made of the list of backbones."""
     tiny.register()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def decoders_start_at_once() -> Iterator[None]:
+    """A decoder process takes half a second to start, and most tests need one or more."""
+    if not Template.is_possible():
+        yield
+        return
+    template = Template()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child_process, "start_decoder", template.start_decoder)
+        yield
+    template.close()
+
+
+@pytest.fixture
+def started_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoder processes start as the product starts them."""
+    monkeypatch.setattr(child_process, "start_decoder", START_DECODER)
 
 
 @pytest.fixture(autouse=True)

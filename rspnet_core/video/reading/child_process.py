@@ -19,6 +19,19 @@ class ChildStopped(Exception):
     """The process ended, hung or answered nonsense; the message says which. It has been killed."""
 
 
+def start_decoder(memory_bytes: int) -> "subprocess.Popen[bytes]":
+    """A decoder process with pipes as its input and output. Raises OSError."""
+    return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+        [sys.executable, "-P", "-m", "rspnet_core.video.reading._worker", str(memory_bytes), str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
 class ChildProcess:
     """A running decoder process; ``ask`` and ``kill`` are for the thread that owns it."""
 
@@ -27,15 +40,7 @@ class ChildProcess:
 
         Raises OSError when the system gives no process or no descriptor.
         """
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-P", "-m", "rspnet_core.video.reading._worker", str(memory_bytes), str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,
-            bufsize=0,
-        )
+        self._process = start_decoder(memory_bytes)
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)  # a child that reads no requests must not stop us
         self.num_requests = 0

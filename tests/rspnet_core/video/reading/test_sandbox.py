@@ -19,6 +19,8 @@ from rspnet_core.video.reading.decode import read_clips, read_poster
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest, DecodeResult
 from tests.rspnet_core.video.made_videos import make_video
 
+pytestmark = pytest.mark.usefixtures("started_decoders")
+
 GEOMETRY = ClipGeometry(num_clips=2, frames_per_clip=4, size=32)
 
 

@@ -23,6 +23,8 @@ from rspnet_core.video.reading.child_process import NONSENSE
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 from rspnet_core.video.sampling import View
 
+pytestmark = pytest.mark.usefixtures("started_decoders")
+
 GEOMETRY = ClipGeometry(num_clips=1, frames_per_clip=2, size=16)
 SAMPLING = SingleSampling(frames_per_clip=2, frame_size=16)
 INFO = {
