@@ -60,7 +60,13 @@ def _add_search(services: Services) -> None:
         found = services.rank(handle, weights, filters, per_page=int(top))
         query = services.query(handle)
         asked = query.source | {"weights": found.shares}
-        result = SearchResult(query=asked, predicted=query.predicted, encoder=services.encoder, hits=found.hits)
+        result = SearchResult(
+            query=asked,
+            predicted=query.predicted,
+            encoder=services.encoder,
+            hits=found.hits,
+            chance=found.chance,
+        )
         document = result.to_json()
         return document | {"query": _named(document["query"]), "hits": [_named(hit) for hit in document["hits"]]}
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from app.session.opened import OpenedLibrary
 from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
-from indexer.ingest.pooling import Layout
-from indexer.retrieval.filters import SHOWN_FOLD, Filters
-from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, part_scores, weigh
+from indexer.retrieval.filters import Filters
+from indexer.retrieval.library import Library
+from indexer.retrieval.rarity import Chance
+from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, weigh
 
 HITS_PER_PAGE = 12
 
@@ -33,6 +34,8 @@ class RankedPage:
     """Videos that pass the filters."""
     shares: dict[str, float]
     """Weights of the parts, sum 1."""
+    chance: Chance
+    """From which score on a hit is unusual."""
     seconds: float
 
     @property
@@ -70,30 +73,28 @@ def rank(
     ids, catalogue = [row.id for row in rows], opened.library.catalogue
     stored = zip(rows, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
     return RankedPage(
-        hits=[_hit(layout, asked, row, by_id[row.id], vector, clips) for row, vector, clips in stored],
+        hits=[_hit(opened.library, asked, row, by_id[row.id], shares, vector, clips) for row, vector, clips in stored],
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,
         num_pages=num_pages,
         num_videos=num_videos,
         shares=shares,
+        chance=opened.library.pairs.chance(shares),
         seconds=time.perf_counter() - started,
     )
 
 
 def _hit(
-    layout: Layout, query: Query, video: VideoRow, score: float, vector: NDArray[np.float32], clips: ClipVectors
+    library: Library,
+    query: Query,
+    video: VideoRow,
+    score: float,
+    shares: dict[str, float],
+    vector: NDArray[np.float32],
+    clips: ClipVectors,
 ) -> Hit:
     """Describe one video by its vector and clips; ``query`` has its clips weighted."""
     start, end = clips.spans_seconds[best_moment(query.clips, clips.vectors)]
-    return Hit(
-        id=video.id,
-        path=video.path,
-        label=video.label,
-        split=video.splits.get(SHOWN_FOLD),
-        score=score,
-        scores=part_scores(query.vector, vector, layout),
-        start_seconds=float(start),
-        end_seconds=float(end),
-        predicted=video.predicted,
-    )
+    found = library.hit(video, video.path, query.vector, score, vector, shares)
+    return replace(found, start_seconds=float(start), end_seconds=float(end))

@@ -144,13 +144,17 @@ def search(
     label: LabelOption = None,
     split: SplitOption = None,
     folder: FolderOption = None,
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
+    ] = 0.001,
     backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Find the videos most like a video, a segment of it, or an indexed video.
 
-    Scores are the weighted mean of the parts' cosines: 1 is the same video. By motion alone:
+    Scores are the weighted mean of the parts' cosines: 1 is the same video. How rare one is, "pairs below" says: the
+    share of the library's pairs of videos that are less alike. By motion alone:
     [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]
     """
     from indexer.cli.tables import hits_table
@@ -169,6 +173,7 @@ def search(
             label=label,
             split=split,
             folder=folder,
+            false_alarms=false_alarms,
         )
         warn_untrained(library.record.description)
     if as_json:

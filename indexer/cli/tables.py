@@ -9,8 +9,12 @@ from rich.text import Text
 
 from indexer.catalogue.catalogue import VideoRow
 from indexer.ingest.roots import DataFolder
+from indexer.retrieval.rarity import MIX, percent_of_pairs
 from indexer.retrieval.search import SearchResult
 from rspnet_core.text import printable, told_apart
+
+_PAIRS = "pairs below"
+"""Share of the library's pairs of videos that are less alike than query and hit."""
 
 
 def hits_table(result: SearchResult) -> Table:
@@ -19,8 +23,8 @@ def hits_table(result: SearchResult) -> Table:
     asked = result.query.get("id") or Path(result.query["path"]).name
     title = f"Most like {printable(asked)} by {shares}"
     table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
-    for name in ("", "id", "video", "label", "split", "score", *result.parts):
-        is_number = name in {"", "score", *result.parts}
+    for name in ("", "id", "video", "label", "split", "score", *result.parts, _PAIRS):
+        is_number = name in {"", "score", *result.parts, _PAIRS}
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     if result.has_classes:
         table.add_column("predicted")
@@ -30,12 +34,24 @@ def hits_table(result: SearchResult) -> Table:
     for place, (hit, name) in enumerate(zip(result.hits, names, strict=True), 1):
         cells = [str(place), hit.id, printable(name), printable(hit.label or ""), hit.split or ""]
         cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
+        cells.append(percent_of_pairs(hit.percentiles[MIX]))
         if result.has_classes:
             cells.append(str(hit.predicted or ""))
         if hit.start_seconds is not None:
             cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
         table.add_row(*map(Text, cells))
+    table.caption, table.caption_justify = Text(_what_is_unusual(result)), "left"
     return table
+
+
+def _what_is_unusual(result: SearchResult) -> str:
+    """Down to which hit the scores are more than chance gives."""
+    unusual = sum(result.chance.exceeded_by(hit.score) for hit in result.hits)
+    if result.chance.score is None or unusual == len(result.hits):
+        return str(result.chance)
+    return (
+        f"{result.chance}: below hit {unusual} nothing is unusual" if unusual else f"{result.chance}: no hit is unusual"
+    )
 
 
 def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:

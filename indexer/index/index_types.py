@@ -11,6 +11,8 @@ from indexer.index.durable import Sink
 from rspnet_core.errors import LibraryDamaged
 
 FILE_NAME = "index.faiss"
+SCORE_DECIMALS = 6
+"""Of the scores that an index gives."""
 FLAT = "flat"
 
 

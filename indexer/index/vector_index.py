@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.durable import Sink
-from indexer.index.index_types import FILE_NAME
+from indexer.index.index_types import FILE_NAME, SCORE_DECIMALS
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 
 faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds
 
-SCORE_DECIMALS = 6
 TIE_MARGIN = 16
 """Neighbours fetched beyond those asked for, so that ties at the end can be ordered."""
 MOST_ON_GPU = 2048

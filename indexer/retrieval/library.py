@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
 from indexer.retrieval.info import library_info
+from indexer.retrieval.rarity import DEFAULT_RATE, PairScores, Scores, library_pairs
 from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
 from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated, QueryNotFound, VideoError
 from rspnet_core.text import told_apart
@@ -97,9 +98,7 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @cached_property
@@ -133,6 +132,11 @@ class Library:
             return self.catalogue.index.to(self._device)
         return open_index(self.place.folder, self.record.fingerprint).to(self._device)
 
+    @cached_property
+    def pairs(self) -> PairScores:
+        """Of the library's own videos."""
+        return library_pairs(self.catalogue, self.index, self.layout)
+
     def search(
         self,
         query: str | Path,
@@ -145,6 +149,7 @@ class Library:
         label: str | None = None,
         split: str | None = None,
         folder: str | None = None,
+        false_alarms: float = DEFAULT_RATE,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
@@ -158,6 +163,7 @@ class Library:
             label: only videos of this class.
             split: only videos of this side (``train``, ``test``, ``val``) of official split 1.
             folder: only videos below this folder, relative to the data folder.
+            false_alarms: share of unrelated pairs that may score higher than the score from which a hit is unusual.
 
         Raises:
             QueryNotFound: neither a file nor an id.
@@ -173,6 +179,7 @@ class Library:
             end_seconds=end_seconds,
             moments=moments,
             filters=Filters(label=label, split=split, folder=folder),
+            false_alarms=false_alarms,
         )
         try:
             return self._answer(query, request)
@@ -186,17 +193,17 @@ class Library:
         allowed = keys_that_pass(self.catalogue, asked.filters)
         segment = {"start_seconds": asked.start_seconds, "end_seconds": asked.end_seconds}
         question = self.embed(query, **segment, with_clips=asked.moments)
-        weighted = weigh(question.vector, shares, self.layout)
-        scores, keys = self.index.search(weighted[None], asked.top, allowed_keys=allowed)
-        hits = self._hits(question, scores[0], keys[0])
+        weighted = weigh(question.vector, shares, self.layout)[None]
+        scores, keys = self.index.search(weighted, asked.top, allowed_keys=allowed)
+        hits = self._hits(question, scores[0], keys[0], shares)
         if asked.moments:
-            clips = weigh(question.clips, shares, self.layout)
-            hits = self._with_moments(hits, clips)
+            hits = self._with_moments(hits, weigh(question.clips, shares, self.layout))
         return SearchResult(
             query=question.source | {"weights": shares},
             predicted=question.predicted,
             encoder=dict(self.record.description),
             hits=hits,
+            chance=self.pairs.chance(shares, asked.false_alarms),
         )
 
     def embed(
@@ -209,9 +216,8 @@ class Library:
     ) -> Query:
         """Vectors of a video file or of an indexed video, of its clips if asked; errors are those of :meth:`search`."""
         segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
-        whole = start_seconds is end_seconds is None
         path, row = self.locate(query)
-        if row is not None and whole:
+        if row is not None and start_seconds is end_seconds is None:
             return self.stored_query({"id": row.id, "path": str(path)} | segment, row, with_clips=with_clips)
         return self.clips_query({"path": str(path)} | segment, self._decode(path, start_seconds, end_seconds))
 
@@ -233,15 +239,10 @@ class Library:
         """
         if Path(query).exists():
             return Path(query), None
-        try:
-            found = list(self.catalogue.videos(ids=[str(query)], status="indexed"))
-        except QueryNotFound:  # not even of an id's form
-            found = []
-        if not found:
-            raise QueryNotFound(
-                f"{str(query)!r} is neither a file nor the id of an indexed video; give a path or an id"
-            )
-        return self.path_of(found[0]), found[0]
+        with suppress(QueryNotFound):  # not even of an id's form
+            for found in self.catalogue.videos(ids=[str(query)], status="indexed"):
+                return self.path_of(found), found
+        raise QueryNotFound(f"{str(query)!r} is neither a file nor the id of an indexed video; give a path or an id")
 
     def names_of(self, videos: Sequence[VideoRow | LabelledVideo]) -> list[str]:
         """What people call these videos: file names, with as much of the folder as tells them apart."""
@@ -269,21 +270,13 @@ class Library:
             raise VideoError(f"{path}: {result.error}")
         return result.clips
 
-    def _hits(self, question: Query, scores: NDArray[np.float32], keys: NDArray[np.int64]) -> list[Hit]:
+    def _hits(self, question: Query, scores: Scores, keys: NDArray[np.int64], shares: dict[str, float]) -> list[Hit]:
         """Describe the videos found; those of a generation without rows that left the catalogue since are left out."""
         by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
         videos = list(self.catalogue.videos(ids=by_id, status="indexed"))
         vectors = self.catalogue.video_vectors([video.id for video in videos])
         return [
-            Hit(
-                id=video.id,
-                path=str(self.path_of(video)),
-                label=video.label,
-                split=video.splits.get(SHOWN_FOLD),
-                score=by_id[video.id],
-                scores=part_scores(question.vector, vector, self.layout),
-                predicted=video.predicted,
-            )
+            self.hit(video, str(self.path_of(video)), question.vector, by_id[video.id], vector, shares)
             for video, vector in zip(videos, vectors, strict=True)
         ]
 
@@ -291,6 +284,14 @@ class Library:
         clips = self.catalogue.clips_of([hit.id for hit in hits])
         best = [of.spans_seconds[best_moment(query_clips, of.vectors)].tolist() for of in clips]
         return [replace(hit, start_seconds=at[0], end_seconds=at[1]) for hit, at in zip(hits, best, strict=True)]
+
+    def hit(
+        self, video: VideoRow, path: str, asked: Scores, score: float, own: Scores, shares: dict[str, float]
+    ) -> Hit:
+        """One video found by the vector ``asked`` float32 (D,), shown as ``path``; its own is ``own``."""
+        scores = part_scores(asked, own, self.layout)
+        rare, split = self.pairs.percentiles(score, scores, shares), video.splits.get(SHOWN_FOLD)
+        return Hit(video.id, path, video.label, split, score, scores, rare, predicted=video.predicted)
 
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.filters import Filters
+from indexer.retrieval.rarity import DEFAULT_RATE, Chance, Percentiles, check_rate
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
 
@@ -57,7 +58,7 @@ class PartWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked of a search; InvalidSetting when it asks for no hits."""
+    """What is asked of a search; InvalidSetting when it asks for no hits, or for no possible rate of false alarms."""
 
     top: int
     weights: PartWeights
@@ -65,10 +66,12 @@ class Request:
     end_seconds: float | None
     moments: bool
     filters: Filters
+    false_alarms: float = DEFAULT_RATE
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InvalidSetting(f"top must be at least 1, got {self.top}")
+        check_rate(self.false_alarms)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ class Hit:
     """Weighted mean of the cosines in ``scores``; 1 for the same video."""
     scores: dict[str, float | None]
     """Cosine of the backbone's, motion's and appearance's vectors; None for a head that the encoder does not have."""
+    percentiles: Percentiles
+    """How rare these scores are among the library's own pairs of videos."""
     start_seconds: float | None = None
     end_seconds: float | None = None
     """The best matching moment, where one was asked for."""
@@ -139,6 +144,8 @@ class SearchResult:
     """The query's own class, where the encoder has a classifier."""
     encoder: dict[str, Any]
     hits: list[Hit]
+    chance: Chance
+    """From which score on a hit is unusual."""
 
     @property
     def has_classes(self) -> bool:
@@ -164,6 +171,7 @@ class SearchResult:
         return {
             "query": self.query | self._predicted(self.predicted),
             "encoder": self.encoder,
+            "chance": asdict(self.chance),
             "hits": [self._hit(hit) for hit in self.hits],
         }
 

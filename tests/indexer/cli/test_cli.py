@@ -59,12 +59,16 @@ def test_search_prints_the_documented_json(built: Path, sample_videos: Path) -> 
     done = rspnet_index("search", query, "--index", built, *arguments)
     document = json.loads(done.stdout)
     assert done.returncode == 0
-    assert document.keys() == {"query", "encoder", "hits"}
+    assert document.keys() == {"query", "encoder", "chance", "hits"}
     first = document["hits"][0]
-    assert first.keys() == {"id", "path", "label", "split", "score", "scores", "start_seconds", "end_seconds"}
+    described = {"id", "path", "label", "split", "score", "scores", "percentiles"}
+    assert first.keys() == described | {"start_seconds", "end_seconds"}
     assert first["scores"].keys() == {"backbone", "motion", "appearance"}
     assert (first["path"], round(first["score"], 3)) == (str(query), 1.0)
-    assert query.name in rspnet_index("search", first["id"], "--index", built).stdout
+    shown = rspnet_index("search", first["id"], "--index", built, "--false-alarms", 0.01).stdout
+    assert query.name in shown
+    assert "pairs below" in shown
+    assert "1 in 100 unrelated pairs of this library scores above" in shown
 
 
 def test_benchmark_prints_the_documented_json_and_writes_one_offline_page(built: Path, tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""How rare a score is in this library: the share of the library's own pairs of videos that are less alike.
+
+Cosines of one encoder lie close together: 0.98 among all of 0.95 to 0.99 says nothing, "closer than 99.7 % of pairs"
+does. The pairs are those of up to 512 videos drawn from the generation, the same ones each time it is opened: reading
+these vectors again takes milliseconds, so nothing is stored.
+
+    512 videos --cosines of each part--> 130,816 pairs --weights--> scores --> percentile of a hit
+                                             of different classes only --> score that chance exceeds once in 1,000
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.catalogue.catalogue import id_of_key
+from indexer.catalogue.published import AnyCatalogue
+from indexer.index.index_types import SCORE_DECIMALS, SearchIndex
+from indexer.ingest.pooling import Layout
+from rspnet_core.config import PARTS
+from rspnet_core.errors import InvalidSetting
+
+MOST_VIDEOS = 512
+"""Drawn for the pairs."""
+DEFAULT_RATE = 0.001
+MIX = "mix"
+"""Names the percentile of the weighted score, beside those of the parts."""
+
+Percentiles = dict[str, float | None]
+"""For ``mix`` and each of PARTS: share of the library's pairs that are less alike, 0 to 1; None for a missing head."""
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Chance:
+    """From which score on a hit is more than chance."""
+
+    rate: float
+    """Share of unrelated pairs that may score higher."""
+    score: float | None
+    """They exceed it no more often than that; None where there are too few pairs to tell."""
+    unrelated_pairs: int
+    """Pairs of different classes; where no two videos have different ones, all pairs."""
+
+    def __str__(self) -> str:
+        """For people, in one line."""
+        pairs = f"1 in {1 / self.rate:,.0f} unrelated pairs of this library"
+        if self.score is None:
+            return f"too few pairs to tell which score {pairs} would exceed"
+        return f"{pairs} scores above {self.score:.3f}"
+
+    def exceeded_by(self, score: float) -> bool:
+        """Whether a hit of that score is unusual; where nothing can be told, none is."""
+        return self.score is not None and score > self.score
+
+
+def check_rate(rate: float) -> float:
+    """The rate of false alarms. Raises InvalidSetting where it is not above 0 and below 1."""
+    if not 0 < rate < 1:
+        raise InvalidSetting(f"false alarms: got {rate:g}, allowed is above 0 and below 1, as 0.001 for 1 in 1,000")
+    return rate
+
+
+class PairScores:
+    """Cosines of a library's pairs of videos, by part; make it with :meth:`of`."""
+
+    def __init__(self, cosines: Mapping[str, Scores], unrelated: NDArray[np.bool_]) -> None:
+        """``cosines`` has float32 (P,) of each part, ``unrelated`` bool (P,) marks pairs of different classes."""
+        self._cosines = dict(cosines)
+        self._unrelated = unrelated if unrelated.any() else np.ones_like(unrelated)
+        self._sorted = lru_cache(maxsize=16)(self._sort)
+
+    @classmethod
+    def of(cls, vectors: Scores, labels: Sequence[str | None], layout: Layout) -> Self:
+        """All pairs of videos float32 (n, D), parts of unit length, and of their classes."""
+        first, second = np.triu_indices(len(vectors), 1)
+        cosines = {
+            name: (vectors[:, place] @ vectors[:, place].T)[first, second] for name, place in layout.slices().items()
+        }
+        classes = np.array(labels, object)
+        has_class = np.array([label is not None for label in labels], bool)
+        return cls(cosines, (classes[first] != classes[second]) & has_class[first] & has_class[second])
+
+    def __len__(self) -> int:
+        return len(self._unrelated)
+
+    def percentiles(self, score: float, scores: Mapping[str, float | None], shares: Mapping[str, float]) -> Percentiles:
+        """Where a hit lies among all pairs: its ``score`` by ``shares`` of sum 1, and its cosines of parts."""
+        found: Percentiles = {MIX: self._percentile(score, shares)}
+        for part in PARTS:
+            value = scores[part]
+            found[part] = None if value is None else self._percentile(value, {part: 1.0})
+        return found
+
+    def chance(self, shares: Mapping[str, float], rate: float = DEFAULT_RATE) -> Chance:
+        """From which score by ``shares`` on a hit is unusual."""
+        scores = self._sorted(_key(shares), unrelated=True)
+        enough = len(scores) * rate >= 1
+        score = float(np.quantile(scores, 1 - rate, method="higher")) if enough else None
+        return Chance(rate, score, len(scores))
+
+    def _percentile(self, score: float, shares: Mapping[str, float]) -> float | None:
+        scores = self._sorted(_key(shares))
+        below = np.searchsorted(scores, np.float32(round(score, SCORE_DECIMALS)))
+        return float(below) / len(scores) if len(scores) else None
+
+    def _sort(self, shares: tuple[tuple[str, float], ...], *, unrelated: bool = False) -> Scores:
+        """Scores of all pairs, or of the unrelated ones, ascending; rounded as those of the index are."""
+        chosen = self._unrelated if unrelated else slice(None)
+        mixed = sum((np.float32(share) * self._cosines[part][chosen] for part, share in shares), np.float32(0))
+        return np.sort(np.asarray(mixed, np.float32).round(SCORE_DECIMALS))
+
+
+def library_pairs(catalogue: AnyCatalogue, index: SearchIndex, layout: Layout) -> PairScores:
+    """Pairs of the videos of a generation, of up to ``MOST_VIDEOS`` that are drawn where there are more."""
+    count = len(index)
+    rows = np.sort(np.random.default_rng(0).choice(count, size=min(count, MOST_VIDEOS), replace=False))
+    ids = [id_of_key(int(key)) for key in index.keys[rows]]
+    labels = {video.id: video.label for video in catalogue.videos(ids=ids)}
+    return PairScores.of(index.vectors[rows], [labels.get(video_id) for video_id in ids], layout)
+
+
+def percent_of_pairs(percentile: float | None) -> str:
+    """0.9973 as ``99.7%``, with as many digits as tell it from 100 %; empty for None."""
+    if percentile is None:
+        return ""
+    percent = 100 * percentile
+    digits = next((digits for digits in range(1, 4) if percent >= 100 or round(percent, digits) < 100), 4)
+    return f"{percent:.{digits}f}%"
+
+
+def _key(shares: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple((part, share) for part, share in shares.items() if share > 0)
