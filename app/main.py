@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.api.endpoints import add_endpoints
+from app.page.components import component
 from app.page.messages import notice
 from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs.accuracy import accuracy_tab
@@ -34,6 +35,8 @@ MOST_WAITING = 100
 _THREADS = 16
 """For events; their own, so that pictures and downloads have theirs."""
 _NOT_TAKEN = "a value that was sent is none that this event takes"
+_OPENED = "() => {{ document.dispatchEvent(new CustomEvent('rspnet:tab', {{detail: '{}'}})); }}"
+"""For the component ``address``: which tab is open."""
 _UNTRAINED = (
     "This library's encoder is untrained (random weights): take its results as a baseline. "
     "Build the library with --weights official:resnet18, or with a file of your own."
@@ -49,13 +52,15 @@ def create_app(services: Services) -> gr.Blocks:
         header = gr.HTML(_header(), elem_id="header")
         app.load(_greeting, None, header, show_progress="hidden", api_visibility="private")
         banner = gr.HTML(_banner(services), elem_id="banner")
-        query, hit_id = gr.State(None), gr.State(None)  # inside of Tabs they would count as tabs
+        query, hit_id, weights = gr.State(None), gr.State(None), gr.State(None)  # inside of Tabs they would be tabs
+        address = component("address", elem_id="address")
         with gr.Tabs(selected="search") as tabs:
-            state = SharedState(query=query, hit_id=hit_id, tabs=tabs)
+            state = SharedState(query=query, hit_id=hit_id, weights=weights, address=address, tabs=tabs)
             for tab_id, title, lay_out in TABS:
                 with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     handles = lay_out(services, app, state)
                     _keep_fresh(services, app, tab, banner, handles)
+                    tab.select(None, js=_OPENED.format(tab_id), api_visibility="private")
         add_endpoints(services)
     app.max_threads = _THREADS
     app.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False)
@@ -104,7 +109,8 @@ def _header(user: str | None = None) -> str:
         else ""
     )
     title = "<h1>rspnet</h1><p>Find videos by what moves and by what is seen</p>"
-    return f'<header class="app-header">{title}{login}</header>'
+    keys = '<button type="button" class="show-keys" aria-haspopup="dialog" aria-keyshortcuts="?">Keys</button>'
+    return f'<header class="app-header">{title}<div class="app-actions">{keys}{login}</div></header>'
 
 
 def _banner(services: Services) -> str:

@@ -1,4 +1,4 @@
-// The page's own script: "Copy" buttons, and no more.
+// The page's own script: "Copy" buttons, keys, and what folds on a phone.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -10,3 +10,77 @@ document.addEventListener("click", async (event) => {
     window.prompt("Copy this link", address); // pages without https have no clipboard
   }
 });
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest(".fold-controls");
+  if (button) button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+  if (event.target.closest(".show-keys")) showKeys();
+});
+
+document.addEventListener("submit", (event) => { // who logs out leaves no searches to the next one
+  if (event.target.matches(".login")) localStorage.removeItem("rspnet.searches");
+});
+
+const KEYS = [
+  ["/", "to the search: choose a video"],
+  ["← → ↑ ↓", "from hit to hit; → goes to the first one"],
+  ["Enter", "play the hit, or press the button that has the focus"],
+  ["Tab", "to the next button or slider"],
+  ["Esc", "close this"],
+  ["?", "show these keys"],
+];
+
+function showKeys() {
+  let dialog = document.querySelector("dialog.keys");
+  if (!dialog) {
+    dialog = document.createElement("dialog");
+    dialog.className = "keys";
+    dialog.setAttribute("aria-labelledby", "keys-title");
+    const title = Object.assign(document.createElement("h2"), { id: "keys-title", textContent: "Keys" });
+    const list = document.createElement("dl");
+    for (const [key, meaning] of KEYS) {
+      const row = document.createElement("div"), term = document.createElement("dt");
+      term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+      row.append(term, Object.assign(document.createElement("dd"), { textContent: meaning }));
+      list.append(row);
+    }
+    const form = Object.assign(document.createElement("form"), { method: "dialog" });
+    form.append(Object.assign(document.createElement("button"), { textContent: "Close", autofocus: true }));
+    dialog.append(title, list, form);
+    document.querySelector(".gradio-container").append(dialog);
+  }
+  if (!dialog.open) dialog.showModal();
+}
+
+const TYPED_INTO = "input, textarea, select, video, [contenteditable=true], [role=grid], [role=listbox], [role=tablist], dialog";
+
+document.addEventListener("keydown", (event) => {
+  const target = event.composedPath()[0];
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (target instanceof Element && target.closest(TYPED_INTO)) return;
+  if (event.key === "?") showKeys();
+  else if (event.key === "/") toSearch();
+  else if (!event.key.startsWith("Arrow") || !toHit(event.key, target)) return;
+  event.preventDefault();
+});
+
+function toSearch() {
+  document.querySelector("#tab-search-button")?.click();
+  const focus = (tries) => { // a tab that opens takes a frame or two
+    const button = document.querySelector("#query-video button");
+    if (button?.offsetParent) button.focus();
+    else if (tries) requestAnimationFrame(() => focus(tries - 1));
+  };
+  focus(60);
+}
+
+function toHit(key, target) { // says whether there was one to go to
+  const cards = [...document.querySelectorAll("#results li.card")].filter((card) => card.offsetParent);
+  const now = cards.findIndex((card) => card.contains(target));
+  if (!cards.length || (now < 0 && !(key === "ArrowRight" && target === document.body))) return false;
+  const columns = cards.filter((card) => card.offsetTop === cards[0].offsetTop).length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key];
+  const next = cards[now < 0 ? 0 : now + step];
+  next?.querySelector(".poster, video").focus();
+  return true;
+}

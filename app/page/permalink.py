@@ -1,53 +1,103 @@
-"""Addresses that restore a search: ``?video=ID&motion=0.7&label=Spin&page=2``."""
+"""Addresses that restore what the page shows: ``?video=ID&motion=0.7&label=Spin&hits=2&tab=why&match=ID``.
+
+A parameter that says nothing, or says it wrongly, has its usual value; what is wrong is told in words.
+"""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
+from app.serving.media import LIBRARY_ID, QUERY_ID
 from app.session.queries import QueryHandle
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
 from rspnet_core.config import PARTS
 
-DEFAULT_WEIGHTS = PartWeights()
+DEFAULT_WEIGHTS, NO_FILTERS = PartWeights(), Filters()
+FILTERS = ("label", "split", "folder")
+TABS = ("search", "why", "accuracy", "map", "library")
+_MOST_PAGES = 10**6
+_NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
+_MOST_PROBLEMS = 12
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A search as an address says it; what it does not say, or says wrongly, has its usual value."""
+    """What the page shows, as an address says it."""
 
-    video_id: str
-    weights: PartWeights
-    filters: Filters
+    video_id: str | None = None
+    upload_id: str | None = None
+    """Of a file that this visitor uploaded, while it is kept."""
+    weights: PartWeights = DEFAULT_WEIGHTS
+    filters: Filters = NO_FILTERS
     start_seconds: float | None = None
     end_seconds: float | None = None
     page: int = 1
+    tab: str = "search"
+    match_id: str | None = None
+    """The hit that is explained."""
 
 
-def parse(parameters: Mapping[str, str]) -> Request | None:
-    """The search in an address's parameters; None when they name no video. Never raises."""
-    video_id = parameters.get("video", "")
-    if not video_id:
-        return None
-    shares = {part: _number(parameters.get(part), 0.0, 1.0) for part in PARTS}
-    named = {part: share for part, share in shares.items() if share is not None}
-    weights = PartWeights(**named) if any(named.values()) or "backbone" not in named else DEFAULT_WEIGHTS
+def parse(query: str) -> tuple[Request, list[str]]:
+    """The search in an address's query, and for each thing that is wrong with it a sentence. Never raises.
+
+    A sentence names the parameter and what is allowed; it repeats nothing of the address, which anyone may have made.
+    """
+    problems: list[str] = []
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(query.removeprefix("?"), keep_blank_values=True):
+        if name in given and name in _READERS:
+            problems.append(f"{name}: got twice, allowed is once; the first is taken")
+        given.setdefault(name, value)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name.startswith("__"):  # Gradio's own, such as __theme
+            continue
+        if name not in _READERS:
+            problems.append(f"a part of it means nothing; allowed are {', '.join(_READERS)}")
+            continue
+        try:
+            values[name] = _READERS[name](value)
+        except ValueError as error:
+            problems.append(f"{name}: not understood, allowed {error}")
+    return _request(values, problems), problems[:_MOST_PROBLEMS]
+
+
+def _request(values: dict[str, Any], problems: list[str]) -> Request:
+    """Put together what was understood; adds what is wrong with values beside each other."""
+    shares = {part: values.get(part, getattr(DEFAULT_WEIGHTS, part)) for part in PARTS}
+    if not any(shares.values()):
+        problems.append(f"{', '.join(PARTS)}: got 0 for all of them, allowed is at least one above 0")
+    start, end = values.get("start"), values.get("end")
+    if start is not None and end is not None and start >= end:
+        problems.append(f"end: got {end:g}, allowed are seconds after the start at {start:g}; the whole video is taken")
+        start = end = None
     return Request(
-        video_id=video_id[:64],
-        weights=weights,
-        filters=Filters(**{name: parameters.get(name) or None for name in ("label", "split", "folder")}),
-        start_seconds=_number(parameters.get("start"), 0.0, math.inf),
-        end_seconds=_number(parameters.get("end"), 0.0, math.inf),
-        page=int(_number(parameters.get("page"), 1.0, 1e6) or 1),
+        video_id=values.get("video"),
+        upload_id=values.get("upload") if "video" not in values else None,
+        weights=PartWeights(**shares) if any(shares.values()) else DEFAULT_WEIGHTS,
+        filters=Filters(**{name: values.get(name) for name in FILTERS}),
+        start_seconds=start,
+        end_seconds=end,
+        page=values.get("hits", 1),
+        tab=values.get("tab", "search"),
+        match_id=values.get("match"),
     )
 
 
 def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str | None:
-    """The address, relative to the page; None for an uploaded file, which no address can name."""
-    if handle.video_id is None:
-        return None
-    parameters: dict[str, str] = {"video": handle.video_id}
+    """The address for anyone, relative to the page; None for an uploaded file, which is its visitor's alone."""
+    return None if handle.video_id is None else address(handle, weights, filters, page)
+
+
+def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str:
+    """The address for this visitor's browser, relative to the page; an upload's works while it is kept."""
+    parameters = {"upload": handle.media_id} if handle.video_id is None else {"video": handle.video_id}
     for part in PARTS:
         value = getattr(weights, part)
         if value != getattr(DEFAULT_WEIGHTS, part):
@@ -55,11 +105,9 @@ def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int)
     for name, seconds in (("start", handle.start_seconds), ("end", handle.end_seconds)):
         if seconds is not None:
             parameters[name] = _shortest(seconds)
-    parameters |= {
-        name: value for name in ("label", "split", "folder") if (value := getattr(filters, name)) is not None
-    }
+    parameters |= {name: value for name in FILTERS if (value := getattr(filters, name)) is not None}
     if page > 1:
-        parameters["page"] = str(page)
+        parameters["hits"] = str(page)
     return f"?{urlencode(parameters, errors='replace')}"
 
 
@@ -68,10 +116,57 @@ def _shortest(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def _number(text: str | None, low: float, high: float) -> float | None:
-    """The number, brought into the range; None for what is no number."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return min(max(value, low), high) if math.isfinite(value) else None
+def _video(text: str) -> str:
+    return _checked(text, LIBRARY_ID.fullmatch, "is the id of a video, 16 hexadecimal digits")
+
+
+def _upload(text: str) -> str:
+    return _checked(text, QUERY_ID.fullmatch, "is the id of an upload, q and 32 hexadecimal digits")
+
+
+def _tab(text: str) -> str:
+    return _checked(text, TABS.__contains__, f"are {', '.join(TABS)}")
+
+
+def _word(text: str) -> str:
+    return _checked(text, bool, "is a name that videos of this library have")
+
+
+def _share(text: str) -> float:
+    return _number(text, 1.0, "are numbers from 0 to 1")
+
+
+def _seconds(text: str) -> float:
+    return _number(text, math.inf, "are seconds from 0")
+
+
+def _page(text: str) -> int:
+    allowed = f"are whole numbers from 1 to {_MOST_PAGES:,}"
+    _checked(text, re.compile("[0-9]{1,7}").fullmatch, allowed)
+    return _checked(int(text), lambda number: 1 <= number <= _MOST_PAGES, allowed)
+
+
+def _number(text: str, high: float, allowed: str) -> float:
+    _checked(text, _NUMBER.fullmatch, allowed)
+    return _checked(float(text), lambda number: number <= high and math.isfinite(number), allowed)
+
+
+def _checked(value: T, passes: Callable[[T], object], allowed: str) -> T:
+    """The value; raises ValueError, which says what is allowed."""
+    if not passes(value):
+        raise ValueError(allowed)
+    return value
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "video": _video,
+    "upload": _upload,
+    "start": _seconds,
+    "end": _seconds,
+    **dict.fromkeys(PARTS, _share),
+    **dict.fromkeys(FILTERS, _word),
+    "hits": _page,
+    "tab": _tab,
+    "match": _video,
+}
+"""By parameter: reads its text, or raises ValueError with what is allowed."""

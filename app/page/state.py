@@ -23,6 +23,11 @@ class SharedState:
     """``QueryHandle`` of the last search, or None."""
     hit_id: gr.State
     """Id of the video whose "Why?" was pressed, or None."""
+    weights: gr.State
+    """``PartWeights`` of the last ranking."""
+    address: gr.HTML
+    """The component ``address``: what the browser's address bar shall say, as ``content`` of ``search`` (the query of a
+    link), ``name`` and ``is_link``, or of ``match`` (the id of a hit)."""
     tabs: gr.Tabs
     """Return ``gr.Tabs(selected="why")`` for it to go to a tab: search, why, accuracy, map or library."""
 

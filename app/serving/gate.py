@@ -30,6 +30,7 @@ from app.serving.documents import Documents, Events
 from app.serving.headers import page_policy, set_headers, with_nonce
 from app.serving.logs import request_id
 from app.serving.metrics import Metrics
+from app.serving.old_links import newer_query
 from app.serving.owners import Owners
 from app.serving.sessions import Sessions, set_cookie
 from app.serving.streams import Streams
@@ -139,6 +140,8 @@ class Gate:
 
     async def _pass(self, request: Request, route: Route, visitor: Visitor | None, send: Send) -> Response | None:
         """Let the app answer, once what the request names is the visitor's."""
+        if route.path == "/" and (query := newer_query(request.url.query)) is not None:
+            return RedirectResponse("./" + (f"?{query}" if query else ""), 303)
         if visitor is None or route.who is Who.ANYONE:
             await self.app(request.scope, request.receive, send)
             return None

@@ -32,7 +32,7 @@ from indexer.index.place import Place
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, Query
 from rspnet_core.config import ClipGeometry
-from rspnet_core.errors import InvalidSetting, LibraryError, VideoError, WeightsError
+from rspnet_core.errors import InvalidSetting, LibraryError, QueryNotFound, VideoError, WeightsError
 from rspnet_core.explain.faithfulness import Faithfulness
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 
@@ -129,6 +129,16 @@ class Services(Shelf):
             handle = QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
         self.query(handle, progress=progress)
         return handle
+
+    def uploaded(
+        self, visitor: Visitor, media_id: str, start_seconds: float | None = None, end_seconds: float | None = None
+    ) -> QueryHandle:
+        """A file that the visitor embedded before. Raises QueryNotFound where it is not kept any more, NotAllowed."""
+        start, end = check_segment(start_seconds, end_seconds)
+        path = self.media.locate(media_id, visitor.key).path
+        if not path.is_file():
+            raise QueryNotFound("this upload is not kept any more; upload the file again")
+        return QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
 
     def query(self, handle: QueryHandle, *, progress: Progress = lambda share, text: None) -> Query:
         """The vectors of a handle; embedded again if they are not kept any more. Errors as :meth:`embed`."""

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from app.page.components import component
-from app.page.messages import telling
+from app.page.messages import notice, telling
 from app.page.report_page import ReportPage, report_page
 from app.page.state import SharedState, TabHandles, Updates
 from app.serving.visitors import Visitor, visitor_of
@@ -15,6 +15,8 @@ from rspnet_core.config import PARTS
 
 _FOLDS = (1, 2, 3)  # of UCF101 and HMDB51
 _PROGRESS = gr.Progress()
+Measured = tuple[float, ...]
+"""Number of the split, then the weights of ``PARTS``."""
 _ABOUT = (
     "How often is a video of the right class among the first results? As in the paper, each test video searches the "
     "training videos; a library without a split lets each video search all others."
@@ -30,7 +32,10 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
     with gr.Row():
         measure = gr.Button("Measure accuracy", variant="primary")
         downloads = [gr.DownloadButton(f"Download report.{kind}", visible=False) for kind in ("html", "json")]
+    stale = gr.HTML(elem_id="report-stale")
+    of_search = gr.Button("Measure with the weights of Search", size="sm", visible=False, elem_id="measure-search")
     shown = component("report", elem_id="report")
+    measured = gr.State(None)
 
     def run(
         fold: int,
@@ -46,7 +51,18 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         videos = list(services.library.catalogue.videos(status="indexed"))
         names = {video.id: name for video, name in zip(videos, services.library.names_of(videos), strict=True)}
         page = report_page(report, scores, services.media, names)
-        return page.shown, *_files(services, visitor_of(request), page)
+        return page.shown, *_files(services, visitor_of(request), page), (fold, backbone, motion, appearance)
+
+    def compare(measured: Measured | None, searched: PartWeights | None, *chosen: float) -> tuple[Any, ...]:
+        """Say what the figures that are shown are of, where the sliders say something else."""
+        if measured is None:
+            return "", gr.Button(visible=False)
+        asked = None if searched is None else (measured[0], *(getattr(searched, part) for part in PARTS))
+        text = _differences(measured, {"the sliders above say": chosen, "the search uses": asked})
+        return text and notice(text, kind="warning"), gr.Button(visible=asked not in (None, measured))
+
+    def take_weights(searched: PartWeights) -> list[float]:
+        return [getattr(searched, part) for part in PARTS]
 
     def refresh() -> Updates:
         updates: Updates = {fold: gr.Dropdown(choices=_fold_choices(services))}
@@ -57,9 +73,35 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         pair = event._data
         return services.stored(pair["query"]), pair["match"], gr.Tabs(selected="why")
 
-    measure.click(telling(run), [fold, *weights], [shown, *downloads], concurrency_limit=1, api_visibility="private")
+    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    inputs: list[gr.Dropdown | gr.Slider] = [fold, *weights]
+    outputs = [shown, *downloads, measured]
+    compared: dict[str, Any] = {
+        "fn": compare, "inputs": [measured, state.weights, *inputs], "outputs": [stale, of_search]
+    } | common  # fmt: skip
+    measuring: dict[str, Any] = {"fn": telling(run), "inputs": inputs, "outputs": outputs, "api_visibility": "private"}
+    measure.click(**measuring, concurrency_id="report", concurrency_limit=1).success(**compared)
+    of_search.click(take_weights, state.weights, weights, **common).success(
+        **measuring, concurrency_id="report", concurrency_limit=1
+    ).success(**compared)
+    gr.on([control.change for control in inputs], **compared, trigger_mode="always_last")
+    state.weights.change(**compared)
     shown.pick(telling(why), None, [state.query, state.hit_id, state.tabs], api_visibility="private")
     return TabHandles(refresh, [fold, *weights])
+
+
+def _differences(measured: Measured, others: dict[str, Measured | None]) -> str:
+    """Which weights the figures are of, and where others are named; empty where they are the same."""
+    differ = [f"{who} {_said(what)}" for who, what in others.items() if what is not None and what != measured]
+    return (
+        f"These figures are of {_said(measured)}; {', '.join(differ)}. Measure again to see theirs." if differ else ""
+    )
+
+
+def _said(measured: Measured) -> str:
+    fold, *shares = measured
+    named = [f"{part} {share:g}" for part, share in zip(PARTS, shares, strict=True) if share]
+    return f"split {fold}, {', '.join(named) or 'no weight at all'}"
 
 
 def _weight(part: str) -> gr.Slider:

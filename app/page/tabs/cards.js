@@ -9,10 +9,18 @@ element.addEventListener("click", (event) => {
     play(screen.querySelector(".poster") || screen.querySelector("video"), Number(button.dataset.start));
   } else {
     trigger("select", { action: action, id: id });
-    const main = document.querySelector("#query");
-    if (action === "like" && matchMedia("(max-width: 640px)").matches) main.scrollIntoView({ behavior: "smooth" });
+    if (action === "like") window.scrollTo({ top: 0, behavior: "smooth" });
   }
 });
+
+element.addEventListener("error", ({ target }) => { // a player's, which does not bubble
+  if (target.tagName !== "VIDEO") return;
+  const note = document.createElement("p");
+  note.className = "notice error";
+  note.setAttribute("role", "alert");
+  note.textContent = "This video cannot be played: its file is missing or damaged.";
+  target.replaceWith(note);
+}, true);
 
 function play(target, seconds) {
   if (target.tagName === "VIDEO") {
@@ -27,13 +35,6 @@ function play(target, seconds) {
   video.dataset.media = target.dataset.media;
   video.setAttribute("aria-label", target.getAttribute("aria-label").replace(/^Play /, ""));
   video.addEventListener("loadedmetadata", () => { video.currentTime = seconds; }, { once: true });
-  video.addEventListener("error", () => {
-    const note = document.createElement("p");
-    note.className = "notice error";
-    note.setAttribute("role", "alert");
-    note.textContent = "This video cannot be played: its file is missing or damaged.";
-    video.replaceWith(note);
-  });
   target.replaceWith(video);
   video.focus();
 }

@@ -20,6 +20,15 @@ def poster(media_id: str, name: str, badges: str = "") -> str:
     )
 
 
+def player(media_id: str, name: str, *, at_once: bool) -> str:
+    """A player of our copy, which any browser plays; ``at_once`` it loads, else when it is played."""
+    shown, media = escape(printable(name)), escape(media_id)
+    return (
+        f'<video controls muted loop playsinline preload="{"metadata" if at_once else "none"}" data-media="{media}" '
+        f'poster="media/poster/{media}.jpg" src="media/video/{media}.mp4" aria-label="{shown}"></video>'
+    )
+
+
 def results(page: RankedPage, *, can_explain: bool) -> str:
     """The hits of a page as an ordered list."""
     if not page.hits:

@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.page import permalink
+from app.page.components import component
 from app.page.tabs import cards
 from app.session.services import Services
 
@@ -18,24 +19,31 @@ _HINTS = {
     "motion": "how things move (RSP head)",
     "appearance": "what things look like (A-VID head)",
 }
-_PLAYER_TIME = (
-    "() => { const player = document.querySelector('#query-video video, #query video');"
-    " return Math.round((player?.currentTime ?? 0) * 100) / 100; }"
-)
+FILTER_TITLES = {"label": "Class", "split": "Split", "folder": "Folder"}
+PLAYER_TIME = "Math.round((document.querySelector('#query video')?.currentTime ?? 0) * 100) / 100"
+"""JavaScript: where the query's player stands, in seconds."""
+_FOLD = '<button type="button" class="fold-controls" aria-expanded="false">Weights, filters, examples</button>'
 
 
 @dataclass(frozen=True)
 class SearchParts:
     """The tab's components, by what they are for."""
 
-    video: gr.Video
+    video: gr.File
+    camera: gr.Video
+    message: gr.HTML
+    """What went wrong; the query stays as it is."""
+    query: gr.HTML
     start: gr.Number
     end: gr.Number
+    start_here: gr.Button
+    end_here: gr.Button
     search: gr.Button
     examples: gr.HTML
-    query: gr.HTML
     sliders: dict[str, gr.Slider]
     filters: dict[str, gr.Dropdown]
+    welcome: gr.HTML
+    chips: gr.HTML
     summary: gr.HTML
     results: gr.HTML
     previous: gr.Button
@@ -51,23 +59,33 @@ class SearchParts:
 
 def lay_out(services: Services) -> SearchParts:
     """Make the components; called inside the tab."""
-    with gr.Row(elem_classes="search-page"):
+    with gr.Row(elem_classes="search-page", equal_height=False):
         with gr.Column(scale=2, min_width=300, elem_classes="search-side"):
-            video = gr.Video(
-                label="Find videos like this one",
-                sources=["upload", "webcam"],
-                include_audio=True,  # without it the server would run FFmpeg on what was uploaded
-                webcam_options=gr.WebcamOptions(mirror=False),
-                elem_id="query-video",
-                buttons=[],
+            video = gr.File(
+                label="Find videos like this one", file_types=["video"], height=92, elem_id="query-video", buttons=[]
             )
-            start, end, search = _segment()
-            examples = gr.HTML(example_cards(services), js_on_load=_CARDS_JS, elem_id="examples")
-            sliders = _sliders(services)
-            with gr.Accordion("Filters", open=False):
-                filters = _filters(services)
+            query = gr.HTML(js_on_load=_CARDS_JS, elem_id="query")
+            gr.HTML(_FOLD, elem_id="fold")
+            with gr.Column(elem_classes="search-controls"):
+                sliders = _sliders(services)
+                with gr.Accordion("Filters", open=False):
+                    filters = _filters(services)
+                segment = _segment()
+                with gr.Accordion("Record a clip", open=False, elem_id="record"):
+                    camera = gr.Video(
+                        label="Camera",
+                        sources=["webcam"],
+                        include_audio=True,  # without it the server would run FFmpeg on what was recorded
+                        webcam_options=gr.WebcamOptions(mirror=False),
+                        elem_id="query-camera",
+                        buttons=[],
+                    )
+                examples = gr.HTML(example_cards(services), js_on_load=_CARDS_JS, elem_id="examples")
+                component("earlier", elem_id="earlier")
         with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
-            query = gr.HTML(welcome(services), js_on_load=_CARDS_JS, elem_id="query")
+            message = gr.HTML(elem_id="search-message")
+            welcoming = gr.HTML(welcome(services), elem_id="welcome")
+            chips = gr.HTML(js_on_load=_CARDS_JS, elem_id="filter-chips")
             summary = gr.HTML(elem_id="summary")
             results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
             with gr.Row(elem_classes="pager"):
@@ -75,23 +93,22 @@ def lay_out(services: Services) -> SearchParts:
                 position = gr.HTML(elem_id="page-position")
                 following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return SearchParts(
-        video, start, end, search, examples, query, sliders, filters, summary, results, previous, position, following,
-        gr.State(1),
+        video, camera, message, query, *segment, examples, sliders, filters, welcoming, chips, summary, results,
+        previous, position, following, gr.State(1),
     )  # fmt: skip
 
 
-def _segment() -> tuple[gr.Number, gr.Number, gr.Button]:
-    """A part of the query: typed, or taken from where the player stands."""
+def _segment() -> tuple[gr.Number, gr.Number, gr.Button, gr.Button, gr.Button]:
+    """A part of the query: typed, or cut where the player stands."""
     with gr.Accordion("Search with a part of it", open=False, elem_id="segment"):
         with gr.Row():
             start = gr.Number(None, label="From (seconds)", minimum=0, step=0.1, elem_id="segment-start", min_width=100)
             end = gr.Number(None, label="To (seconds)", minimum=0, step=0.1, elem_id="segment-end", min_width=100)
         with gr.Row():
-            for name, number in (("Start here", start), ("End here", end)):
-                button = gr.Button(name, size="sm", min_width=100)
-                button.click(None, outputs=number, js=_PLAYER_TIME, api_visibility="private")
-        search = gr.Button("Search", variant="primary", size="sm", elem_id="search-segment")
-    return start, end, search
+            start_here = gr.Button("Start here", size="sm", min_width=90, elem_id="start-here")
+            end_here = gr.Button("End here", size="sm", min_width=90, elem_id="end-here")
+            search = gr.Button("Search", variant="primary", size="sm", min_width=90, elem_id="search-segment")
+    return start, end, start_here, end_here, search
 
 
 def _sliders(services: Services) -> dict[str, gr.Slider]:
@@ -115,11 +132,10 @@ def _sliders(services: Services) -> dict[str, gr.Slider]:
 
 
 def _filters(services: Services) -> dict[str, gr.Dropdown]:
-    labels = {"label": "Class", "split": "Split", "folder": "Folder"}
     choices = filter_choices(services)
     return {
         name: gr.Dropdown(choices[name], value=ALL, label=label, elem_id=f"filter-{name}", interactive=True)
-        for name, label in labels.items()
+        for name, label in FILTER_TITLES.items()
     }
 
 

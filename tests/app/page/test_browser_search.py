@@ -134,9 +134,10 @@ def test_a_link_restores_its_search(served: Served, open_page) -> None:
 
 def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:
     page = open_page(f"{served.url}?video={'0' * 16}&motion=many")
-    expect(page.get_by_text("no indexed video has this id")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("no indexed video has this id")
+    expect(page.get_by_role("alert")).to_contain_text("motion: got “many”, allowed are numbers from 0 to 1")
     page = open_page(f"{served.url}?video=<script>")
-    expect(page.get_by_role("alert").get_by_text("is not the id of a video")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("video: got “<script>”, allowed is the id of a video")
     expect(cards(page)).to_have_count(0)
 
 
@@ -164,6 +165,18 @@ def test_a_segment_is_searched_alone(served: Served, open_page, new_video: Path)
     page.locator("#segment-end input").fill("")
     page.locator("#search-segment").click()
     expect(page.get_by_role("alert").filter(has_text="lasts 3.00 s")).to_be_visible()
+    expect(page.locator("#query")).to_contain_text("from 1 s to 2 s")
+    page.locator("#query video").evaluate("player => { player.currentTime = 1.5; }")
+    page.locator("#segment-start input").fill("")
+    page.locator("#end-here").click()
+    expect(page.locator("#query")).to_contain_text("from 0 s to 1.5 s")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.locator("#examples .example").first.click()
+    expect(page.locator("#query")).to_contain_text("video of this library")
+    page.locator("#segment-start input").fill("1")
+    page.locator("#search-segment").click()
+    expect(page.locator("#query")).to_contain_text("from 1 s to the end")
+    expect(page.locator("#query")).to_contain_text("video of this library")
 
 
 def test_why_goes_to_its_tab(served: Served, open_page) -> None:
@@ -203,6 +216,11 @@ def test_a_phone_in_the_dark_shows_everything(served: Served, open_page) -> None
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert sum(map(int, re.findall(r"\d+", background)[:3])) < 200
     expect(cards(page).first.locator(".moment")).to_be_visible()
+    box = page.locator("#results").bounding_box()
+    assert box is not None and box["y"] < 500
+    expect(page.locator("#weight-motion")).to_be_hidden()
+    page.get_by_role("button", name="Weights, filters, examples").tap()
+    expect(page.locator("#weight-motion")).to_be_visible()
 
 
 def test_names_of_files_are_shown_and_do_nothing(own_library: Path, open_page, serve) -> None:

@@ -1,5 +1,7 @@
-from urllib.parse import parse_qsl
+from dataclasses import fields
+from urllib.parse import urlencode
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,37 +11,104 @@ from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.retrieval.search import PartWeights
+from tests.app.conftest import Served
+
+PARAMETERS = [
+    "video",
+    "upload",
+    "backbone",
+    "motion",
+    "appearance",
+    "start",
+    "end",
+    "hits",
+    "label",
+    "split",
+    "folder",
+    "tab",
+    "match",
+]
+GOOD = {"video": "0" * 16, "motion": "0.5", "hits": "2", "start": "1", "end": "2", "label": "Spin", "tab": "map"}
+ODD = {
+    "video": ["", "x", "<script>", "../../etc/passwd", "\0", "\u0660" * 16, "A" * 16, "0" * 5000],
+    "upload": ["", "q", "0" * 16, "Q" + "0" * 32],
+    "tab": ["", "nowhere", "Search", "search "],
+    **{key: [""] for key in ["label", "split", "folder"]},
+    **{
+        key: ["", "x", "nan", "inf", "-1", "1.1", "1_0", " 1", "١", "9" * 5000]
+        for key in ["backbone", "motion", "appearance"]
+    },
+    **{key: ["", "x", "nan", "inf", "1e999", "-1", "1_0", "١"] for key in ["start", "end"]},
+    "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
+    "match": ["", "x", "0" * 17],
+}
 
 
 def test_links_say_what_they_restore(services: Services) -> None:
     handle = services.stored(services.videos(limit=1)[0].id, 0.5, None)
     weights, filters = PartWeights(backbone=0.25, motion=0.7), Filters(label="a&b=c", folder="x/ü")
-    address = permalink.link(handle, weights, filters, 3)
-    asked = permalink.parse(dict(parse_qsl(address.removeprefix("?"))))
-    assert asked == permalink.Request(handle.video_id, weights, filters, 0.5, None, 3)
+    asked, problems = permalink.parse(permalink.link(handle, weights, filters, 3))
+    assert asked == permalink.Request(handle.video_id, None, weights, filters, 0.5, None, 3)
+    assert problems == []
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [{"motion": "x"}, {"motion": "nan", "page": "-4"}, {"backbone": "0"}, {"page": "1e99", "start": "inf"}],
-)
-def test_links_with_nonsense_have_the_usual_values(parameters: dict[str, str]) -> None:
-    asked = permalink.parse(parameters | {"video": "0" * 16})
-    assert asked.weights == PartWeights()
-    assert 1 <= asked.page <= 10**6
-    assert asked.start_seconds is None
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_wrong_value_is_named_and_the_rest_is_searched(name: str) -> None:
+    rest = {other: value for other, value in GOOD.items() if other != name and {name, other} != {"start", "end"}}
+    expected, none = permalink.parse(urlencode(rest))
+    assert none == []
+    for value in ODD[name]:
+        asked, problems = permalink.parse(urlencode(rest | {name: value}))
+        assert asked == expected, value
+        assert len(problems) == 1 and problems[0].startswith(f"{name}: not understood, allowed "), value
+        assert len(problems[0]) < 200
 
 
-def restored(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> permalink.Request | None:
-    address = permalink.link(handle, weights, filters, page)
-    assert address is not None and address.isascii() and address.isprintable() and " " not in address
-    return permalink.parse(dict(parse_qsl(address.removeprefix("?"), keep_blank_values=True)))
+def test_what_is_wrong_only_beside_another_is_told() -> None:
+    asked, problems = permalink.parse(
+        "?video=0000000000000000&start=3&end=2&backbone=0&video=1111111111111111&lable=Spin"
+    )
+    assert asked == permalink.Request("0" * 16)
+    told = "\n".join(problems)
+    assert len(problems) == 4
+    for text in ("end: got 2", "video: got twice", "backbone, motion, appearance: got 0", "a part of it means nothing"):
+        assert text in told
+
+
+def test_every_address_is_served(served: Served) -> None:
+    """Gradio answers some of its own parameters with an error; those of old links are renamed."""
+    reserved = {
+        name: ["2", "", "<b>", "\0", "x" * 300] for name in ("page", "session_hash", "deep_link", "upload_id", "view")
+    }
+    with httpx.Client(base_url=served.url, follow_redirects=True) as client:
+        for name, values in (ODD | reserved).items():
+            for value in values:
+                answer = client.get("/?" + urlencode({"video": "0" * 16, name: value}))
+                assert answer.status_code == 200, (name, value)
+        assert client.get("/?page=2&video=" + "0" * 16).url.query == b"hits=2&video=" + b"0" * 16
+        assert client.head("/?page=2").status_code == 200
+        assert client.get("/?video=%ff%00&page=%zz&=&&page").status_code == 200
+
+
+def restored(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> permalink.Request:
+    address = permalink.address(handle, weights, filters, page)
+    assert address.isascii() and address.isprintable() and " " not in address
+    asked, problems = permalink.parse(address)
+    assert problems == []
+    return asked
 
 
 def test_the_moment_of_a_long_film_comes_back_exactly() -> None:
     handle = QueryHandle("film", "0" * 16, "/film.mp4", "0" * 16, 12345.678, 12346.12)
     asked = restored(handle, PartWeights(), Filters(), 1)
-    assert asked is not None and (asked.start_seconds, asked.end_seconds) == (12345.678, 12346.12)
+    assert (asked.start_seconds, asked.end_seconds) == (12345.678, 12346.12)
+
+
+def test_an_upload_has_an_address_for_its_visitor_and_no_link() -> None:
+    handle = QueryHandle("mine", "q" + "0" * 32, "/mine.mp4", None, 1.0, None)
+    assert permalink.link(handle, PartWeights(), Filters(), 1) is None
+    asked = restored(handle, PartWeights(), Filters(), 2)
+    assert (asked.upload_id, asked.video_id, asked.start_seconds, asked.page) == (handle.media_id, None, 1.0, 2)
 
 
 share = st.floats(0, 1)
@@ -48,30 +117,36 @@ weights = (
 )
 words = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 filters = st.builds(Filters, label=words, split=words, folder=words)
-seconds = st.none() | st.floats(0, 1e9)
+seconds = st.sampled_from([(None, None), (1.5, None), (None, 0.25), (0.1, 1e9), (5e-324, 1 / 3)])
 queries = st.from_regex("[0-9a-f]{16}", fullmatch=True).flatmap(
-    lambda video: st.builds(QueryHandle, st.just("n"), st.just(video), st.just("/v"), st.just(video), seconds, seconds)
+    lambda video: seconds.map(lambda span: QueryHandle("n", video, "/v", video, *span))
 )
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(queries, weights, filters, st.integers(1, 10**6))
 def test_every_link_restores_its_search(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> None:
-    expected = permalink.Request(handle.video_id, weights, filters, handle.start_seconds, handle.end_seconds, page)
+    expected = permalink.Request(
+        handle.video_id, None, weights, filters, handle.start_seconds, handle.end_seconds, page
+    )
     assert restored(handle, weights, filters, page) == expected
 
 
-names = st.sampled_from(
-    ["video", "backbone", "motion", "appearance", "start", "end", "page", "label", "split", "folder"]
-)
 numbers = st.floats().map(str) | st.integers().map(str) | st.sampled_from(["1_0", "9" * 5000, "\u0663", " 1 ", "1e999"])
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.dictionaries(names | st.text(), st.text() | numbers))
-def test_any_address_is_a_search_or_none(parameters: dict[str, str]) -> None:
-    asked = permalink.parse(parameters)
-    assert (asked is None) == (not parameters.get("video"))
-    if asked is not None:
-        assert 1 <= asked.page <= 10**6
-        assert all(value is None or 0 <= value < float("inf") for value in (asked.start_seconds, asked.end_seconds))
+@given(
+    st.dictionaries(
+        st.sampled_from(PARAMETERS) | st.text(st.characters(exclude_categories=["Cs"])),
+        st.text(st.characters(exclude_categories=["Cs"])) | numbers,
+    )
+)
+def test_any_address_is_understood_or_told(parameters: dict[str, str]) -> None:
+    asked, problems = permalink.parse(urlencode(parameters))
+    usual = permalink.Request()
+    changed = [field.name for field in fields(asked) if getattr(asked, field.name) != getattr(usual, field.name)]
+    assert 1 <= asked.page <= 10**6
+    assert all(value is None or 0 <= value < float("inf") for value in (asked.start_seconds, asked.end_seconds))
+    assert all(len(problem) < 400 and problem.isprintable() for problem in problems)
+    assert not changed or set(parameters) & set(PARAMETERS)

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from app.page.tabs.search import Ranking
+from app.page.tabs.ranked import Ranking
 from app.page.tabs.search_layout import lay_out
 from tests.app.conftest import Served
 

@@ -75,10 +75,9 @@ def test_the_same_video_of_two_visitors_is_shown_to_each_by_another_id(browsers:
     clients = {name: browsers(name) for name in ("alice", "bob")}
     for name, client in clients.items():
         config = client.get("config").json()
-        event = next(event for event in config["dependencies"] if event["api_name"] == "embed")
+        event = next(event for event in config["dependencies"] if event["api_name"] == "take")
         file = {"path": upload(client, new_video), "meta": {"_type": "gradio.FileData"}}
-        body = {"data": [None, {"video": file}, None, None], "fn_index": event["id"], "session_hash": f"of {name}"}
-        body["data"][1] = file
+        body = {"data": [file], "fn_index": event["id"], "session_hash": f"of {name}"}
         assert client.post("gradio_api/queue/join", json=body).is_success
         said = client.get("gradio_api/queue/data", params={"session_hash": f"of {name}"}).text
         ids[name] = said.split("media/poster/")[1].split(".jpg")[0]

@@ -1,0 +1,132 @@
+"""The Search tab follows the address: of a link, after Back and Forward, after a reload."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import gradio as gr
+
+from app.page import permalink
+from app.page.components import content
+from app.page.messages import message_of, notice
+from app.page.state import ENCODER, Updates
+from app.page.tabs.ranked import Ranker, checksum
+from app.page.tabs.search_layout import ALL, welcome
+from app.serving.visitors import Visitor, visitor_of
+from app.session.queries import QueryHandle
+from app.session.services import Services
+from indexer.retrieval.filters import Filters
+from rspnet_core.config import PARTS
+from rspnet_core.errors import InvalidSetting, NothingMatches, QueryNotFound, VideoError
+
+Panel = Callable[[Services, QueryHandle], str]
+_ADDRESS = "() => location.search"
+
+
+def connect_address(ranker: Ranker, app: gr.Blocks, panel: Panel) -> None:
+    """Show what the address says when the page is opened, and when the address has changed."""
+    parts, state = ranker.parts, ranker.state
+    outputs = [
+        state.query, state.hit_id, state.tabs, parts.query, parts.message, parts.welcome, parts.start, parts.end,
+        *parts.sliders.values(), *parts.filters.values(), *ranker.outputs,
+    ]  # fmt: skip
+    restorer = _Restorer(ranker, panel)
+
+    def arrive(search: str | None, request: gr.Request) -> Updates:
+        """A page that was opened stands at its Search tab, and may have been used before this comes."""
+        if not search:
+            return {state.address: gr.skip()}  # an empty dictionary would be a value
+        updates = restorer.restore(search, visitor_of(request))
+        if permalink.parse(search)[0].tab == "search":
+            del updates[state.tabs]
+        return updates
+
+    def navigate(search: str | None, request: gr.Request) -> Updates:
+        return restorer.restore(search or "", visitor_of(request))
+
+    common: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": ENCODER, "api_visibility": "private"}
+    app.load(arrive, state.address, outputs, js=_ADDRESS, **common)
+    state.address.navigate(navigate, state.address, outputs, js=_ADDRESS, trigger_mode="always_last", **common)
+
+
+class _Restorer:
+    """Brings the page to what an address says, and says what of it is wrong."""
+
+    def __init__(self, ranker: Ranker, panel: Panel) -> None:
+        self._ranker = ranker
+        self._services = ranker.services
+        self._panel = panel
+
+    def restore(self, search: str, visitor: Visitor) -> Updates:
+        """New values of all that an address says. Never raises."""
+        asked, problems = permalink.parse(search)
+        parts, state = self._ranker.parts, self._ranker.state
+        handle, panel = self._query(asked, visitor, problems)
+        filters = self._filters(asked.filters, problems) if handle else asked.filters
+        shares = {part: getattr(asked.weights, part) for part in PARTS}
+        ranked = self._ranker.updates(handle, shares, filters, asked.page, restored=search)
+        if handle and ranked[parts.page] != asked.page:
+            problems.append(f"hits: got {asked.page}, this search has fewer pages; page {ranked[parts.page]} is shown")
+        updates: Updates = {
+            state.query: handle,
+            state.hit_id: self._match(asked, handle, problems),
+            state.tabs: gr.Tabs(selected=asked.tab),
+            parts.query: panel,
+            parts.welcome: "" if handle else welcome(self._services),
+            parts.start: handle and handle.start_seconds,
+            parts.end: handle and handle.end_seconds,
+        }
+        updates |= {slider: shares[part] for part, slider in parts.sliders.items()}
+        updates |= {dropdown: getattr(filters, name) or ALL for name, dropdown in parts.filters.items()}
+        if not handle:
+            updates[state.address] = content(restored=checksum(search))
+        return ranked | updates | {parts.message: _notice(problems)}
+
+    def _query(self, asked: permalink.Request, visitor: Visitor, problems: list[str]) -> tuple[QueryHandle | None, str]:
+        """The query that was asked for, and its panel; the whole video where there is no such part of it."""
+        if asked.video_id is None and asked.upload_id is None:
+            return None, ""
+        for start, end in ((asked.start_seconds, asked.end_seconds), (None, None)):
+            try:
+                self._services.reload()
+                if asked.video_id is not None:
+                    handle = self._services.stored(asked.video_id, start, end)
+                else:
+                    handle = self._services.uploaded(visitor, asked.upload_id or "", start, end)
+                return handle, self._panel(self._services, handle)
+            except (InvalidSetting, VideoError) as error:
+                problems.append(message_of(error))
+                if start is end is None:
+                    break
+            except Exception as error:
+                problems.append(message_of(error))
+                break
+        return None, ""
+
+    def _filters(self, asked: Filters, problems: list[str]) -> Filters:
+        """Those of the filters that some video passes."""
+        known: dict[str, Any] = {}
+        for field in fields(asked):
+            value = getattr(asked, field.name)
+            try:
+                self._services.opened.allowed_keys(Filters(**{field.name: value}))
+                known[field.name] = value
+            except NothingMatches as error:  # a class of another library, or one that is gone
+                problems.append(f"{field.name}: {message_of(error)}; this filter is left out")
+        return Filters(**known)
+
+    def _match(self, asked: permalink.Request, handle: QueryHandle | None, problems: list[str]) -> str | None:
+        if asked.match_id is None or handle is None:
+            return None
+        try:
+            return self._services.video(asked.match_id).id
+        except QueryNotFound as error:
+            problems.append(f"match: {message_of(error)}")
+            return None
+
+
+def _notice(problems: list[str]) -> str:
+    """What is wrong with a link, one line for each."""
+    if not problems:
+        return ""
+    return notice("\n".join(["Not all of this link could be followed.", *problems]))
