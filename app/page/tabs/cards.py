@@ -1,12 +1,17 @@
 """Videos as cards: a poster that becomes a player when pressed, scores, and buttons. Everything is escaped here."""
 
+import math
 from collections.abc import Iterable
 from html import escape
 
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
+from indexer.retrieval.rarity import MIX, percent_of_pairs
 from indexer.retrieval.search import Hit
 from rspnet_core.text import printable
+
+_DECADES = 5
+"""A full bar is closer than 99.999 % of pairs."""
 
 
 def poster(media_id: str, name: str, badges: str = "") -> str:
@@ -34,6 +39,9 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
     if not page.hits:
         return empty("Nothing passes these filters.", "Choose “All” in one of them to see more.")
     cards = [_hit(hit, page.first_rank + number, page, can_explain) for number, hit in enumerate(page.hits)]
+    unusual = sum(page.chance.exceeded_by(hit.score) for hit in page.hits)
+    if page.chance.score is not None and unusual < len(cards):
+        cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
     return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>'
 
 
@@ -81,8 +89,20 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
         f'<div class="screen">{poster(hit.id, page.names[hit.id], badges)}</div>'
         f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
-        f"{predicted(hit.predicted)}{_scores(hit, page)}{_moment(hit, name)}"
+        f"{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
         f"{_buttons(hit, name, can_explain)}</div></li>"
+    )
+
+
+def _rarity(hit: Hit) -> str:
+    percentile = hit.percentiles[MIX]
+    if percentile is None:
+        return ""
+    # each tenth of what is left counts the same: 90 %, 99 %, 99.9 %
+    width = 100.0 if percentile >= 1 else min(-math.log10(1 - percentile) / _DECADES, 1) * 100
+    return (
+        f'<p class="rarity" title="the share of pairs of this library\'s videos that are less alike">'
+        f'closer than {percent_of_pairs(percentile)} of pairs<span class="bar" style="--share:{width:.1f}%"></span></p>'
     )
 
 
