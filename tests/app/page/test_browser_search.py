@@ -135,9 +135,9 @@ def test_a_link_restores_its_search(served: Served, open_page) -> None:
 def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:
     page = open_page(f"{served.url}?video={'0' * 16}&motion=many")
     expect(page.get_by_role("alert")).to_contain_text("no indexed video has this id")
-    expect(page.get_by_role("alert")).to_contain_text("motion: got “many”, allowed are numbers from 0 to 1")
+    expect(page.get_by_role("alert")).to_contain_text("motion: not understood, allowed are numbers from 0 to 1")
     page = open_page(f"{served.url}?video=<script>")
-    expect(page.get_by_role("alert")).to_contain_text("video: got “<script>”, allowed is the id of a video")
+    expect(page.get_by_role("alert")).to_contain_text("video: not understood, allowed is the id of a video")
     expect(cards(page)).to_have_count(0)
 
 
