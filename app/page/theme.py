@@ -30,7 +30,7 @@ _READABLE = {
     "button_primary_background_fill_hover": "*primary_800",
     "button_primary_background_fill_hover_dark": "*primary_800",
 }
-"""Texts that stand out from what is behind them as WCAG 2 asks at level AA: 4.5 to 1."""
+"""Texts that stand out more than Gradio's own from what is behind them."""
 
 
 def theme() -> gr.themes.Base:
