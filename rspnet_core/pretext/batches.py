@@ -3,7 +3,7 @@
 Where the frames come from, a folder's decoders or a store, is told by ``folder.py`` and ``store.py``: a ``Feed``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 from rspnet_core.config import Normalisation
 from rspnet_core.models import TwoHeadModel
 from rspnet_core.pretext.rendered import Renderer
+from rspnet_core.pretext.variants import Truth
 from rspnet_core.pretext.views import SEEN, Covers, Drawn, ViewBatch, ViewPlan
 from rspnet_core.training.schedule import Schedule
 from rspnet_core.training.task import Batches, Judgement, no_judgement
@@ -32,7 +33,7 @@ class SeenVideos:
     rows: NDArray[np.int64]
     """int64 (n,): which of the plan's R videos; some may be unreadable, or another process's."""
     frames: Tensor
-    """uint8 (3, n, T, S, S, 3) on the device, in the order of ``SEEN``: whole frames, squashed."""
+    """uint8 (C, n, T, S, S, 3) on the device, clips in the order of ``Drawn.views``: whole frames, squashed."""
     aspects: NDArray[np.float64]
     """(n,): width by height of the frames before they were squashed."""
     has_speeds: NDArray[np.bool_]
@@ -54,16 +55,16 @@ class BatchMaker:
     def batch(self, seen: SeenVideos, progress: float) -> ViewBatch:
         """The batch of what was read, when a part (0 to 1) of the run is over."""
         drawn, device, num = self.plan.drawn(seen.step), seen.frames.device, len(seen.rows)
-        covers = self.plan.covers
-        roles = (*SEEN, "covered") if covers else SEEN
-        places = {role: slice(place * num, (place + 1) * num) for place, role in enumerate(roles)}
-        frames = seen.frames.flatten(0, 1)
-        if covers:
-            frames = torch.cat([frames, frames[places["slow"]]])
+        covers, places = self.plan.covers, _places(self.plan.clips_of_roles, num)
+        truths = {role: Truth(*(part[seen.rows] for part in truth)) for role, truth in drawn.truths.items()}
+        frames = self._frames(seen, drawn)
         draws = self.plan.draws(seen.step, seen.rows, seen.aspects)
         clips = self.apply(frames, draws, self.clip_size, Normalisation())
         if covers:
             _cover(clips, places, drawn, seen.rows, covers)
+        for role, truth in truths.items():
+            if self.plan.variants[role].is_turned:
+                _turn(clips[places[role]], truth.turns.T.flatten().to(device))
         if self.renderer:
             places["rendered"] = slice(len(clips), len(clips) + self.renderer.num_clips)
             rng = np.random.default_rng((self.plan.seed, seen.step, 2))
@@ -81,7 +82,20 @@ class BatchMaker:
             positive_is_fast=here(drawn.positive_is_fast),
             has_speeds=torch.from_numpy(seen.has_speeds).to(device),
             progress=progress,
+            truths={role: Truth(*(part.to(device) for part in truth)) for role, truth in truths.items()},
         )
+
+    def _frames(self, seen: SeenVideos, drawn: Drawn) -> Tensor:
+        """The frames of all clips, role after role: read, again for those that a still will cover, and reordered."""
+        read = list(seen.frames)
+        triplet, others = read[: len(self.plan.seen)], read[len(self.plan.seen) :]
+        if self.plan.covers:
+            triplet.append(triplet[SEEN.index("slow")])
+        for role, variants in self.plan.variants.items():
+            own, others = others[: variants.num_clips], others[variants.num_clips :]
+            orders = self.plan.frame_orders(seen.step, role, drawn.truths[role], seen.frames.shape[2])[seen.rows]
+            triplet += [_reordered(clip, orders[:, place]) for place, clip in enumerate(own)]
+        return torch.cat(triplet)
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,24 @@ class Feed:
     source: Callable[[BatchMaker, Schedule], Batches]
     judge: Callable[[TwoHeadModel], Callable[[int], Judgement]] = lambda model: no_judgement
     """What is found out about an encoder after each epoch."""
+
+
+def _places(clips_of_roles: Mapping[str, int], num: int) -> dict[str, slice]:
+    ends = np.cumsum([0, *clips_of_roles.values()]) * num
+    return {role: slice(int(a), int(b)) for role, a, b in zip(clips_of_roles, ends, ends[1:], strict=False)}
+
+
+def _reordered(clip: Tensor, orders: NDArray[np.int64]) -> Tensor:
+    """Frames (n, T, ...) in other orders int64 (n, T)."""
+    here = torch.from_numpy(orders).to(clip.device)
+    return clip[torch.arange(len(clip), device=clip.device)[:, None], here]
+
+
+def _turn(clips: Tensor, turns: Tensor) -> None:
+    """Turn square clips (N, 3, T, H, H) in place by quarter turns (N,)."""
+    for quarters in (1, 2, 3):
+        chosen = turns == quarters
+        clips[chosen] = torch.rot90(clips[chosen], quarters, dims=(3, 4))
 
 
 def _cover(clips: Tensor, places: dict[str, slice], drawn: Drawn, rows: NDArray[np.int64], covers: Covers) -> None:

@@ -73,7 +73,7 @@ def _ask(
 
 def seen_videos(samples: Sequence[Sample], device: torch.device) -> SeenVideos:
     """What the loader read of a step, on the device."""
-    frames = torch.from_numpy(np.stack([sample.clips.frames for sample in samples], axis=1))  # (3, n, T, S, S, 3)
+    frames = torch.from_numpy(np.stack([sample.clips.frames for sample in samples], axis=1))  # (C, n, T, S, S, 3)
     return SeenVideos(
         step=samples[0].step,
         rows=np.array([sample.row for sample in samples]),

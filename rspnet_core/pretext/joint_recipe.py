@@ -7,6 +7,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, field_validator, mo
 from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.pretext.tasks.objective import ObjectiveSettings
 from rspnet_core.pretext.tasks.still import StillContrast
+from rspnet_core.pretext.variants import Variants
 from rspnet_core.pretext.view_recipe import ViewRecipe
 from rspnet_core.pretext.views import Pairing, ViewPlan
 from rspnet_core.training.recipe_file import has_table, recipe_names
@@ -70,7 +71,20 @@ class JointRecipe(ViewRecipe):
     def view_plan(self) -> ViewPlan:
         """What is drawn for each step."""
         still = self.objectives.get("still")
-        return self.plan(covers=still.still_of if isinstance(still, StillContrast.Settings) else None)
+        covers = still.still_of if isinstance(still, StillContrast.Settings) else None
+        variants = self.variants
+        return self.plan(covers=covers, variants=variants, has_triplet=len(variants) < len(self.objectives))
+
+    @property
+    def variants(self) -> dict[str, Variants]:
+        """Task -> the clips that it wants beside c_i, c_j and c_k, or in their place."""
+        wanted = {name: OBJECTIVES[name].variants(settings) for name, settings in self.objectives.items()}
+        return {name: each for name, each in wanted.items() if each is not None}
+
+    @property
+    def slowest(self) -> float:
+        """Those of the tasks too."""
+        return min(super().slowest, *(min(each.speeds) for each in self.variants.values()), 64)
 
     @property
     def summary(self) -> str:

@@ -147,7 +147,7 @@ def program_scores(
 
     How often the partner is the nearest clip, and how often it comes before the one with the other thing in common.
     """
-    reader = _reader(recipe.model_copy(update={"num_programs": programs}), store, is_rendered=True)
+    reader = plain_reader(recipe.model_copy(update={"num_programs": programs}), store, is_rendered=True)
     sums: dict[str, float] = {}
     for number in range(rounds):
         batch = reader.batch(number, progress=1.0)
@@ -170,7 +170,7 @@ def program_scores(
 def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, rounds: int = 16) -> dict[str, float]:
     """What ``order`` and ``rsp`` say of clips that are not augmented, by the run's own read-outs; parts from 0 to 1."""
     joint.eval()
-    reader = _reader(recipe, store, is_rendered=False)
+    reader = plain_reader(recipe, store)
     sums: dict[str, float] = {}
     for number in range(rounds):
         batch = reader.batch(number, progress=0.0)
@@ -184,7 +184,8 @@ def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, r
     return sums
 
 
-def _reader(recipe: JointRecipe, store: FrameStore, *, is_rendered: bool) -> StoreReader:
+def plain_reader(recipe: JointRecipe, store: FrameStore, *, is_rendered: bool = False) -> StoreReader:
+    """Reads c_i, c_j and c_k of up to 32 videos at once, not augmented, at places of another seed than training's."""
     num_videos = min(_VIDEOS_AT_ONCE, len(store.index.videos))
     changes = {"augmentation": _UNCHANGED, "batch_size": num_videos, "seed": recipe.seed + 10**6}
     plain = recipe.model_copy(update=changes)

@@ -1,5 +1,6 @@
 """Batches out of a store of frames, all on the device: nothing is decoded, and nothing waited for."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +51,7 @@ class StoreReader:
         )
 
     def indices(self, step: int) -> NDArray[np.int64]:
-        """Places among the store's frames, int64 (R, 3, T)."""
+        """Places among the store's frames, int64 (R, C, T)."""
         videos = [self.store.index.videos[video] for video in self._videos_of(step)]
         lengths = np.array([video.frames for video in videos])[:, None]
         firsts = np.array([video.first for video in videos])[:, None, None]
@@ -133,8 +134,16 @@ def _check(store: FrameStore, recipe: ViewRecipe, folder: Path) -> None:
             f"{len(store.index.videos)} videos in {folder} are fewer than one batch of {recipe.batch_size}; "
             "give more videos or a smaller batch_size"
         )
-    if min(recipe.speeds) * recipe.frame_step < 1:
+    longest = max(video.frames for video in store.index.videos)
+    reach = (recipe.frames_per_clip - 1) * recipe.frame_step
+    for name, variants in recipe.view_plan().variants.items():
+        if longest <= (needed := math.ceil(variants.window * reach)):
+            raise DatasetError(
+                f"{name} needs videos of more than {needed} frames, the longest of {folder} has {longest}; "
+                "set a smaller frame_step or frames_per_clip, or lower speeds"
+            )
+    if recipe.slowest * recipe.frame_step < 1:
         raise DatasetError(
-            f"speed {min(recipe.speeds):g} x frame_step {recipe.frame_step} is below one frame of {folder}; "
+            f"speed {recipe.slowest:g} x frame_step {recipe.frame_step} is below one frame of {folder}; "
             "set a larger frame_step, or write the store anew with more --fps"
         )

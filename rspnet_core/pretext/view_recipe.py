@@ -1,10 +1,12 @@
 """What recipes of pre-training share: which clips of a video are seen together."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import field_validator, model_validator
 
 from rspnet_core.config import ClipGeometry, ViewSampling
+from rspnet_core.pretext.variants import Variants
 from rspnet_core.pretext.views import Covers, Pairing, ViewPlan
 from rspnet_core.training.recipe import TrainRecipe
 
@@ -38,12 +40,17 @@ class ViewRecipe(TrainRecipe):
                 f"clips are embedded at the first speed, {self.speeds[0]:g} x frame_step {self.frame_step} = {first:g} "
                 "frames: choose a first speed and a frame_step that give a whole number"
             )
-        if self.fps is None and min(self.speeds) * self.frame_step < 1:
+        if self.fps is None and self.slowest * self.frame_step < 1:
             raise ValueError(
-                f"speed {min(self.speeds):g} x frame_step {self.frame_step} is below one frame, and would show frames "
+                f"speed {self.slowest:g} x frame_step {self.frame_step} is below one frame, and would show frames "
                 "twice; set a larger frame_step, or fps"
             )
         return self
+
+    @property
+    def slowest(self) -> float:
+        """Lowest speed that a clip plays at."""
+        return min(self.speeds)
 
     @property
     def sampling(self) -> ViewSampling:
@@ -70,6 +77,17 @@ class ViewRecipe(TrainRecipe):
         """What is drawn for each step."""
         return self.plan(covers=None)
 
-    def plan(self, *, covers: Covers | None) -> ViewPlan:
-        """What is drawn for each step, with clips that a still covers or without."""
-        return ViewPlan(self.batch_size, self.speeds, self.pairing, self.augmentation, self.seed, covers)
+    def plan(
+        self, *, covers: Covers | None, variants: Mapping[str, Variants] | None = None, has_triplet: bool = True
+    ) -> ViewPlan:
+        """What is drawn for each step: clips that a still covers or none, tasks' variants, and c_i, c_j and c_k."""
+        return ViewPlan(
+            self.batch_size,
+            self.speeds,
+            self.pairing,
+            self.augmentation,
+            self.seed,
+            covers,
+            variants or {},
+            has_triplet,
+        )

@@ -7,6 +7,8 @@ Of each of R videos, two speeds, three clips, and who plays which part:
     fast     at the higher speed
     covered  slow again, with another draw, and a still picture mixed in; only where it is asked for
 
+and, where tasks want them, clips of other kinds (``variants.py``), a role for each such task.
+
 With the pairing of the authors' release slow and fast are cut from one window with one draw, so that speed alone
 differs between them; independently, each clip has a place and a draw of its own (the paper):
 
@@ -17,7 +19,9 @@ Everything is drawn from (seed, step) alone, before it is known how long the vid
 clip may start (``video.sampling.View``).
 """
 
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rspnet_core.config import Augmentation
+from rspnet_core.pretext.variants import DrawnVariants, Truth, Variants
 from rspnet_core.video.clips.draws import Draws, draw_many
 
 Pairing = Literal["release", "independent"]
@@ -45,7 +50,8 @@ class ViewBatch:
     clips: Tensor
     """float32 (n, 3, T, H, W), normalised."""
     places: dict[str, slice]
-    """Role -> its clips: ``anchor``, ``slow``, ``fast``, ``covered`` (R each) and ``rendered`` (2 P)."""
+    """Role -> its clips: ``anchor``, ``slow``, ``fast``, ``covered`` (R each), those of each task's variants (K x R,
+    the first of all videos before the second) and ``rendered`` (2 P)."""
     video_ids: Tensor
     """int64 (R,)."""
     speed_places: Tensor
@@ -58,6 +64,8 @@ class ViewBatch:
     """bool (R,): no clip shows a frame twice, as those of a video do that is too short for its speeds."""
     progress: float
     """Part of the run that is over, 0 to 1."""
+    truths: Mapping[str, Truth] = field(default_factory=dict)
+    """Role of a task's variants -> what was done to them."""
 
     def of(self, role: str) -> Tensor:
         """The clips of a role."""
@@ -73,7 +81,7 @@ class Drawn(NamedTuple):
     """What was drawn for R videos."""
 
     views: NDArray[np.float64]
-    """(R, 3, 3): fields of ``View`` for each of ``SEEN``."""
+    """(R, C, 4): fields of ``View`` for each clip that is read, ``SEEN`` before the tasks' variants."""
     speed_places: NDArray[np.int64]
     """(R, 2)."""
     anchor_is_fast: NDArray[np.bool_]
@@ -82,6 +90,7 @@ class Drawn(NamedTuple):
     """(R,): how much of ``covered`` is the still."""
     still_places: NDArray[np.float64]
     """(R,): 0 to below 1, the still among the frames of its clip."""
+    truths: dict[str, Truth]
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,21 @@ class ViewPlan:
     seed: int
     covers: Covers | None = None
     """None makes no covered clips."""
+    variants: Mapping[str, Variants] = field(default_factory=dict)
+    """Role -> clips that a task wants."""
+    has_triplet: bool = True
+    """False reads none of ``SEEN``: no task looks at them."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Those of ``SEEN`` that are read."""
+        return SEEN if self.has_triplet else ()
+
+    @property
+    def clips_of_roles(self) -> dict[str, int]:
+        """Role -> its clips of each video, in the order of a batch."""
+        own = (*self.seen, *(["covered"] if self.covers else []))
+        return dict.fromkeys(own, 1) | {role: variants.num_clips for role, variants in self.variants.items()}
 
     def drawn(self, step: int) -> Drawn:
         """Places and speeds of a step."""
@@ -114,8 +138,25 @@ class ViewPlan:
             triplet = [(places[0], own, own), (places[1], slow, slow), (places[2], fast, fast)]
         covers = rng.random(num) < _STILL_PROBABILITY
         weights = np.where(covers, rng.uniform(0, _MOST_STILL, num), 0.0)
-        views = np.array(triplet).transpose(2, 0, 1)
-        return Drawn(views, pairs, anchor_is_fast, positive_is_fast, weights, rng.random(num))
+        still_places = rng.random(num)
+        views = np.zeros((num, len(SEEN), 4))
+        views[..., :3] = np.array(triplet).transpose(2, 0, 1)
+        others = {role: self._varied(step, role) for role in self.variants}
+        views = np.concatenate([views[:, : len(self.seen)], *(each.views for each in others.values())], axis=1)
+        truths = {role: each.truth for role, each in others.items()}
+        return Drawn(views, pairs, anchor_is_fast, positive_is_fast, weights, still_places, truths)
+
+    def _varied(self, step: int, role: str) -> DrawnVariants:
+        return self.variants[role].drawn(self._generator(step, 3, role), self.num_videos)
+
+    def _generator(self, step: int, purpose: int, role: str) -> np.random.Generator:
+        """By the role's name, so that what is drawn for one task hangs on no other."""
+        return np.random.default_rng((self.seed, step, purpose, zlib.crc32(role.encode())))
+
+    def frame_orders(self, step: int, role: str, truth: Truth, frames_per_clip: int) -> NDArray[np.int64]:
+        """Which frame of its clip is shown n-th in the variants of a role: int64 (R, K, T)."""
+        rng = self._generator(step, 4, role)
+        return self.variants[role].frame_orders(rng, truth.kinds.numpy(), frames_per_clip)
 
     def draws(self, step: int, rows: NDArray[np.int64], aspects: NDArray[np.float64]) -> Draws:
         """How the clips of some videos of a step are augmented, role after role.
@@ -130,5 +171,10 @@ class ViewPlan:
         of_all[rows] = aspects  # a draw takes as many numbers whatever the aspect: that of a video hangs on no other
         own, second, third, covering = (draw_many(rng, self.augmentation, of_all) for _ in range(4))
         roles = [own, second, second if self.pairing == "release" else third, covering]
-        used = roles if self.covers else roles[:3]
+        used = (roles if self.covers else roles[:3]) if self.has_triplet else []
+        for role, variants in self.variants.items():
+            rng, num = self._generator(step, 5, role), variants.num_clips
+            shared = draw_many(rng, self.augmentation, of_all)
+            is_shared = variants.layout == "together"
+            used += [shared if is_shared else draw_many(rng, self.augmentation, of_all) for _ in range(num)]
         return Draws(*(torch.cat([part[rows] for part in parts]) for parts in zip(*used, strict=True)))

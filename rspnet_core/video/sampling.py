@@ -94,7 +94,9 @@ class View(NamedTuple):
     """0 to below 1: where its window starts, as a part of where it may."""
     speed: float
     window: float
-    """Speed of the fastest clip that shares the window, and starts with it; its own where none does."""
+    """Length of its window, in lengths of a clip of speed 1: the speed of the fastest clip where all begin with it."""
+    offset: float = 0.0
+    """How far from the beginning of the window it begins, in lengths of a clip of speed 1."""
 
 
 def view_positions(
@@ -116,7 +118,7 @@ def view_positions(
 
     Args:
         num_frames: of the video, at least 1, or of many, as the rows of ``views``.
-        views: (..., 3), the fields of ``View``; speeds are above 0 and may be fractions.
+        views: (..., 4), the fields of ``View``; speeds are above 0 and may be fractions.
         frames_per_clip: at least 1.
         step: distance between the frames of a clip of speed 1.
         stretches: see ``ViewSampling``.
@@ -125,10 +127,10 @@ def view_positions(
         float64 (..., frames_per_clip), each from 0 to below ``num_frames``; whole numbers where speeds are. The frame
         on show at a position is the one at its whole part.
     """
-    places, speeds, windows = np.moveaxis(np.asarray(views, np.float64), -1, 0)
+    places, speeds, windows, begins = np.moveaxis(np.asarray(views, np.float64), -1, 0)
     num = np.asarray(num_frames)
-    offsets = speeds[..., None] * (np.arange(frames_per_clip) * step)
     clip = (frames_per_clip - 1) * step
+    offsets = speeds[..., None] * (np.arange(frames_per_clip) * step) + (begins * clip)[..., None]
     reach = windows * clip
     starts = np.floor(places * np.maximum(num - np.floor(reach + _ROUNDING), 1))
     is_stretched = np.logical_and(stretches, (num > clip) & (num <= reach))

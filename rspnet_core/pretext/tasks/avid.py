@@ -6,7 +6,7 @@ c_i finds the clip of its own video at either speed, whichever was drawn, among 
 import torch
 from pydantic import Field
 
-from rspnet_core.pretext.tasks.objective import Objective, ObjectiveSettings, Seen, contrast
+from rspnet_core.pretext.tasks.objective import Objective, ObjectiveSettings, Seen, contrast, same_videos
 from rspnet_core.pretext.terms import Term
 
 
@@ -22,8 +22,6 @@ class InstanceDiscrimination(Objective):
         """Over all videos of the batch; two clips of one video are no negatives."""
         batch = seen.batch
         positive = torch.where(batch.positive_is_fast[:, None], seen.appearance("fast"), seen.appearance("slow"))
-        is_own = (batch.video_ids[:, None] == batch.video_ids) & ~torch.eye(
-            len(batch.video_ids), dtype=torch.bool, device=positive.device
-        )
-        loss, accuracy = contrast(seen.appearance("anchor"), positive, self.settings.temperature, is_own)
+        own = same_videos(batch.video_ids)
+        loss, accuracy = contrast(seen.appearance("anchor"), positive, self.settings.temperature, own)
         return Term(loss, {"avid_top1": accuracy})

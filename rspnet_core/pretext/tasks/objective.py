@@ -3,17 +3,28 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rspnet_core.config import Settings
 from rspnet_core.models.two_head import PROJECTION_SIZE
 from rspnet_core.pretext.terms import Term
+from rspnet_core.pretext.variants import Variants
 from rspnet_core.pretext.views import ViewBatch
+
+
+def _different(speeds: tuple[float, ...]) -> tuple[float, ...]:
+    if len(set(speeds)) < len(speeds):
+        raise ValueError("name each speed once")
+    return speeds
+
+
+Speeds = Annotated[tuple[Annotated[float, Field(gt=0, le=64)], ...], AfterValidator(_different)]
+"""Different playback speeds, times ``frame_step``."""
 
 
 class ObjectiveSettings(Settings):
@@ -41,6 +52,11 @@ class Seen:
     def _outputs(self) -> dict[str, Tensor]:
         return {}
 
+    def varied(self, role: str) -> Tensor:
+        """Pooled features (K, R, C) of the variants of a role."""
+        pooled = self.of(role)
+        return pooled.view(-1, len(self.batch.video_ids), pooled.shape[1])
+
     def head(self, name: str, role: str | None = None) -> Tensor:
         """What a head says of the clips of a role, or of all: (m, 128), not scaled."""
         if name not in self._outputs:
@@ -66,6 +82,11 @@ class Objective(nn.Module):
         super().__init__()
         self.settings = settings
 
+    @classmethod
+    def variants(cls, settings: Any) -> Variants | None:
+        """The clips that it learns from; its role is the task's name. None takes c_i, c_j and c_k."""
+        return None
+
     def forward(self, seen: Seen) -> Term:
         """The task's loss, and figures of how well it is solved."""
         raise NotImplementedError
@@ -85,6 +106,19 @@ class Standardised(nn.Module):
         return standardised
 
 
+def classification(logits: Tensor, truth: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and accuracy.
+
+    Args:
+        logits: (n, classes).
+        truth: int64 (n,).
+        counts: bool (n,), rows that count; 0 is what none of them costs.
+    """
+    total = counts.sum().clamp(min=1)
+    losses = F.cross_entropy(logits, truth, reduction="none")
+    return (losses * counts).sum() / total, ((logits.argmax(dim=1) == truth) & counts).sum() / total
+
+
 def contrast(
     anchors: Tensor, others: Tensor, temperature: float, left_out: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -102,3 +136,8 @@ def contrast(
     target = torch.arange(len(anchors), device=anchors.device)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
     return loss, (logits.argmax(dim=1) == target).float().mean()
+
+
+def same_videos(video_ids: Tensor) -> Tensor:
+    """Bool (R, R): pairs of different places in a batch that show one video, for ``contrast`` to leave out."""
+    return (video_ids[:, None] == video_ids) & ~torch.eye(len(video_ids), dtype=torch.bool, device=video_ids.device)

@@ -1,6 +1,7 @@
 """Several tasks at once: equal pulls at the features, an encoder that is written as it was trained, exact resume."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,12 @@ from tests.conftest import Once
 from tests.rspnet_core.training.runs import SETTINGS, CtrlC, assert_equal_runs
 
 pytestmark = pytest.mark.usefixtures("thin_networks")
+TASKS = ("rsp", "order", "statistics", "still", "avid", "programs", "looks")
+"""On the triplet, covered and rendered clips."""
 RECIPE = JointRecipe.model_validate(
     {
         "backbone": "resnet18",
-        "objectives": {name: {} for name in OBJECTIVES},
+        "objectives": {name: {} for name in TASKS},
         "epochs": 4,
         "batch_size": 4,
         "num_programs": 2,
@@ -151,16 +154,39 @@ def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: P
 
 def test_a_recipe_is_the_same_after_it_was_written(tmp_path: Path) -> None:
     recipe = load_recipe(JointRecipe, "motion-gpu", {"objectives.still.temperature": 0.3})
-    assert load_recipe(JointRecipe, "motion-small", {}).objectives.keys() == OBJECTIVES.keys() - {"looks"}
+    assert load_recipe(JointRecipe, "motion-small", {}).objectives.keys() == set(TASKS[:6])
     (tmp_path / "r.toml").write_text(to_toml(recipe))
     assert load_recipe(JointRecipe, str(tmp_path / "r.toml"), {}) == recipe
     assert recipe.objectives["still"].temperature == 0.3  # type: ignore[attr-defined]
     assert recipe.objectives["order"].weight == 0.2
 
 
+def test_a_recipe_whose_tasks_want_clips_of_their_own_reads_no_others() -> None:
+    triplet = {"anchor": 1, "slow": 1, "fast": 1}
+    own = {"clip_order": 3, "rotation": 1}
+    for names, read in (
+        (("rsp",), triplet),
+        (("still",), triplet | {"covered": 1}),
+        (("clip_order", "rotation"), own),
+        (("clip_order", "avid", "rotation"), triplet | own),
+    ):
+        recipe = load_recipe(JointRecipe, None, {"objectives": {name: {} for name in names}})
+        assert recipe.view_plan().clips_of_roles == read
+
+
+def test_every_task_has_a_name_that_a_recipe_may_take() -> None:
+    named = {name: {} for name in OBJECTIVES}
+    recipe = JointRecipe.model_validate({"objectives": named, "num_programs": 2})
+    assert recipe.objectives.keys() == OBJECTIVES.keys()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"objectives": {"pace": {"paces": [1]}}}, "pace: paces"),
+        ({"objectives": {"playback_rate": {"rates": [1, 2, 0]}}}, "playback_rate: rates"),
+        ({"objectives": {"equivariance": {"speeds": [2, 2]}}}, "name each speed once"),
+        ({"objectives": {"pace": {"paces": [0.5, 1]}}, "fps": 0}, "speed 0.5 x frame_step 1 is below one frame"),
         ({"objectives": {}}, "at least one of rsp, order"),
         ({"objectives": {"flow": {}}}, "at least one of rsp, order"),
         ({"objectives": {"rsp": {"gamma": 1}}}, r"rsp: gamma: .*have weight, margin"),
@@ -195,6 +221,13 @@ def test_a_store_that_does_not_fit_the_recipe_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_task_that_no_video_of_a_store_is_long_enough_for_is_refused(store: Path, tmp_path: Path) -> None:
+    """Rather than trained on nothing, at a loss of 0."""
+    recipe = JointRecipe.model_validate(RECIPE.model_dump() | {"objectives": {"clip_order": {}}, "frame_step": 9})
+    with pytest.raises(DatasetError, match=r"clip_order needs videos of more than 108 frames, the longest of .* has"):
+        pretrain(store, tmp_path / "run", recipe, device="cpu")
+
+
 def test_the_command_takes_a_store_and_refuses_what_does_not_belong_to_it(store: Path, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(to_toml(RECIPE.model_copy(update={"epochs": 1})))
     command = ["pretrain", str(store), "--recipe", str(tmp_path / "r.toml"), "--device", "cpu"]
@@ -219,13 +252,17 @@ def test_algorithm_1_learns_from_a_store_as_from_a_folder(store: Path, tmp_path:
 
 
 def test_several_tasks_learn_from_a_folder_of_videos_and_resume_exactly(sample_videos: Path, tmp_path: Path) -> None:
-    settings = RECIPE.model_dump() | {"epochs": 2, "batch_size": 16, "speeds": (1, 2, 4)}
-    recipe = JointRecipe.model_validate(settings)
-    whole = pretrain(sample_videos, tmp_path / "whole", recipe, device="cpu")
-    assert (whole.step, len(whole.source.paths)) == (4, 32)
-    assert {f"{name}_loss" for name in OBJECTIVES} <= whole.figures.keys()
-    assert pretrain(sample_videos, tmp_path / "run", recipe, device="cpu", listener=CtrlC(2)).stopped
-    pretrain(sample_videos, tmp_path / "run", recipe, device="cpu", resume=True)
+    tasks = (*TASKS, "rotation", "equivariance")  # each kind of clips
+    settings = {"epochs": 2, "batch_size": 8, "speeds": (1, 2, 4), "objectives": {name: {} for name in tasks}}
+    recipe = JointRecipe.model_validate(RECIPE.model_dump() | settings)
+    listed = [tmp_path / "half.txt"]
+    listed[0].write_text("\n".join(str(path) for path in sorted(sample_videos.rglob("v_*.mp4"))[::2]))
+    learn = partial(pretrain, sample_videos, recipe=recipe, list_files=listed, device="cpu")
+    whole = learn(tmp_path / "whole")
+    assert (whole.step, len(whole.source.paths)) == (4, 16)
+    assert {f"{name}_loss" for name in tasks} <= whole.figures.keys()
+    assert learn(tmp_path / "run", listener=CtrlC(2)).stopped
+    learn(tmp_path / "run", resume=True)
     assert_equal_runs(tmp_path / "run", tmp_path / "whole")
 
 

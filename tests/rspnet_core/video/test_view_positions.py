@@ -74,11 +74,18 @@ def test_the_release_stretches_a_short_video_over_the_window_and_loops_a_shorter
 
 
 def test_many_videos_are_placed_as_each_alone() -> None:
-    views = np.random.default_rng(0).random((5, 3, 3)) * [1, 2, 0] + [0, 0.5, 3]
+    views = np.random.default_rng(0).random((5, 3, 4)) * [1, 2, 0, 0.5] + [0, 0.5, 3, 0]
     lengths = np.array([1, 7, 20, 40, 41])
     together = view_positions(lengths[:, None], views, 6, step=2, stretches=True)
     alone = [view_positions(int(n), each, 6, step=2, stretches=True) for n, each in zip(lengths, views, strict=True)]
     assert (together == np.stack(alone)).all()
+
+
+def test_a_clip_may_begin_later_in_its_window() -> None:
+    views = [View(0.5, 1, 3.5), View(0.5, 1, 3.5, 1.5), View(0.5, 2, 3.5, 1.5)]
+    first, *later = view_positions(60, views, 5, step=2).tolist()
+    assert first == [16, 18, 20, 22, 24]  # half of the 32 places at which a window of 28 frames may begin
+    assert later == [[28, 30, 32, 34, 36], [28, 32, 36, 40, 44]]
 
 
 def test_speeds_may_be_fractions() -> None:
