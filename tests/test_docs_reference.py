@@ -23,10 +23,14 @@ from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.recognition.document import document, mean_of_folds
 from rspnet_core.recognition.recipe import FinetuneRecipe, SupervisedAugmentation
 from rspnet_core.recognition.scores import measure
+from rspnet_core.tables.compare_tasks import Comparison
 from rspnet_core.tables.rows import rows_of
 from rspnet_core.tables.table import measured, table_document
+from rspnet_core.tables.task_scores import MEASURES, Scores
+from rspnet_core.tables.task_table import task_document
 from tests.conftest import REPOSITORY, save_classifier
 from tests.indexer.cli.test_cli import rspnet_index
+from tests.rspnet_core.pretext.test_views import store_of
 from tests.rspnet_core.recognition.samples import random_predictions
 from tests.rspnet_core.training.runs import SETTINGS
 from tests.test_readme import COMMANDS, options_of
@@ -315,6 +319,13 @@ def test_documents_of_the_papers_tables(monkeypatch: pytest.MonkeyPatch, few_vid
     assert_described(
         "rspnet-train-ablation---figure", train_document("ablation", few_videos, few_videos, *options, *small)
     )
+
+
+def test_the_document_of_compared_tasks(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text(store_of([40, 30]).index.model_dump_json())
+    plan = Comparison(tmp_path, tmp_path, tmp_path, gallery=tmp_path, seeds=(1,))
+    scores: Scores = {measure: [1.0, 0.0] for measure in MEASURES}
+    assert_described("rspnet-train-compare-tasks", task_document(plan, {"untrained": {1: scores}, "pace": {1: scores}}))
 
 
 def test_documents_of_what_a_run_is_prepared_with(

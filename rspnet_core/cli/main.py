@@ -8,6 +8,7 @@ import typer
 from rspnet_core.cli.ablation import ablation_command
 from rspnet_core.cli.cache import cache_command
 from rspnet_core.cli.command import OwnBackboneOption, commands, program, run
+from rspnet_core.cli.compare_tasks import compare_tasks_command
 from rspnet_core.cli.measure import pretext_command, speed_command
 from rspnet_core.cli.motion_test import motion_test_command
 from rspnet_core.cli.pretrain import curve_command, pretrain_command
@@ -34,6 +35,7 @@ app.command("recipes")(recipes_command)
 app.command("subset-kinetics")(subset_command)
 app.command("pretext")(pretext_command)
 app.command("motion-test")(motion_test_command)
+app.command("compare-tasks")(compare_tasks_command)
 app.command("speed")(speed_command)
 app.add_typer(weights_app, name="weights")
 
