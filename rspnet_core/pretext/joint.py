@@ -12,7 +12,6 @@ Behind each head stands a batch norm without scale; it is folded into the head w
 import copy
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,18 +119,21 @@ class JointTask:
     def start(self, batch: ViewBatch) -> None:
         """Nothing: batch norms see whole batches."""
 
-    def loss(self, batch: ViewBatch, module: nn.Module) -> Outcome[None]:
+    def loss(self, batch: ViewBatch, module: nn.Module) -> Outcome[dict[str, Seen]]:
         """Loss and figures, ``NAME_loss`` and what each task tells; see ``training.task.Task``."""
         pooled = module(batch.clips)
         factors = self.joint.balance.factors()
         heads = self.joint.heads()
-        terms: dict[str, Term] = {}
-        for name, task in self.joint.tasks.items():
-            assert isinstance(task, Objective)
-            terms[name] = task(Seen(self.joint.balance.watched(pooled, name, factors[name]), batch, heads))
+        seen = {name: Seen(self.joint.balance.watched(pooled, name, factors[name]), batch, heads) for name in factors}
+        terms: dict[str, Term] = {name: self.joint.tasks[name](each) for name, each in seen.items()}
         loss, figures = weighted_sum(terms, factors)
         figures["loss"], _ = weighted_sum(terms, self.joint.balance.weights)  # what can be compared between steps
-        return Outcome(loss, {name: figure.detach() for name, figure in figures.items()}, None)
+        return Outcome(loss, {name: figure.detach() for name, figure in figures.items()}, seen)
 
-    def after_step(self, outcome: Outcome[Any]) -> None:
-        """Nothing: negatives are those of the batch."""
+    @torch.no_grad()
+    def after_step(self, outcome: Outcome[dict[str, Seen]]) -> None:
+        """Let the tasks remember what they saw; most compare within the batch, and remember nothing."""
+        for name, seen in outcome.carried.items():
+            task = self.joint.tasks[name]
+            assert isinstance(task, Objective)
+            task.remember(seen)

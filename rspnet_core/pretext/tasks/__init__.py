@@ -7,6 +7,7 @@ May import: what ``pretext`` may.
 from rspnet_core.pretext.tasks.avid import InstanceDiscrimination
 from rspnet_core.pretext.tasks.clip_order import ClipOrder
 from rspnet_core.pretext.tasks.equivariance import TimeEquivariance
+from rspnet_core.pretext.tasks.mined import MinedContrast
 from rspnet_core.pretext.tasks.objective import Objective
 from rspnet_core.pretext.tasks.order import SpeedOrder
 from rspnet_core.pretext.tasks.pace import Pace
@@ -36,5 +37,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "equivariance": TimeEquivariance,
     "transform_rank": TransformRanking,
     "temporal_contrast": TemporalContrast,
+    "mined": MinedContrast,
 }
 """Name in a recipe's ``[objectives.NAME]`` -> task."""

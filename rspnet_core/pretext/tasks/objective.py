@@ -91,6 +91,9 @@ class Objective(nn.Module):
         """The task's loss, and figures of how well it is solved."""
         raise NotImplementedError
 
+    def remember(self, seen: Seen) -> None:
+        """Once the optimiser has stepped: what later steps are compared with, in buffers. Nothing, by default."""
+
 
 class Standardised(nn.Module):
     """A linear layer whose outputs are standardised over the batch, so that no constant can satisfy a contrast."""
