@@ -6,7 +6,6 @@ catalogue holds the folder's ``WriterLock`` while writing; on PostgreSQL it hold
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,8 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from indexer.catalogue.check import damaged_videos, database_problems
+from indexer.catalogue.changes import Changes, changes_since, forget_changes
+from indexer.catalogue.check import damaged_among, damaged_videos, database_problems
 from indexer.catalogue.commits import PREDICTED, VIDEOS_PER_COMMIT, Outcome, replace_videos, write_outcomes
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, Vector, Video
@@ -100,10 +100,6 @@ class Catalogue(CatalogueQueries):
         """Whether the tables have a column of motion energy."""
         return self._database.has_energy
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """A transaction that sees one state of the catalogue, for those that read tables themselves."""
-        return self._database.reading()
-
     def close(self) -> None:
         """Give back all connections and locks."""
         self._database.close()
@@ -169,8 +165,8 @@ class Catalogue(CatalogueQueries):
         Raises LibraryError, and writes nothing, when a vector is not finite, not of unit length or of another size.
         """
         with self._database.writing() as connection:
-            if outcomes and write_outcomes(connection, outcomes):
-                new_content(connection)
+            if outcomes and (shown := write_outcomes(connection, outcomes)):
+                new_content(connection, stored=shown)
 
     def commit_indexed(
         self,
@@ -195,8 +191,8 @@ class Catalogue(CatalogueQueries):
         for chunk in chunks(copies, VIDEOS_PER_COMMIT):
             with self._database.writing() as connection:
                 refused = [entry for twin, entry in chunk if not self._copy(connection, video_key(twin), entry)]
-                if len(refused) < len(chunk):
-                    new_content(connection)
+                if copied := {entry.key for _, entry in chunk} - {entry.key for entry in refused}:
+                    new_content(connection, stored=copied)
             left += refused
         return left
 
@@ -226,12 +222,13 @@ class Catalogue(CatalogueQueries):
             ]
             keys = [entry.key for entry in chunk]
             with self._database.writing() as connection:
+                there = set(connection.scalars(select(Video.key).where(Video.key.in_(keys))))
                 broken = set(broken_seals(connection, keys))  # stay so: what else stands in them is not known
                 connection.execute(statement, rows)
                 connection.execute(delete(Split).where(Split.video_key.in_(keys)))
                 insert_splits(connection, {entry.key: entry.splits for entry in chunk})
                 seal_videos(connection, set(keys) - broken)
-                new_content(connection)
+                new_content(connection, stored=there)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Remove videos and all that belongs to them; unknown ids are nothing to remove."""
@@ -239,12 +236,13 @@ class Catalogue(CatalogueQueries):
             with self._database.writing() as connection:
                 retire_videos(connection, chunk)
                 connection.execute(delete(Video).where(Video.key.in_(chunk)))
-                new_content(connection)
+                new_content(connection, gone=chunk)
 
     def let_go(self) -> None:
         """Say that a generation was published: of videos that left, what no kept generation shows is removed."""
         with self._database.writing() as connection:
             age_retired(connection)
+            forget_changes(connection)
 
     def begin_build(self, layout: str) -> int:
         """Record that a build of a data folder of this layout starts; returns its id."""
@@ -259,10 +257,20 @@ class Catalogue(CatalogueQueries):
             done = {"finished": datetime.now(UTC), "counts": dict(counts)}
             connection.execute(update(Build).where(Build.id == build_id).values(done))
 
+    def changes_since(self, content_version: str) -> Changes | None:
+        """All that changed since then; None where that cannot be told."""
+        with self._database.reading() as connection:
+            return changes_since(connection, content_version)
+
     def damaged(self, *, deep: bool = False) -> dict[str, str]:
         """Id -> what is wrong with its row or vectors; ``deep`` reads all vectors, else sizes of all and a sample."""
         with self._database.reading() as connection:
             return damaged_videos(connection, self._database, deep=deep)
+
+    def damaged_among(self, keys: Iterable[int]) -> dict[str, str]:
+        """Id -> what is wrong, of the videos of these keys, which all should be there; reads all of their vectors."""
+        with self._database.reading() as connection:
+            return damaged_among(connection, self._database, keys)
 
     def check(self, *, deep: bool = False) -> list[str]:
         """All problems in words, an empty list when the catalogue is sound; never raises for damage."""

@@ -1,6 +1,8 @@
 """Is the catalogue sound? Looks at the database's own structure, then at every video's row and vectors."""
 
-from sqlalchemy import Connection, Row, func, null, select, text
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, Row, func, null, select, text, true
 
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Clip, Vector, Video
@@ -42,21 +44,44 @@ def _sqlite_problems(connection: Connection, *, deep: bool) -> list[str]:
 
 def damaged_videos(connection: Connection, database: Database, *, deep: bool) -> dict[str, str]:
     """Id -> problem. All rows (if they have seals) and sizes; values of all when ``deep``, else of a sample."""
-    encoder = encoder_record(connection)
-    problems = dict.fromkeys(
-        broken_seals(connection) if database.has_seals else (), "its row is not the one that was stored"
-    )
-    dims = 0 if encoder is None else encoder.dims
-    problems |= _structure_problems(connection, dims, has_energy=database.has_energy)
     keys = list(connection.scalars(select(Vector.video_key).order_by(Vector.video_key)))
     sample = keys if deep else keys[:: max(1, len(keys) // SAMPLE)]
-    for chunk in chunks((key for key in sample if key not in problems), VIDEOS_PER_READ):
-        problems |= _value_problems(connection, chunk, encoder, has_energy=database.has_energy)
+    return _in_order(_problems(connection, database, None, sample))
+
+
+def damaged_among(connection: Connection, database: Database, keys: Iterable[int]) -> dict[str, str]:
+    """Id -> problem, of the videos of these keys: those that are not there, rows, sizes and values of the others."""
+    problems: dict[int, str] = {}
+    for chunk in chunks(keys):
+        there = set(connection.scalars(select(Video.key).where(Video.key.in_(chunk))))
+        problems |= dict.fromkeys(set(chunk) - there, "it was stored, and its row is missing")
+        problems |= _problems(connection, database, chunk, chunk)
+    return _in_order(problems)
+
+
+def _in_order(problems: Mapping[int, str]) -> dict[str, str]:
     return {id_of_key(key): problem for key, problem in sorted(problems.items())}
 
 
-def _structure_problems(connection: Connection, dims: int, *, has_energy: bool) -> dict[int, str]:
-    """Videos whose rows do not fit together; lengths are read without reading the values."""
+def _problems(
+    connection: Connection, database: Database, rows_of: list[int] | None, values_of: Iterable[int]
+) -> dict[int, str]:
+    """Problems of the rows of these videos, or of all, and of the values of others that have none."""
+    encoder = encoder_record(connection)
+    problems = dict.fromkeys(
+        broken_seals(connection, rows_of) if database.has_seals else (), "its row is not the one that was stored"
+    )
+    dims = 0 if encoder is None else encoder.dims
+    problems |= _structure_problems(connection, dims, rows_of, has_energy=database.has_energy)
+    for chunk in chunks((key for key in values_of if key not in problems), VIDEOS_PER_READ):
+        problems |= _value_problems(connection, chunk, encoder, has_energy=database.has_energy)
+    return problems
+
+
+def _structure_problems(
+    connection: Connection, dims: int, keys: list[int] | None, *, has_energy: bool
+) -> dict[int, str]:
+    """Videos, of all or these, whose rows do not fit together; lengths are read without reading the values."""
     clips = (
         select(
             Clip.video_key,
@@ -64,6 +89,7 @@ def _structure_problems(connection: Connection, dims: int, *, has_energy: bool) 
             func.min(func.length(Clip.vector)).label("shortest"),
             func.max(func.length(Clip.vector)).label("longest"),
         )
+        .where(true() if keys is None else Clip.video_key.in_(keys))
         .group_by(Clip.video_key)
         .subquery()
     )
@@ -81,6 +107,7 @@ def _structure_problems(connection: Connection, dims: int, *, has_energy: bool) 
         )
         .outerjoin(Vector, Vector.video_key == Video.key)
         .outerjoin(clips, clips.c.video_key == Video.key)
+        .where(true() if keys is None else Video.key.in_(keys))
     )
     rows = connection.execute(statement, execution_options={"yield_per": 4096})
     found = ((row.key, _row_problem(row, dims * FLOAT_BYTES)) for row in rows)

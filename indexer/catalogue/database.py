@@ -18,11 +18,11 @@ from indexer.catalogue.engines import open_engine
 from indexer.catalogue.seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 PREDICTIONS_SINCE = "0002"
 SEALS_SINCE = "0003"
 ENERGY_SINCE = "0004"
-REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE, ENERGY_SINCE)
+REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE, ENERGY_SINCE, HEAD_REVISION)
 OWN_LOCK_SECONDS = 2.0
 """How long a server may take to notice that a connection of this process has gone, and to free its lock."""
 WRITER_LOCK = 0x7273706E6574
@@ -35,8 +35,8 @@ class Database:
     Raises LibraryNotFound, LibraryBusy (PostgreSQL: another writer), LibraryDamaged or LibraryError.
     """
 
-    def __init__(self, target: str | Path | bytes, *, write: bool) -> None:
-        """Open a PostgreSQL URL, a SQLite file, or the content of one, which is only read."""
+    def __init__(self, target: str | Path | sqlite3.Connection, *, write: bool) -> None:
+        """Open a PostgreSQL URL, a SQLite file, or take over a database in memory, which is only read."""
         self.name, self._engine = open_engine(target, write=write)
         self._may_write = write
         self._revision = HEAD_REVISION

@@ -16,9 +16,9 @@ PAGE_BYTES = 16384
 """Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
 
 
-def open_engine(target: str | Path | bytes, *, write: bool) -> tuple[str, Engine]:
+def open_engine(target: str | Path | sqlite3.Connection, *, write: bool) -> tuple[str, Engine]:
     """Return the name for messages, without password, and the engine."""
-    if isinstance(target, bytes):
+    if isinstance(target, sqlite3.Connection):
         return "the published rows", _memory_engine(target)
     if isinstance(target, Path) or "://" not in target:
         return str(target), _sqlite_engine(Path(target), write=write)
@@ -45,10 +45,8 @@ def open_engine(target: str | Path | bytes, *, write: bool) -> tuple[str, Engine
         ) from error
 
 
-def _memory_engine(content: bytes) -> Engine:
+def _memory_engine(connection: sqlite3.Connection) -> Engine:
     """One connection for all threads: nothing writes, so that none needs a transaction of its own."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.deserialize(content)
     return create_engine("sqlite+pysqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
 
 

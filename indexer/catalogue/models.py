@@ -190,6 +190,22 @@ class Retired(Base):
     spans: Mapped[bytes]
 
 
+class Change(Base):
+    """What one transaction changed of what readers are shown; kept until it is published (``changes.py``)."""
+
+    __tablename__ = "changes"
+
+    content_version: Mapped[str] = mapped_column(primary_key=True)
+    """Which the transaction led to."""
+    before: Mapped[str]
+    """The content version that it found."""
+    stored: Mapped[bytes]
+    """Keys of new and replaced videos, little-endian int64."""
+    gone: Mapped[bytes]
+    """Keys of videos that were taken out."""
+    seal: Mapped[bytes]
+
+
 class Build(Base):
     """One run of a build."""
 

@@ -1,38 +1,23 @@
 """What a generation shows: the rows that were published beside the index, and the vectors that they stand for.
 
-``rows.sqlite`` in a generation is a small database of all that describes the library: videos, splits, data folders,
-encoder and, for each video, the digest of its vectors. Its bytes are hashed like those of the index. A reader therefore
-shows one generation whatever a build has committed since, and no damage to the catalogue can change what it shows:
-vectors of clips, too many to publish, are read from the catalogue and compared with their digest. Those of a video that
-was dropped or replaced meanwhile are kept there until no generation that is kept shows it.
+``rows.sqlite`` (``published_rows.py``) has all that describes the library and, for each video, the digest of its
+vectors. Its bytes are hashed like those of the index. A reader therefore shows one generation whatever a build has
+committed since, and no damage to the catalogue can change what it shows: vectors of clips, too many to publish, are
+read from the catalogue and compared with their digest. Those of a video that was dropped or replaced meanwhile are kept
+there until no generation that is kept shows it.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    LargeBinary,
-    MetaData,
-    NullPool,
-    Select,
-    Table,
-    create_engine,
-    insert,
-    select,
-    text,
-)
+from sqlalchemy import select
 
 from indexer.catalogue.catalogue import Catalogue
-from indexer.catalogue.database import HEAD_REVISION, Database
-from indexer.catalogue.models import Base, Build, Encoder, Root, Split, State, Vector, Video
+from indexer.catalogue.database import Database
+from indexer.catalogue.published_rows import DIGESTS, ROWS_NAME, laid_over, row_layers
 from indexer.catalogue.queries import (
     VECTORS_PER_BATCH,
     CatalogueQueries,
@@ -45,42 +30,11 @@ from indexer.catalogue.records import id_of_key, video_key
 from indexer.catalogue.stored import retired_vectors, stored_vectors
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
 from indexer.index import generations
-from indexer.index.index_types import FILE_NAME, SearchIndex, index_type
+from indexer.index.index_types import SearchIndex
+from indexer.index.segments import batches, open_index
 from rspnet_core.errors import LibraryDamaged, LibraryNotFound, LibraryOutdated
 
-ROWS_NAME = "rows.sqlite"
-
-_COPIED = tuple(Base.metadata.tables[model.__tablename__] for model in (State, Encoder, Root, Build, Video, Split))
-_DIGESTS = Table(
-    "digests",
-    MetaData(),
-    Column("video_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("digest", LargeBinary, nullable=False),
-)
 _VIDEOS_PER_READ = 50
-
-
-def rows_of(catalogue: Catalogue) -> bytes:
-    """The content of ``rows.sqlite``: the catalogue's rows as they are now."""
-    memory = sqlite3.connect(":memory:", isolation_level=None)
-    engine = create_engine("sqlite+pysqlite://", creator=lambda: memory, poolclass=NullPool)
-    with engine.connect() as target, catalogue.reading() as source:
-        target.exec_driver_sql("BEGIN")
-        Base.metadata.create_all(target, tables=_COPIED)
-        _DIGESTS.create(target)
-        for table in _COPIED:
-            _copy(source, select(table), target, table)
-        _copy(source, select(Vector.video_key, Vector.digest), target, _DIGESTS)
-        target.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-        target.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": HEAD_REVISION})
-        target.exec_driver_sql("COMMIT")
-        return memory.serialize()
-
-
-def _copy(source: Connection, rows: Select[Any, Any] | Select[Any], target: Connection, table: Table) -> None:
-    found = source.execute(rows, execution_options={"yield_per": VECTORS_PER_BATCH})
-    for some in found.mappings().partitions():
-        target.execute(insert(table), [dict(row) for row in some])
 
 
 class PublishedCatalogue(CatalogueQueries):
@@ -93,16 +47,14 @@ class PublishedCatalogue(CatalogueQueries):
 
     def __init__(self, generation: generations.Generation, target: str | Path) -> None:
         """Take over an open generation that has rows; ``target`` is where its catalogue goes on."""
-        super().__init__(Database(generation.verified(ROWS_NAME).read(), write=False))
+        super().__init__(Database(laid_over(row_layers(generation, generation.segments)), write=False))
         self.generation = generation
         self._target = target
 
     @cached_property
     def index(self) -> SearchIndex:
         """The generation's index, on the CPU."""
-        content = self.generation.manifest.content
-        read = index_type(content.index_type).read
-        return read(self.generation.verified(FILE_NAME), count=content.count, dims=content.dims)
+        return open_index(self.generation)
 
     @cached_property
     def live(self) -> Catalogue:
@@ -132,8 +84,7 @@ class PublishedCatalogue(CatalogueQueries):
 
     def all_vectors(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
         """Video vectors of the generation by ascending key, at most ``batch`` at a time."""
-        for start in range(0, len(self.index), batch):
-            yield self.index.keys[start : start + batch], self.index.vectors[start : start + batch].copy()
+        yield from batches(self.index, batch)
 
     def colour_histograms(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
         """Colour histograms float32 (n, 512) by ascending key."""
@@ -155,7 +106,7 @@ class PublishedCatalogue(CatalogueQueries):
             digests = {
                 key: digest
                 for some in chunks(keys)
-                for key, digest in connection.execute(select(_DIGESTS).where(_DIGESTS.c.video_key.in_(some)))
+                for key, digest in connection.execute(select(DIGESTS).where(DIGESTS.c.video_key.in_(some)))
             }
         for some in chunks(sorted(digests), _VIDEOS_PER_READ):
             yield from self._read(some, digests)

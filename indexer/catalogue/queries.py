@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -61,6 +62,10 @@ class CatalogueQueries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state of the catalogue, for those that read tables themselves."""
+        return self._database.reading()
 
     def encoder(self) -> EncoderRecord | None:
         """The library's encoder, None before the first build."""
@@ -228,6 +233,12 @@ class CatalogueQueries:
         with self._database.reading() as connection:
             yield from _stream(connection, Vector.vector, _dims(connection), batch)
 
+    def vectors_among(self, keys: Iterable[int]) -> Iterator[KeyedVectors]:
+        """Video vectors of those of these keys that are indexed, by ascending key."""
+        with self._database.reading() as connection:
+            for some in chunks(sorted(keys)):
+                yield from _stream(connection, Vector.vector, _dims(connection), len(some), Vector.video_key.in_(some))
+
     def colour_histograms(self, batch: int = VECTORS_PER_BATCH) -> Iterator[KeyedVectors]:
         """Colour histograms float32 (n, 512) of all indexed videos by ascending key."""
         with self._database.reading() as connection:
@@ -277,8 +288,9 @@ def _stream(
     column: InstrumentedAttribute[bytes] | InstrumentedAttribute[bytes | None],
     dims: int,
     batch: int,
+    *wanted: ColumnElement[bool],
 ) -> Iterator[KeyedVectors]:
-    statement = select(Vector.video_key, column).where(column.is_not(None)).order_by(Vector.video_key)
+    statement = select(Vector.video_key, column).where(column.is_not(None), *wanted).order_by(Vector.video_key)
     rows = connection.execute(statement, execution_options={"yield_per": batch})
     for partition in rows.partitions():
         keys = np.array([row[0] for row in partition], dtype=np.int64)

@@ -1,11 +1,12 @@
 """What a transaction of the catalogue writes: rows of a video with all that hangs on them, the mark of new content."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, literal, select, update
 
+from indexer.catalogue.changes import note_change
 from indexer.catalogue.models import Clip, Split, State, Vector
 from indexer.catalogue.queries import encoder_record
 from indexer.catalogue.records import VideoEntry
@@ -63,7 +64,8 @@ def copy_rows(connection: Connection, table: type[Vector] | type[Clip], source: 
     connection.execute(insert(table).from_select(["video_key", *(column.name for column in rest)], rows))
 
 
-def new_content(connection: Connection) -> None:
-    """Say that there is something new to publish."""
+def new_content(connection: Connection, *, stored: Iterable[int] = (), gone: Iterable[int] = ()) -> None:
+    """Say that there is something new to publish: the videos of these keys, besides what describes the library."""
     version = secrets.token_hex(8)
+    note_change(connection, version, stored, gone)
     connection.execute(update(State).values(content_version=version, seal=seal_of_state(version)))

@@ -2,8 +2,8 @@
 
 SQLite keeps no checksums of its pages. What a search shows comes from a published generation, whose bytes are verified;
 a seal protects the step before, from the catalogue to the next generation. Vectors have a digest of their own
-(``catalogue_vectors``). Writers check the few rows that describe the library when they open it, and all of them when
-they publish.
+(``vectors.py``). Writers check the few rows that describe the library when they open it, and those of videos when they
+publish them.
 """
 
 import hashlib
@@ -47,6 +47,11 @@ def seal_of_encoder(fingerprint: str, description: Mapping[str, Any], parts: lis
 def seal_of_state(content_version: str) -> bytes:
     """Of the content version."""
     return _digest([content_version])
+
+
+def seal_of_change(content_version: str, *, before: str, stored: bytes, gone: bytes) -> bytes:
+    """Of what one transaction changed."""
+    return _digest([content_version, before, stored, gone])
 
 
 def check_state(content_version: str, seal: bytes | None) -> None:

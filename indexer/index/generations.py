@@ -1,60 +1,37 @@
 """Publishing files by generation: written aside, verified, renamed, and only then made current.
 
+    generations/000001/             kept, because those below go on with its files
     generations/000006/             the one before, kept for readers that have just looked it up
-    generations/000007/             index.faiss, manifest.json (size and SHA-256 of each file)
+    generations/000007/             index.faiss, manifest.json (size and SHA-256 of each file, of 000001's too)
     CURRENT                         "000007 <SHA-256 of its manifest>"
 
 Killed anywhere, ``CURRENT`` names a whole generation: the old one or the new one. A reader opens the files of one
-generation and keeps them, whatever is published or removed meanwhile.
+generation and keeps them, whatever is published or removed meanwhile. Files of earlier generations that a manifest
+names (``segments.py`` says what for) are neither written nor read again when it is published.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from indexer.index.durable import FileFacts, Sink, durable_file, sync_folder
-from rspnet_core.config import Settings
+from indexer.index.durable import Sink, durable_file, sync_folder
+from indexer.index.manifest import Content, Manifest, Segment
 from rspnet_core.errors import LibraryDamaged, LibraryError, LibraryNotFound
 
 CURRENT = "CURRENT"
 FOLDER = "generations"
 MANIFEST = "manifest.json"
 
-FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}\.[a-z0-9]{1,10}$")]
-
-
 Writers = Mapping[str, Callable[[Sink], object]]
 """File name -> function that writes the file's content."""
-
-
-class Content(Settings):
-    """What a generation was made from."""
-
-    content_version: str
-    """The catalogue's content version: another one there means that this generation is out of date."""
-    fingerprint: str
-    """The encoder's."""
-    count: int = Field(ge=0)
-    dims: int = Field(ge=0)
-    index_type: str = Field(default="flat", exclude_if=lambda name: name == "flat")
-    """Of INDEX_TYPES; not written where it is flat, so that older versions read such a generation."""
-
-
-class Manifest(Settings):
-    """The contents of ``manifest.json``."""
-
-    generation: int = Field(ge=1)
-    created: datetime
-    content: Content
-    files: dict[FileName, FileFacts]
 
 
 class _Current(NamedTuple):
@@ -66,31 +43,49 @@ class Generation:
     """One generation, its files open; close it, or use it as a context manager."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        """Open all files; FileNotFoundError when the generation was removed meanwhile."""
+        """Open all files of all segments.
+
+        Raises FileNotFoundError when the generation was removed meanwhile, LibraryDamaged for a file of another size.
+        """
         self.path = path
         self.manifest = manifest
-        self._files: dict[str, BufferedReader] = {}
+        self.segments = manifest.segments
+        self._files: dict[tuple[int, str], BufferedReader] = {}
         try:
-            for name in manifest.files:
-                self._files[name] = (path / name).open("rb")
+            for segment in self.segments:
+                for name in segment.files:
+                    self._files[segment.generation, name] = self._open(segment, name)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, segment: Segment, name: str) -> BufferedReader:
+        file = self._place(segment, name).open("rb")
+        size_bytes, published = os.fstat(file.fileno()).st_size, segment.files[name].size_bytes
+        if size_bytes != published:
+            file.close()
+            raise _damaged(self._place(segment, name), f"{size_bytes} bytes, published were {published}")
+        return file
+
+    def _place(self, segment: Segment, name: str) -> Path:
+        own = segment.generation == self.number
+        return (self.path if own else self.path.with_name(f"{segment.generation:06d}")) / name
 
     @property
     def number(self) -> int:
         """Generations count up from 1."""
         return self.manifest.generation
 
-    def verified(self, name: str) -> BufferedReader:
-        """The file at its start; LibraryDamaged when its bytes are not those that were published."""
-        file, facts = self._files[name], self.manifest.files[name]
+    def verified(self, name: str, segment: Segment | None = None) -> BufferedReader:
+        """The file of a segment, or of the generation's own, at its start.
+
+        Raises LibraryDamaged when its bytes are not those that were published.
+        """
+        of = segment or self.segments[-1]
+        file = self._files[of.generation, name]
         file.seek(0)
-        size_bytes = os.fstat(file.fileno()).st_size
-        if size_bytes != facts.size_bytes:
-            raise _damaged(self.path / name, f"{size_bytes} bytes, published were {facts.size_bytes}")
-        if hashlib.file_digest(file, "sha256").hexdigest() != facts.sha256:
-            raise _damaged(self.path / name, "its bytes are not those that were published")
+        if hashlib.file_digest(file, "sha256").hexdigest() != of.files[name].sha256:
+            raise _damaged(self._place(of, name), "its bytes are not those that were published")
         file.seek(0)
         return file
 
@@ -136,11 +131,12 @@ def _open_named(folder: Path) -> Generation:
     return Generation(path, _read_manifest(path, current))
 
 
-def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
+def publish(folder: Path, writers: Writers, content: Content, older: Sequence[Segment] = ()) -> Manifest:
     """Publish files as the next generation, make it current, remove all but it and the one before.
 
-    The caller holds the folder's ``WriterLock``. Raises LibraryError when the disk is full or the folder cannot be
-    written; what was current stays so, and nothing half-written is left.
+    ``older``: segments of the current generation that the new one goes on with, oldest first. The caller holds the
+    folder's ``WriterLock``. Raises LibraryError when the disk is full or the folder cannot be written; what was current
+    stays so, and nothing half-written is left.
     """
     previous = _number_before(folder)
     numbers = [int(path.stem) for path in _generation_folders(folder)]
@@ -149,7 +145,7 @@ def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
     aside = final.with_suffix(".tmp")
     try:
         aside.mkdir(parents=True)
-        manifest, current = _write_files(aside, number, writers, content)
+        manifest, current = _write_files(aside, number, writers, content, tuple(older))
         with Generation(aside, manifest) as written:
             for name in manifest.files:
                 written.verified(name)
@@ -165,7 +161,7 @@ def publish(folder: Path, writers: Writers, content: Content) -> Manifest:
         # On success that is what earlier publishes left; on failure, what this one began.
         # What cannot be removed now is removed by the next one.
         with suppress(OSError, LibraryError):
-            _remove_all_but(folder, {previous, _number_before(folder)})
+            _remove_all_but(folder, {previous, _number_before(folder)} - {0})
     return manifest
 
 
@@ -174,23 +170,26 @@ def verify(folder: Path) -> list[str]:
     try:
         with open_current(folder) as generation:
             problems = []
-            for name in generation.manifest.files:
-                try:
-                    generation.verified(name)
-                except LibraryDamaged as error:
-                    problems.append(str(error))
+            for segment in generation.segments:
+                for name in segment.files:
+                    try:
+                        generation.verified(name, segment)
+                    except LibraryDamaged as error:
+                        problems.append(str(error))
             return problems
     except LibraryError as error:
         return [str(error)]
 
 
-def _write_files(aside: Path, number: int, writers: Writers, content: Content) -> tuple[Manifest, _Current]:
+def _write_files(
+    aside: Path, number: int, writers: Writers, content: Content, older: tuple[Segment, ...]
+) -> tuple[Manifest, _Current]:
     facts = {}
     for name, write in writers.items():
         with durable_file(aside / name) as file:
             write(file)
         facts[name] = file.facts()
-    manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts)
+    manifest = Manifest(generation=number, created=datetime.now(UTC), content=content, files=facts, older=older)
     with durable_file(aside / MANIFEST) as file:
         file.write(manifest.model_dump_json(indent=2).encode())
     sync_folder(aside)
@@ -208,11 +207,25 @@ def _switch(folder: Path, current: _Current) -> None:
 
 
 def _remove_all_but(folder: Path, numbers: set[int]) -> None:
-    kept = {_path(folder, number) for number in numbers}
-    for path in _generation_folders(folder):
+    """Remove what is half-written, and all generations but these and those whose files they go on with."""
+    (folder / f"{CURRENT}.tmp").unlink(missing_ok=True)
+    found = _generation_folders(folder)
+    for path in found:
+        if path.suffix:
+            shutil.rmtree(path, ignore_errors=True)
+    used = numbers.union(*(_goes_on_with(_path(folder, number)) for number in numbers))
+    kept = {_path(folder, number) for number in used}
+    for path in found:
         if path not in kept:
             shutil.rmtree(path, ignore_errors=True)
-    (folder / f"{CURRENT}.tmp").unlink(missing_ok=True)
+
+
+def _goes_on_with(path: Path) -> set[int]:
+    """Generations whose files the one at ``path`` names; none where its manifest is damaged or missing."""
+    try:
+        return {segment.generation for segment in _parse_manifest(path, (path / MANIFEST).read_bytes()).older}
+    except (LibraryDamaged, FileNotFoundError):
+        return set()
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -239,6 +252,10 @@ def _read_manifest(path: Path, current: _Current) -> Manifest:
     data = (path / MANIFEST).read_bytes()
     if hashlib.sha256(data).hexdigest() != current.manifest_sha256:
         raise _damaged(path / MANIFEST, "its bytes are not those that were published")
+    return _parse_manifest(path, data)
+
+
+def _parse_manifest(path: Path, data: bytes) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:

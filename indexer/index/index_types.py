@@ -19,7 +19,9 @@ FLAT = "flat"
 class SearchIndex(Protocol):
     """Vectors float32 (count, D) by key, ascending 63-bit integers."""
 
-    keys: NDArray[np.int64]
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """All keys, ascending."""
 
     def __len__(self) -> int: ...
 
@@ -28,23 +30,11 @@ class SearchIndex(Protocol):
         """Length of a vector."""
 
     @property
-    def vectors(self) -> NDArray[np.float32]:
-        """The vectors, exactly, in the order of ``keys``."""
-
-    @property
     def bytes_per_search(self) -> int:
         """Memory that a search reads at least."""
 
-    @classmethod
-    def build(cls, batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], dims: int) -> Self:
-        """An index of batches of keys int64 (n,), ascending over all batches, and vectors float32 (n, dims)."""
-
-    @classmethod
-    def read(cls, file: BufferedReader, *, count: int, dims: int) -> Self:
-        """Read what :meth:`write` wrote, from bytes whose hash is verified. Raises LibraryDamaged."""
-
-    def write(self, sink: Sink) -> None:
-        """Write the index piece by piece."""
+    def take(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """A copy of the vectors, exactly, of ``keys[places]``: float32 (n, D)."""
 
     def vector(self, key: int) -> NDArray[np.float32] | None:
         """A copy of the vector of ``key``; None when there is none."""
@@ -58,17 +48,35 @@ class SearchIndex(Protocol):
         """Scores float32 and keys int64, both (n, min(top, vectors allowed)), best first, equal scores by key."""
 
 
-def _flat() -> type[SearchIndex]:
+class SegmentIndex(SearchIndex, Protocol):
+    """The index of one segment, which files hold."""
+
+    @classmethod
+    def build(cls, batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], dims: int) -> Self:
+        """An index of batches of keys int64 (n,), ascending over all batches, and vectors float32 (n, dims)."""
+
+    @classmethod
+    def read(cls, file: BufferedReader, *, count: int, dims: int) -> Self:
+        """Read what :meth:`write` wrote, from bytes whose hash is verified. Raises LibraryDamaged."""
+
+    def write(self, sink: Sink) -> None:
+        """Write the index piece by piece."""
+
+    def without(self, keys: NDArray[np.int64]) -> Self:
+        """The index less the vectors of these keys, whether it has them or not; this one is used no more."""
+
+
+def _flat() -> type[SegmentIndex]:
     from indexer.index.vector_index import VectorIndex
 
     return VectorIndex
 
 
-INDEX_TYPES: dict[str, Callable[[], type[SearchIndex]]] = {FLAT: _flat}
+INDEX_TYPES: dict[str, Callable[[], type[SegmentIndex]]] = {FLAT: _flat}
 """Name, as generations and ``info`` say it -> gives the class; FAISS (170 MB in its build for GPUs) is loaded then."""
 
 
-def index_type(name: str) -> type[SearchIndex]:
+def index_type(name: str) -> type[SegmentIndex]:
     """One of INDEX_TYPES. Raises LibraryDamaged for a name that this version does not know."""
     if name not in INDEX_TYPES:
         raise LibraryDamaged(

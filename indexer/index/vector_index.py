@@ -27,6 +27,8 @@ TIE_MARGIN = 16
 """Neighbours fetched beyond those asked for, so that ties at the end can be ordered."""
 MOST_ON_GPU = 2048
 """FAISS's limit of neighbours on a GPU."""
+MOST_SCRATCH_BYTES = 1536 << 20
+"""That FAISS sets aside on a GPU for intermediate results, which it allocates one by one where they do not fit."""
 _IO_BYTES = 1 << 20
 
 
@@ -39,6 +41,7 @@ class VectorIndex:
         self._resources: Any = None
         self._on_gpu: Any = None
         self.keys: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
+        """Ascending."""
         if (np.diff(self.keys) <= 0).any():
             raise LibraryDamaged(f"the keys of {FILE_NAME} do not ascend; run `rspnet-index repair`")
 
@@ -94,6 +97,18 @@ class VectorIndex:
         row = int(np.searchsorted(self.keys, key))
         return self.vectors[row].copy() if row < len(self) and self.keys[row] == key else None
 
+    def take(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """A copy of the vectors of ``keys[places]``: float32 (n, D)."""
+        return np.take(self.vectors, places, axis=0)
+
+    def without(self, keys: NDArray[np.int64]) -> "VectorIndex":
+        """The index less the vectors of these keys, in the same memory; this one is used no more."""
+        gone = self._rows_of(keys)
+        if not gone.any():
+            return self
+        self._index.remove_ids(faiss.IDSelectorBatch(self.keys[gone]))
+        return type(self)(self._index)
+
     def write(self, sink: Sink) -> None:
         """Write the index piece by piece, so that no second copy of it is in memory. Raises what ``sink`` raises."""
         faiss.write_index(self._index, faiss.PyCallbackIOWriter(sink.write, _IO_BYTES))
@@ -115,6 +130,8 @@ class VectorIndex:
             choices = "use cpu" if count == 0 else f"use cpu or cuda:0 to cuda:{count - 1}"
             raise DeviceUnavailable(f"FAISS cannot search on {device!r}: it sees {count} GPUs; {choices}")
         self._resources = faiss.StandardGpuResources()
+        # It would take 1.5 GB for each segment, however small.
+        self._resources.setTempMemory(min(MOST_SCRATCH_BYTES, self.bytes_per_search))
         self._on_gpu = faiss.index_cpu_to_gpu(self._resources, number, self._flat)
         return self
 

@@ -24,6 +24,7 @@ def library_info(place: Place, catalogue: AnyCatalogue, record: EncoderRecord) -
         "clips": counts.clips,
         "encoder": dict(record.description),
         "generation": manifest.generation,
+        "segments": len(manifest.segments),
         "index_type": manifest.content.index_type,
         "up_to_date": manifest.content.content_version == live.content_version(),
         "data": sorted(os.path.normpath(place.folder / root) for root in catalogue.roots().values()),

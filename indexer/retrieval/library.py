@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import EncoderRecord, LabelledVideo, VideoRow, id_of_key
-from indexer.catalogue.publish import open_index
+from indexer.catalogue.publish import open_current_index
 from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
@@ -130,7 +130,7 @@ class Library:
         """The published FAISS index, on the GPU where there is one."""
         if isinstance(self.catalogue, PublishedCatalogue):
             return self.catalogue.index.to(self._device)
-        return open_index(self.place.folder, self.record.fingerprint).to(self._device)
+        return open_current_index(self.place.folder, self.record.fingerprint).to(self._device)
 
     @cached_property
     def pairs(self) -> PairScores:

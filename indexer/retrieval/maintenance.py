@@ -4,10 +4,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from indexer.catalogue.agreement import disagreement
 from indexer.catalogue.catalogue import Catalogue
-from indexer.catalogue.publish import is_current, open_index
+from indexer.catalogue.publish import is_current
 from indexer.index import generations
 from indexer.index.place import Place
 from indexer.ingest.simulate import SIMULATED
@@ -71,12 +70,8 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
         return
     if not is_current(place.folder, catalogue.content_version(), record.fingerprint):
         verdict.notes.append("the published index is older than the catalogue: run the build again, or repair")
-    elif deep:
-        stored = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in catalogue.all_vectors())])
-        if not np.array_equal(np.sort(open_index(place.folder, record.fingerprint).keys), stored):
-            verdict.problems.append(
-                "the published index holds other videos than the catalogue; run `rspnet-index repair`"
-            )
+    elif deep and (other := disagreement(catalogue, place.folder, place.catalogue_target)):
+        verdict.problems.append(f"the published index has other {other} than the catalogue; run `rspnet-index repair`")
 
 
 def repair_library(path: Path) -> list[str]:

@@ -121,7 +121,7 @@ def library_pairs(catalogue: AnyCatalogue, index: SearchIndex, layout: Layout) -
     rows = np.sort(np.random.default_rng(0).choice(count, size=min(count, MOST_VIDEOS), replace=False))
     ids = [id_of_key(int(key)) for key in index.keys[rows]]
     labels = {video.id: video.label for video in catalogue.videos(ids=ids)}
-    return PairScores.of(index.vectors[rows], [labels.get(video_id) for video_id in ids], layout)
+    return PairScores.of(index.take(rows), [labels.get(video_id) for video_id in ids], layout)
 
 
 def percent_of_pairs(percentile: float | None) -> str:

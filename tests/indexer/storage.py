@@ -59,6 +59,10 @@ def filled(catalogue, count=5):
 
 def make_older(connection, revision):
     """Turn the tables of a catalogue into those of an older revision."""
+    connection.exec_driver_sql("DROP TABLE changes")
+    if revision == "0004":
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
+        return
     connection.exec_driver_sql("ALTER TABLE vectors DROP COLUMN motion_energy")
     keys = list(connection.scalars(select(Vector.video_key)))
     for key, vectors, _ in stored_vectors(connection, keys, encoder_record(connection).dims, has_energy=False):

@@ -1,7 +1,8 @@
 """Publish again and again, each time with a fault at one more of the file operations that publishing is made of.
 
-    python -m tests.indexer.index.publish_faults FOLDER kill|ENOSPC|EIO EVERY
+    python -m tests.indexer.index.publish_faults FOLDER kill|ENOSPC|EIO EVERY all|changes
 
+publishes all of the catalogue, or what changed: a segment that is merged with the last one and added to the first. It
 prints how many operations there are and how the attempts ended; fails when a reader saw something that was never
 published, or the next publish did not complete. Each attempt is a fork, whose operations are counted from outside the
 code under test, below ``pathlib`` and ``shutil``.
@@ -64,12 +65,12 @@ def count_operations(fault, at):
     return done
 
 
-def publish(folder):
+def publish(folder, always):
     with WriterLock(folder), Catalogue.open(folder / FILE_NAME, write=True) as catalogue:
-        publish_index(catalogue, folder, always=True)
+        publish_index(catalogue, folder, always=always)
 
 
-def attempt(folder, fault, at):
+def attempt(folder, fault, at, always):
     """How a publish with this fault ended: an exit code, or minus the signal that killed it."""
     child = os.fork()
     if child == 0:
@@ -78,7 +79,7 @@ def attempt(folder, fault, at):
             # Opened before the count begins: what is counted is publishing.
             with WriterLock(folder), Catalogue.open(folder / FILE_NAME, write=True) as catalogue:
                 done = count_operations(fault, at)
-                publish_index(catalogue, folder, always=True)
+                publish_index(catalogue, folder, always=always)
             code = DONE if len(done) < at else DONE_DESPITE_IT
         except LibraryError as error:
             code = BROKEN if "\n" in str(error) else REFUSED
@@ -95,10 +96,18 @@ def shown(folder, ids):
     return got.pop("info")["generation"], got
 
 
-def main(folder, fault, every):
-    before, work = folder / "before", folder / "work"
+def segments(folder):
+    with generations.open_current(folder) as generation:
+        return [segment.generation for segment in generation.segments]
+
+
+def main(folder, fault, every, mode):
+    before, work, always = folder / "before", folder / "work", mode == "all"
     ids = make_library(before, 6)
-    publish(before)
+    with Catalogue.open(before / FILE_NAME, write=True) as catalogue:
+        catalogue.commit_indexed(make_entry("Class0/added.mp4"), make_vectors(69))
+    publish(before, always)
+    assert segments(before) == ([2] if always else [1, 2])
     old = shown(before, ids)
     with Catalogue.open(before / FILE_NAME, write=True) as catalogue:
         catalogue.commit_indexed(make_entry("Class0/0.mp4", label="other"), make_vectors(70))
@@ -109,7 +118,7 @@ def main(folder, fault, every):
             continue
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(before, work)
-        end = attempt(work, fault, at)
+        end = attempt(work, fault, at, always)
         ends[end] += 1
         assert end != BROKEN, f"operation {at} ended with a traceback"
         assert generations.verify(work) == []
@@ -118,19 +127,23 @@ def main(folder, fault, every):
         if number == old[0]:
             assert got == old[1], f"operation {at}: another answer"
             assert end not in (DONE, DONE_DESPITE_IT)
-        publish(work)
+        publish(work, always)
         after = shown(work, ids)
         assert after[0] in (3, 4)
         if number == 3:
             assert got == after[1], f"operation {at}: another answer"
         assert generations.verify(work) == []
-        kept = sorted(path.name for path in (work / "generations").iterdir())
-        assert len(kept) == 2, kept
+        kept = {int(path.name) for path in (work / "generations").iterdir()}
+        # Where the disk did not let the current generation be read, all is published.
+        whole = always or (fault != "kill" and len(segments(work)) == 1)
+        assert segments(work) == ([after[0]] if whole else [1, after[0]])
+        if not (end == DONE_DESPITE_IT and not always):  # then the second found nothing to publish, nor to remove
+            assert kept == {2, *segments(work)} or (always and len(kept) == 2), kept
         assert not (work / "CURRENT.tmp").exists()
         if end == DONE:
             break
-    print(f"{fault}: {at - 1} operations, ends {dict(ends)}, generations {dict(generations_seen)}")
+    print(f"{fault}, {mode}: {at - 1} operations, ends {dict(ends)}, generations {dict(generations_seen)}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])

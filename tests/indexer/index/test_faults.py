@@ -20,14 +20,15 @@ from tests.conftest import REPOSITORY
 from tests.indexer.storage import answers, make_entry, make_library, make_vectors
 
 
+@pytest.mark.parametrize("mode", ["all", "changes"])
 @pytest.mark.parametrize(
     ("fault", "every"),
-    [("kill", 8), *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in ("kill", "ENOSPC", "EIO"))],
+    [("kill", 10), *(pytest.param(fault, 1, marks=pytest.mark.slow) for fault in ("kill", "ENOSPC", "EIO"))],
 )
-def test_a_fault_at_any_step_of_publishing_leaves_a_whole_generation_and_the_next_publish_completes(fault, every):
+def test_a_fault_at_any_step_of_publishing_leaves_a_whole_generation_and_the_next_publish_completes(fault, every, mode):
     memory = Path("/dev/shm")  # a file there is flushed at once
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        command = [sys.executable, "-m", "tests.indexer.index.publish_faults", folder, fault, str(every)]
+        command = [sys.executable, "-m", "tests.indexer.index.publish_faults", folder, fault, str(every), mode]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stderr

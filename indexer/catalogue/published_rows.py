@@ -1,0 +1,126 @@
+"""``rows.sqlite`` of a segment: a small database of what the catalogue says of its videos, and of the library.
+
+Videos, splits and, for each video, the digest of its vectors; and, whole in every segment, encoder, data folders,
+builds and state, of which the last segment's hold. The rows of a generation are those of its segments, laid one over
+the other.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    NullPool,
+    Select,
+    Table,
+    bindparam,
+    create_engine,
+    delete,
+    insert,
+    select,
+    text,
+)
+
+from indexer.catalogue.catalogue import Catalogue
+from indexer.catalogue.database import HEAD_REVISION
+from indexer.catalogue.models import Base, Build, Encoder, Root, Split, State, Vector, Video
+from indexer.catalogue.queries import VECTORS_PER_BATCH, chunks
+from indexer.index.generations import Generation
+from indexer.index.manifest import Segment
+from indexer.index.segments import Keys, decided_keys
+
+Layer = tuple[bytes, Keys]
+"""The content of a segment's ``rows.sqlite``, and the keys that the segment decides."""
+
+ROWS_NAME = "rows.sqlite"
+DIGESTS = Table(
+    "digests",
+    MetaData(),
+    Column("video_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+_LIBRARY = tuple(Base.metadata.tables[model.__tablename__] for model in (State, Encoder, Root, Build))
+_VIDEO, _SPLIT = (Base.metadata.tables[model.__tablename__] for model in (Video, Split))
+_OF_VIDEOS = {_SPLIT: "video_key", DIGESTS: "video_key", _VIDEO: "key"}
+"""Table -> its column of the video's key."""
+
+
+def rows_of(catalogue: Catalogue, keys: Iterable[int] | None = None) -> bytes:
+    """The content of ``rows.sqlite``: the rows, as they are now, of all videos or of these keys."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    engine = create_engine("sqlite+pysqlite://", creator=lambda: memory, poolclass=NullPool)
+    with engine.connect() as target, catalogue.reading() as source:
+        target.exec_driver_sql("BEGIN")
+        Base.metadata.create_all(target, tables=[*_LIBRARY, _VIDEO, _SPLIT])
+        DIGESTS.create(target)
+        for table in _LIBRARY:
+            _copy(source, select(table), target, table)
+        for some in [None] if keys is None else chunks(keys):
+            for statement, table, key in (
+                (select(_VIDEO), _VIDEO, Video.key),
+                (select(_SPLIT), _SPLIT, Split.video_key),
+                (select(Vector.video_key, Vector.digest), DIGESTS, Vector.video_key),
+            ):
+                _copy(source, statement if some is None else statement.where(key.in_(some)), target, table)
+        target.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        target.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": HEAD_REVISION})
+        target.exec_driver_sql("COMMIT")
+        return memory.serialize()
+
+
+def _copy(source: Connection, rows: Select[Any, Any] | Select[Any], target: Connection, table: Table) -> None:
+    found = source.execute(rows, execution_options={"yield_per": VECTORS_PER_BATCH})
+    for some in found.mappings().partitions():
+        target.execute(insert(table), [dict(row) for row in some])
+
+
+def row_layers(generation: Generation, segments: Sequence[Segment]) -> Iterator[Layer]:
+    """Of these segments, oldest first. Raises LibraryDamaged."""
+    for segment, keys in zip(segments, decided_keys(generation, segments), strict=True):
+        yield generation.verified(ROWS_NAME, segment).read(), keys
+
+
+def laid_over(layers: Iterable[Layer]) -> sqlite3.Connection:
+    """A database in memory of the rows of layers, oldest first."""
+    first, *later = layers
+    rows = _connect()
+    rows.deserialize(first[0])
+    if not later:
+        return rows
+    # A database out of bytes grows to 1 GiB at most, one of SQLite's own to any size.
+    memory = _connect()
+    with closing(rows):
+        rows.backup(memory)
+    for content, keys in later:
+        _lay_over(memory, content, keys)
+    return memory
+
+
+def _lay_over(rows: sqlite3.Connection, content: bytes, keys: Keys) -> None:
+    rows.execute("ATTACH ':memory:' AS later")
+    rows.deserialize(content, name="later")
+    rows.execute("BEGIN")
+    for table, key in _OF_VIDEOS.items():
+        statement = str(delete(table).where(table.c[key] == bindparam("key")))
+        rows.executemany(statement, ({"key": each} for each in keys.tolist()))
+    for table in _LIBRARY:
+        rows.execute(str(delete(table)))
+    for table in (*_LIBRARY, *_OF_VIDEOS):
+        later = table.to_metadata(MetaData(), schema="later")
+        names = [column.name for column in table.columns]
+        rows.execute(str(insert(table).from_select(names, select(later))))
+    rows.execute("UPDATE alembic_version SET version_num = (SELECT version_num FROM later.alembic_version)")
+    rows.execute("COMMIT")
+    rows.execute("DETACH later")
+
+
+def _connect() -> sqlite3.Connection:
+    """To a new database in memory, for any thread: SQLite takes its statements one by one."""
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
