@@ -13,7 +13,7 @@ from rspnet_core.cli.measure import pretext_command, speed_command
 from rspnet_core.cli.motion_test import motion_test_command
 from rspnet_core.cli.pretrain import curve_command, pretrain_command
 from rspnet_core.cli.recipes import recipes_command, subset_command
-from rspnet_core.cli.recognition import evaluate_command, finetune_command, probe_command
+from rspnet_core.cli.recognition import compare_command, evaluate_command, finetune_command, probe_command
 from rspnet_core.cli.training import JsonOption
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.text import as_line, printable
@@ -29,6 +29,7 @@ app.command("pretrain")(pretrain_command)
 app.command("finetune")(finetune_command)
 app.command("evaluate")(evaluate_command)
 app.command("probe")(probe_command)
+app.command("compare")(compare_command)
 app.command("ablation")(ablation_command)
 app.command("curve")(curve_command)
 app.command("recipes")(recipes_command)

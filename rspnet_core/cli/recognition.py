@@ -163,6 +163,29 @@ def probe_command(
     _tell(found, report, as_json)
 
 
+def compare_command(
+    a: Annotated[Path, typer.Argument(help="What `evaluate --json` or `probe --json` printed.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The same of another way of training.", show_default=False)],
+    seeds_of_a: Annotated[
+        list[Path] | None, typer.Option("--seed-of-a", help="That of another seed of A's training; repeatable.")
+    ] = None,
+    seeds_of_b: Annotated[list[Path] | None, typer.Option("--seed-of-b", help="The same for B.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how much more B recognises than A, with an interval: both are scored on the videos that both have tested.
+
+    Recordings are drawn for both sides at once, and the seeds of each side.
+
+    Example: rspnet-train compare scratch.json tuned.json
+
+    Example: rspnet-train compare scratch-1.json tuned-1.json --seed-of-a scratch-2.json --seed-of-b tuned-2.json
+    """
+    from rspnet_core.recognition.compare import compare_tests, comparison_lines
+
+    found = compare_tests([a, *(seeds_of_a or [])], [b, *(seeds_of_b or [])])
+    print(as_line(found) if as_json else "\n".join(comparison_lines(found)))
+
+
 def _tell(documents: list[dict[str, Any]], report: Path | None, as_json: bool) -> None:
     """Print what was found, write the page; ends the command with 3 where test videos are unreadable or missing."""
     from rspnet_core.recognition.document import mean_of_folds
