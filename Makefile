@@ -34,10 +34,11 @@ docs: setup ## build the manual into site/ (site/index.html opens without a serv
 gpu-pack: setup ## fill pack/ with what a GPU machine without a network trains from: STORES="train.store test.store"
 	.ci/gpu-pack $(STORES)
 
-# Tests start many Python processes: compiled once, each of them starts seconds sooner. In the order of the files, no
-# worker is left alone with one long file at the end.
+# Tests start many Python processes: compiled once, each of them starts seconds sooner. Three workers keep two cores busy, as
+# a third of the time is waiting for browsers and servers. In the order of the files, no worker is left alone with one long
+# file at the end.
 test: setup ## run the suite
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 slow: setup ## run the tests that the suite leaves out: several processes, kills, a Ray cluster
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --timeout 1800

@@ -137,9 +137,9 @@ def test_scripts_ask_nothing_of_the_net(site: Path, pages: dict[str, Page]) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_reads_and_searches_it_without_a_server(site: Path, scheme: str) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = Path("/usr/bin/chromium")
+    chromium = Path("/usr/bin/chromium-headless-shell")
     if not chromium.is_file():
-        pytest.skip("no browser; install it with `apt-get install chromium`")
+        pytest.skip(f"no browser; install it with `apt-get install {chromium.name}`")
     asked: list[str] = []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])

@@ -24,6 +24,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -90,9 +91,14 @@ SOURCES = sorted(
 MODULES = {path.removesuffix(".py").removesuffix("/__init__"): path for path in SOURCES}
 
 
+@cache
+def parsed(path: str) -> ast.Module:
+    return ast.parse((REPOSITORY / path).read_text())
+
+
 def imports(path: str) -> Iterator[str]:
     """Every module that a file imports, anywhere in it, as a path: ``rspnet_core/errors``."""
-    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.replace(".", "/") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -128,7 +134,7 @@ def test_no_rooms_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_a_room_says_what_it_holds_and_what_it_may_import(room: str) -> None:
-    text = ast.get_docstring(ast.parse((REPOSITORY / room / "__init__.py").read_text()))
+    text = ast.get_docstring(parsed(f"{room}/__init__.py"))
     assert text is not None
     assert len(text.splitlines()) <= 12
     assert room == "rspnet_core/video" or "May import" in text
@@ -142,7 +148,7 @@ def test_a_file_holds_one_idea(path: str) -> None:
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if "/migrations/versions/" not in path])
 def test_every_public_name_is_documented(path: str) -> None:
-    tree = ast.parse((REPOSITORY / path).read_text())
+    tree = parsed(path)
     assert ast.get_docstring(tree), f"{path} says nothing of itself"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):

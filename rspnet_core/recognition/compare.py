@@ -61,8 +61,8 @@ def compare_tests(a: Sequence[Path], b: Sequence[Path]) -> dict[str, Any]:
         "level": LEVEL,
         "unit": "group" if grouped else "video",
         "units": int(units.max()) + 1,
-        "only_a": _named(shared, one.all(axis=0) & ~other.any(axis=0)),
-        "only_b": _named(shared, other.all(axis=0) & ~one.any(axis=0)),
+        "only_a": _named(shared, (one.mean(axis=0) == 1) & (other.mean(axis=0) == 0)),
+        "only_b": _named(shared, (other.mean(axis=0) == 1) & (one.mean(axis=0) == 0)),
     }
 
 

@@ -20,8 +20,11 @@ from app.serving.users import UserFile, new_user, write_users
 from app.serving.visitors import Role, Visitor
 from app.session.services import Services
 from indexer.ingest.build import build_library
+from rspnet_core.config import ClipGeometry
+from rspnet_core.models import create_torchvision_model
 from rspnet_core.video.making.encode import write_video
 from rspnet_core.video.making.scenes import MOTIONS, Look, render
+from rspnet_core.weights.checkpoint import describe, save_checkpoint
 from tests.conftest import Once
 
 
@@ -118,6 +121,20 @@ def four_videos(sample_videos: Path, small_weights: Path, once: Once) -> Path:
         assert build_library(folder, weights=str(small_weights), device="cpu").indexed == 4
 
     return once("four", build)
+
+
+@pytest.fixture(scope="session")
+def headless(four_videos: Path, once: Once) -> Path:
+    """A library of the four videos by an encoder without heads; read only."""
+
+    def build(folder: Path) -> None:
+        weights, model = folder / "headless.safetensors", create_torchvision_model("r3d_18").eval()
+        geometry = ClipGeometry(num_clips=3, frames_per_clip=4, size=32)
+        spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=geometry)
+        save_checkpoint(model, spec, weights)
+        assert build_library(four_videos, index=folder / "index", weights=str(weights), device="cpu").indexed == 4
+
+    return once("headless", build) / "index"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from indexer.index.place import Place
@@ -248,17 +247,8 @@ def test_an_empty_library_says_what_to_do(tmp_path: Path, open_page, serve, new_
     expect(page.get_by_text("There are no videos here yet.").first).to_be_visible()
 
 
-@pytest.fixture
-def headless_library(own_library: Path, tmp_path: Path) -> Path:
-    from tests.app.session.test_services import headless_weights
-
-    index = tmp_path / "headless"
-    build_library(own_library, index=index, weights=str(headless_weights(tmp_path)), device="cpu")
-    return index
-
-
-def test_sliders_of_absent_heads_say_why_they_rest(headless_library: Path, open_page, serve) -> None:
-    served = serve(headless_library)
+def test_sliders_of_absent_heads_say_why_they_rest(headless: Path, open_page, serve) -> None:
+    served = serve(headless)
     page = open_page(served.url)
     for part in ("motion", "appearance"):
         slider = page.locator(f"#weight-{part}")

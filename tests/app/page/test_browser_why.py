@@ -10,10 +10,6 @@ from playwright.sync_api import Page, expect
 
 from app.page.pairs import best_cell, clip_similarities
 from app.session.services import Services
-from indexer.ingest.build import build_library
-from rspnet_core.config import ClipGeometry
-from rspnet_core.models import create_torchvision_model
-from rspnet_core.weights.checkpoint import describe, save_checkpoint
 from tests.app.conftest import Served
 
 
@@ -144,16 +140,8 @@ def test_an_uploaded_query_is_explained(open_page, served, new_video: Path) -> N
     expect(page.locator("#film .side").first).to_contain_text(new_video.name)
 
 
-def test_an_encoder_without_heads_is_explained_by_its_backbone(
-    open_page, serve, few_videos: Path, tmp_path: Path
-) -> None:
-    weights = tmp_path / "headless.safetensors"
-    model = create_torchvision_model("r3d_18").eval()
-    geometry = ClipGeometry(num_clips=3, frames_per_clip=4, size=32)
-    spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=geometry)
-    save_checkpoint(model, spec, weights)
-    build_library(few_videos, weights=str(weights), device="cpu")
-    served = serve(few_videos)
+def test_an_encoder_without_heads_is_explained_by_its_backbone(open_page, serve, headless: Path) -> None:
+    served = serve(headless)
     page = open_page(served.url)
     query, match = [video.id for video in served.services.videos(limit=2)]
     fill_ids(page, query, match)

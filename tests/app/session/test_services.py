@@ -165,32 +165,13 @@ def test_the_page_warns_of_an_untrained_encoder(few_videos: Path) -> None:
         assert "encoder is untrained" in _banner(services)
 
 
-def test_an_encoder_without_heads_offers_the_backbone_alone(own_library: Path, tmp_path: Path) -> None:
-    build_library(own_library, index=tmp_path / "headless", weights=str(headless_weights(tmp_path)), device="cpu")
-    with Services(tmp_path / "headless", device="cpu") as services:
+def test_an_encoder_without_heads_offers_the_backbone_alone(headless: Path) -> None:
+    with Services(headless, device="cpu") as services:
         assert (services.parts, services.has_heads) == (["backbone"], False)
         handle = services.stored(first_id(services))
         assert services.rank(handle, PartWeights()).hits[0].scores["motion"] is None
         with pytest.raises(MissingHead, match="no motion head"):
             services.rank(handle, PartWeights(motion=1))
-
-
-def headless_weights(folder: Path) -> Path:
-    from rspnet_core.config import ClipGeometry
-    from rspnet_core.models import create_torchvision_model
-    from rspnet_core.weights.checkpoint import describe, save_checkpoint
-
-    model = create_torchvision_model("r3d_18").eval()
-    spec = describe(
-        model,
-        "torchvision:r3d_18",
-        source="test",
-        trained=True,
-        geometry=ClipGeometry(num_clips=2, frames_per_clip=4, size=32),
-    )
-    path = folder / "headless.safetensors"
-    save_checkpoint(model, spec, path)
-    return path
 
 
 def test_pairs_are_explained_and_judged(services: Services, new_video: Path) -> None:

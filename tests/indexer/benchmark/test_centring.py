@@ -48,16 +48,18 @@ def test_every_report_has_motion_energy_but_that_of_energy_itself(few_videos: Pa
         assert all((row == own[key][motion]).all() for key, row in zip(keys, energies, strict=True))
 
 
-def test_the_stored_energy_is_the_motion_of_the_clips_that_the_library_decoded(few_videos: Path) -> None:
-    build_library(few_videos, backbone="resnet18", device="cpu")
+def test_the_stored_energy_is_the_motion_of_the_clips_that_the_library_decoded(
+    few_videos: Path, small_weights: Path
+) -> None:
+    build_library(few_videos, weights=str(small_weights), device="cpu")
     with Library.open(few_videos, device="cpu") as library:
         energies = [row for _, rows in library.catalogue.motion_energies() for row in rows]
     assert len(energies) == 4 and all(row.shape == (MOTION_SIZE,) for row in energies)
     assert max(float(a @ b) for n, a in enumerate(energies) for b in energies[:n]) < 0.999
 
 
-def test_a_library_whose_videos_lack_it_reports_without(few_videos: Path) -> None:
-    build_library(few_videos, backbone="resnet18", device="cpu")
+def test_a_library_whose_videos_lack_it_reports_without(few_videos: Path, small_weights: Path) -> None:
+    build_library(few_videos, weights=str(small_weights), device="cpu")
     file = few_videos / ".rspnet" / FILE_NAME
     with Catalogue.open(file, write=True) as catalogue, catalogue._database.writing() as connection:
         make_older(connection, "0003")
