@@ -3,13 +3,11 @@
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from indexer.benchmark.baselines import histogram_vectors, random_baseline
 from indexer.benchmark.centring import KeyedRows, centred
@@ -26,14 +24,12 @@ from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.filters import no_such
 from indexer.retrieval.library import Library
+from indexer.retrieval.posters import read_poster
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
-from rspnet_core.errors import NothingMatches, VideoError
+from rspnet_core.errors import NothingMatches
 from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
-
-POSTER_HEIGHT = 120
-"""Pixels; a report shows up to 72 posters."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +200,7 @@ def write_report(library: Library, report: dict[str, Any], scores: RetrievalScor
     with DecodePool(1) as pool:
 
         def poster(video_id: str) -> bytes | None:
-            try:
-                picture = pool.poster(str(library.path_of(shown[video_id])), POSTER_HEIGHT)
-            except VideoError:  # the file went away since it was indexed
-                return None
-            jpeg = BytesIO()
-            Image.fromarray(picture).save(jpeg, "JPEG", quality=82)
-            return jpeg.getvalue()
+            return read_poster(pool, library.path_of(shown[video_id]))
 
         page = write_html(report, scores, poster, folder, names=names)
     replace_text(folder / "report.json", json.dumps(report, indent=2) + "\n")

@@ -1,6 +1,5 @@
 """Write the retrieval report as one HTML file that needs no network, no script and no other file."""
 
-import base64
 import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -13,6 +12,7 @@ from indexer.benchmark.document import ComparisonRow, comparison_rows
 from indexer.benchmark.plots import Line, curve_svg
 from indexer.benchmark.ranking import QueryResult
 from indexer.benchmark.scores import RetrievalScores
+from indexer.retrieval.posters import data_address
 from rspnet_core.reports.html_page import environment, write_page
 from rspnet_core.reports.svg_plots import ACCENT, MUTED, VIOLET, WARM, confusion_svg
 from rspnet_core.text import printable, printable_texts, short
@@ -102,8 +102,4 @@ def _images(shown: Sequence[QueryResult], posters: Posters) -> dict[str, str]:
     """Thumbnails as ``data:`` addresses, by id."""
     ids = dict.fromkeys(chain.from_iterable([result.id, *(hit.id for hit in result.hits)] for result in shown))
     found = {video_id: posters(video_id) for video_id in ids}
-    return {
-        video_id: "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-        for video_id, jpeg in found.items()
-        if jpeg
-    }
+    return {video_id: data_address(jpeg) for video_id, jpeg in found.items() if jpeg}

@@ -8,7 +8,7 @@ needs no new index, and a video's score with itself is 1 for any weights.
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from indexer.retrieval.filters import Filters
 from indexer.retrieval.rarity import DEFAULT_RATE, Chance, Percentiles, check_rate
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +168,18 @@ class SearchResult:
 
     def __getitem__(self, position: int) -> Hit:
         return self.hits[position]
+
+    def _repr_html_(self) -> str:
+        """The hits with pictures, as a notebook shows them."""
+        from indexer.retrieval.contact_sheet import contact_sheet
+
+        return contact_sheet(self)
+
+    def to_pandas(self) -> "DataFrame":
+        """One row a hit, best first; columns are the fields of ``--json``'s hits, nested ones as ``scores_motion``."""
+        from pandas import json_normalize
+
+        return json_normalize([self._hit(hit) for hit in self.hits], sep="_")
 
     def to_json(self) -> dict[str, Any]:
         """The document that ``rspnet-index search --json`` prints; ``predicted`` only where there are classes."""
