@@ -33,8 +33,8 @@ Scores = dict[str, list[float | None]]
 """Measure -> 1 or 0 for each held-out video, None where it is too short for the measure's clips."""
 
 _CLIPS_AT_ONCE = 48
-_RIDGE = 0.1
-"""Of the read-out, on standardised features."""
+_RIDGES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Of the read-out, on standardised features; the one that serves left-out videos of those learnt from best is taken."""
 _NO_CHANGE = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
 
 
@@ -44,32 +44,34 @@ class Describer:
 
     of_clips: Callable[[Tensor], Tensor]
     """-> (N, D), to be averaged over the clips of a video."""
+    of_speed: Callable[[Tensor], Tensor]
+    """-> (N, D'), which tell speeds; of one number, the difference counts, of more the cosine."""
     finish: Callable[[Tensor], Tensor] = lambda pooled: pooled
-    """Done to such (..., D) before they are compared."""
-    of_speed: Callable[[Tensor], Tensor] | None = None
-    """Clips -> (N, D'), what tells their speeds; None: the unit vectors do."""
+    """Done to ``of_clips``'s (..., D) before they are compared."""
 
     def vectors(self, pooled: Tensor) -> Tensor:
-        """Unit vectors (..., D')."""
+        """Unit vectors (..., D)."""
         return F.normalize(self.finish(pooled), dim=-1)
-
-    def speeds(self, clips: Tensor) -> Tensor:
-        """What the speeds of clips are told by, (N, D')."""
-        return self.vectors(self.of_clips(clips)) if self.of_speed is None else self.of_speed(clips)
 
 
 def by_network(model: EncoderModel) -> Describer:
-    """The features before the heads, which the paper drops; ``model`` on the device of the clips, in eval mode."""
+    """The features before the heads, which the paper drops; ``model`` on the device of the clips, in eval mode.
+
+    Retrieval pools them as an index does, speeds by their mean, as tasks see them.
+    """
     spec, backbone = Normalisation(), model.backbone
     assert isinstance(backbone, Backbone)
 
-    def of_clips(clips: Tensor) -> Tensor:
+    def features(clips: Tensor) -> Tensor:
         mean, std = clips.new_tensor([spec.mean, spec.std]).view(2, 3, 1, 1, 1)
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=clips.is_cuda):
-            features = model.features((clips - mean) / std)
-        return backbone.pool(features, "max-mean")["backbone"]
+            return model.features((clips - mean) / std)
 
-    return Describer(of_clips, lambda pooled: backbone.finish({"backbone": pooled})["backbone"])
+    return Describer(
+        lambda clips: backbone.pool(features(clips), "max-mean")["backbone"],
+        lambda clips: features(clips).mean(dim=(2, 3, 4), dtype=torch.float32),
+        lambda pooled: backbone.finish({"backbone": pooled})["backbone"],
+    )
 
 
 def by_energy() -> Describer:
@@ -89,7 +91,7 @@ def by_energy() -> Describer:
     def of_speed(clips: Tensor) -> Tensor:
         return clips.diff(dim=2).abs().mean(dim=(1, 2, 3, 4))[:, None].clamp(min=1e-6).log()
 
-    return Describer(of_clips, finish, of_speed)
+    return Describer(of_clips, of_speed, finish)
 
 
 def by_colour() -> Describer:
@@ -99,7 +101,7 @@ def by_colour() -> Describer:
         pixels = (clips * 255).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
         return torch.from_numpy(np.stack([colour_histogram(clip) for clip in pixels])).to(clips.device)
 
-    return Describer(of_clips)
+    return Describer(of_clips, of_clips)
 
 
 @torch.inference_mode()
@@ -172,7 +174,7 @@ def _triplets_by_batch(describer: Describer, recipe: JointRecipe, store: FrameSt
     for step in range(-(-len(store.index.videos) // reader.maker.plan.num_videos)):
         batch = reader.batch(step, 0.0)
         mean, std = batch.clips.new_tensor([spec.mean, spec.std]).view(2, 3, 1, 1, 1)
-        rows = (describer.speeds(batch.of(role) * std + mean) for role in ("anchor", "slow", "fast"))
+        rows = (describer.of_speed(batch.of(role) * std + mean) for role in ("anchor", "slow", "fast"))
         yield batch.video_ids, *rows, batch.anchor_is_fast, batch.has_speeds
 
 
@@ -180,7 +182,7 @@ def _speed_scores(describer: Describer, recipe: JointRecipe, learnt: FrameStore,
     tested, fitted = (_triplets(describer, recipe, store) for store in (held_out, learnt))
     same = torch.where(tested.anchor_is_fast[:, None], tested.fast, tested.slow)
     other = torch.where(tested.anchor_is_fast[:, None], tested.slow, tested.fast)
-    ranked = (tested.anchor - other).norm(dim=1) > (tested.anchor - same).norm(dim=1)  # of unit vectors: by cosine
+    ranked = _similar(tested.anchor, same) > _similar(tested.anchor, other)
     gaps = (fitted.fast - fitted.slow)[fitted.has_speeds]
     faster = (tested.fast - tested.slow) @ speed_direction(gaps) > 0
     told = tested.has_speeds.tolist()
@@ -190,13 +192,26 @@ def _speed_scores(describer: Describer, recipe: JointRecipe, learnt: FrameStore,
     }
 
 
+def _similar(one: Tensor, other: Tensor) -> Tensor:
+    """(n,), of (n, D)."""
+    return -(one - other).abs()[:, 0] if one.shape[1] == 1 else F.cosine_similarity(one, other)
+
+
 def speed_direction(gaps: Tensor) -> Tensor:
     """The direction w (D,) along which fast and slow clips differ by 1, by ridge regression.
 
-    gaps: float32 (n, D), n at least 1, the features of each fast clip less those of the slow one.
+    gaps: float32 (n, D), n at least 1, the features of each fast clip less those of the slow one. Of several ridges the
+    one is taken that errs least on each row when it is left out of the fit.
     """
     scale = gaps.square().mean(dim=0).sqrt().clamp(min=1e-6)
     rows = (gaps / scale).double()
-    covariance = rows.T @ rows / len(rows) + _RIDGE * torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
-    direction: Tensor = torch.linalg.solve(covariance, rows.mean(dim=0)).float() / scale
+    values, axes = torch.linalg.eigh(rows.T @ rows / len(rows))
+    turned = rows @ axes
+    errors, found = [], []
+    for ridge in _RIDGES:
+        weights = turned.mean(dim=0) / (values + ridge)
+        own = (turned.square() / (values + ridge)).sum(dim=1) / len(rows)  # what a row adds to its own prediction
+        errors.append((((1 - turned @ weights) / (1 - own).clamp(min=1e-6)) ** 2).mean())
+        found.append(axes @ weights)
+    direction: Tensor = found[int(torch.stack(errors).argmin())].float() / scale
     return direction

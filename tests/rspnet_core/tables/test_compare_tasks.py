@@ -98,15 +98,37 @@ def test_the_read_out_of_speed_finds_the_direction_in_which_fast_clips_differ() 
     assert speed_direction(gaps[:, [0]] * 0).isfinite().all()
 
 
+def test_a_read_out_of_more_features_than_videos_does_not_learn_them_by_heart() -> None:
+    """Against ridge regression of each left-out row, fitted anew."""
+    rng = torch.Generator().manual_seed(1)
+    gaps, tested = (torch.randn(n, 60, generator=rng) + torch.eye(60)[7] * 2 for n in (40, 400))
+    assert (tested @ speed_direction(gaps) > 0).float().mean() > 0.7
+    scale = gaps.square().mean(dim=0).sqrt()
+    rows = (gaps / scale).double()
+
+    def fitted(own: Tensor, ridge: float) -> Tensor:
+        return torch.linalg.solve(own.T @ own / 40 + ridge * torch.eye(60).double(), own.sum(dim=0) / 40)
+
+    def error(ridge: float) -> float:
+        left_out = [torch.cat([rows[:n], rows[n + 1 :]]) for n in range(40)]
+        return float(np.mean([(1 - float(rows[n] @ fitted(own, ridge))) ** 2 for n, own in enumerate(left_out)]))
+
+    best = fitted(rows, min((0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), key=error)).float() / scale
+    assert torch.allclose(speed_direction(gaps), best, rtol=1e-3, atol=1e-5)
+
+
 def test_a_describer_that_sees_speed_ranks_all_and_one_that_sees_pictures_does_not() -> None:
     """Frame n of these videos is grey of value n: the change between frames is the speed."""
     recipe = SMALL.model_copy(update={"frames_per_clip": 4, "batch_size": 2, "frame_step": 2})
     learnt, held_out = store_of([60, 60, 60, 40]), store_of([60, 70, 4, 60, 55])
 
+    def mean_colour(clips: Tensor) -> Tensor:
+        return clips.mean(dim=(2, 3, 4))
+
     def measured(of_speed: Describer) -> dict[str, list[float | None]]:
         return video_scores(of_speed, recipe, learnt, held_out, held_out, num_clips=2)
 
-    energy, picture = measured(by_energy()), measured(Describer(lambda clips: clips.mean(dim=(2, 3, 4))))
+    energy, picture = measured(by_energy()), measured(Describer(mean_colour, mean_colour))
     assert energy["speed_ranking"] == energy["faster_clip"] == [1, 1, None, 1, 1]  # the third is too short
     assert picture["speed_ranking"] != energy["speed_ranking"]
 
