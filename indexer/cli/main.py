@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.cli.benchmark import AppearanceOption, BackboneWeightOption, MotionOption, benchmark, compare
+from indexer.cli.duplicates import duplicates
 from indexer.cli.heatmap import heatmap
 from indexer.cli.output import (
     DeviceOption,
@@ -182,7 +183,7 @@ def search(
         show(hits_table(result))
 
 
-for command in (benchmark, compare, heatmap, info, verify, repair, remove, export, roots, simulate):
+for command in (benchmark, compare, heatmap, duplicates, info, verify, repair, remove, export, roots, simulate):
     app.command()(command)
 
 

@@ -22,7 +22,7 @@ def hits_table(result: SearchResult) -> Table:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
     asked = result.query.get("id") or Path(result.query["path"]).name
     title = f"Most like {printable(asked)} by {shares}"
-    table = _table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
+    table = plain_table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts, _PAIRS):
         is_number = name in {"", "score", *result.parts, _PAIRS}
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
@@ -68,7 +68,7 @@ def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
         "data": ", ".join(document["data"]),
         "folder": document["folder"],
     }
-    table = _table(None)
+    table = plain_table(None)
     table.show_header = False
     table.add_column()
     table.add_column(overflow="fold")
@@ -82,7 +82,7 @@ def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
 
 def folders_table(folders: Iterable[DataFolder]) -> Table:
     """What ``roots`` shows: a line a data folder."""
-    table = _table(None)
+    table = plain_table(None)
     table.show_header = False
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -92,7 +92,8 @@ def folders_table(folders: Iterable[DataFolder]) -> Table:
     return table
 
 
-def _table(title: str | None) -> Table:
+def plain_table(title: str | None) -> Table:
+    """A table without lines; its title stands to the left."""
     return Table(
         title=title and Text(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
