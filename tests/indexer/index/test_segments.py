@@ -82,6 +82,20 @@ def test_a_device_that_is_not_there_is_an_error():
         segments.to("cuda:99")
 
 
+@pytest.mark.gpu
+def test_segments_on_a_gpu_answer_like_those_on_the_cpu():
+    keys, vectors = np.arange(3000), unit_vectors(3000, parts={"backbone": 512})
+    places = [slice(0, 2000), slice(2000, 2900), slice(2900, 3000)]
+    segments = SegmentedIndex([index_of(keys[place], vectors[place]) for place in places])
+    expected = segments.search(vectors[:20], 30)
+    try:
+        scores, found = segments.to("cuda").search(vectors[:20], 30)
+    except DeviceUnavailable as error:
+        pytest.skip(str(error))
+    assert np.abs(scores - expected[0]).max() < 2e-6
+    assert (found == expected[1]).mean() > 0.99
+
+
 @pytest.mark.parametrize("added", [[1], [0], [100, 1, 0, 1, 3], [7, 7, 1]])
 def test_segments_stay_few_and_a_video_is_written_again_a_few_times(added):
     sizes, written, total = [1000], 0, 1000
