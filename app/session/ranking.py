@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.session.opened import OpenedLibrary
 from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
+from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.rarity import Chance
@@ -72,8 +73,10 @@ def rank(
     asked = replace(query, clips=weigh(query.clips, shares, layout))
     ids, catalogue = [row.id for row in rows], opened.library.catalogue
     stored = zip(rows, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
+    hits = [_hit(opened.library, asked, row, by_id[row.id], shares, vector, clips) for row, vector, clips in stored]
+    folder = opened.library.place.folder
     return RankedPage(
-        hits=[_hit(opened.library, asked, row, by_id[row.id], shares, vector, clips) for row, vector, clips in stored],
+        hits=marked(hits, rows, {"id": query.source["id"]} if "id" in query.source else {}, catalogue, folder),
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,

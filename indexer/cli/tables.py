@@ -30,8 +30,10 @@ def hits_table(result: SearchResult) -> Table:
         table.add_column("predicted")
     if any(hit.start_seconds is not None for hit in result.hits):
         table.add_column("moment")
-    names = told_apart([hit.path for hit in result.hits])
-    for place, (hit, name) in enumerate(zip(result.hits, names, strict=True), 1):
+    names = dict(zip((hit.id for hit in result.hits), told_apart([hit.path for hit in result.hits]), strict=True))
+    shown, folded = result.folded()
+    for place, hit in enumerate(shown, 1):
+        name = names[hit.id]
         cells = [str(place), hit.id, printable(name), printable(hit.label or ""), hit.split or ""]
         cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
         cells.append(percent_of_pairs(hit.percentiles[MIX]))
@@ -40,14 +42,16 @@ def hits_table(result: SearchResult) -> Table:
         if hit.start_seconds is not None:
             cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
         table.add_row(*map(Text, cells))
-    table.caption, table.caption_justify = Text(_what_is_unusual(result)), "left"
+    copies = [f"copies of {place}: {', '.join(printable(names[copy]) for copy in of)}" for place, of in folded.items()]
+    table.caption, table.caption_justify = Text("\n".join([*copies, _what_is_unusual(result)])), "left"
     return table
 
 
 def _what_is_unusual(result: SearchResult) -> str:
     """Down to which hit the scores are more than chance gives."""
-    unusual = sum(result.chance.exceeded_by(hit.score) for hit in result.hits)
-    if result.chance.score is None or unusual == len(result.hits):
+    shown, _ = result.folded()
+    unusual = sum(result.chance.exceeded_by(hit.score) for hit in shown)
+    if result.chance.score is None or unusual == len(shown):
         return str(result.chance)
     return (
         f"{result.chance}: below hit {unusual} nothing is unusual" if unusual else f"{result.chance}: no hit is unusual"

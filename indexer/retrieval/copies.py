@@ -7,7 +7,6 @@
 What was compared is kept (``footage_file.py``): the next time only new videos are read.
 """
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,20 +14,18 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import VideoRow, video_key
-from indexer.retrieval.footage_file import FootageFile, Pair
+from indexer.retrieval.footage_file import FootageFile, Pair, content_of, sha256_of
 from indexer.retrieval.library import Library
 from rspnet_core.config import WholeVideo
 from rspnet_core.errors import VideoError
 from rspnet_core.video.footage import FRAMES, LIKELY, Footage, grey, match
 from rspnet_core.video.reading.sandbox import DecodePool
-from rspnet_core.video.reading.sniff import open_regular
 from rspnet_core.video.same_footage import SAME_FOOTAGE, agreement, detail_frames
 
 NEIGHBOURS = 16
@@ -70,11 +67,6 @@ def find_copies(library: Library, progress: Progress = lambda what, done, total:
     return Copies(groups, [video for content in untold for video in by_content[content]], unreadable)
 
 
-def content_of(video: VideoRow) -> str:
-    """Names a video's content: its hash; of a video of an old version that has none, the video itself."""
-    return video.content_hash or f"{video.id}/{video.size_bytes}"
-
-
 def _read(
     library: Library, by_content: Mapping[str, list[VideoRow]], file: FootageFile, progress: Progress
 ) -> list[tuple[VideoRow, str]]:
@@ -111,18 +103,13 @@ def _asked(library: Library, videos: list[VideoRow], pool: DecodePool, wanted: W
     for video in videos:
         path = library.path_of(video)
         try:
-            if video.content_hash in (None, _sha256(path)):
+            if video.content_hash in (None, sha256_of(path)):
                 return pool.frames(path, wanted)
         except VideoError as error:
             problem = error
     failed: Future[Any] = Future()
     failed.set_exception(problem)
     return failed
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _candidates(library: Library, by_content: Mapping[str, list[VideoRow]]) -> list[Pair]:

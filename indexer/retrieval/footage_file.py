@@ -4,6 +4,7 @@ Kept by content, so that a video that is renamed, moved or held twice is read on
 at most. All of it can be made again: a file that is damaged, or of another version, is begun anew.
 """
 
+import hashlib
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable
@@ -12,7 +13,9 @@ from typing import Self
 
 import numpy as np
 
+from indexer.catalogue.catalogue import VideoRow
 from rspnet_core.video.footage import FRAMES, SIDE, Footage
+from rspnet_core.video.reading.sniff import open_regular
 
 FILE_NAME = "copies.sqlite"
 _VERSION = 1
@@ -77,6 +80,15 @@ class FootageFile:
         """The agreements that are known; None is one that cannot be told."""
         return {(one, other): found for one, other, found in self._connection.execute("SELECT * FROM agreed")}
 
+    def copies_of(self, contents: Collection[str], least: float) -> list[Pair]:
+        """Pairs among a few contents whose agreement is ``least`` or more."""
+        marks = ", ".join("?" * len(contents))
+        found = self._connection.execute(
+            f"SELECT one, other FROM agreed WHERE agreement >= ? AND one IN ({marks}) AND other IN ({marks})",  # noqa: S608
+            (least, *contents, *contents),
+        )
+        return found.fetchall()
+
     def keep_agreed(self, agreements: Iterable[tuple[Pair, float | None]]) -> None:
         """Keep agreements of pairs."""
         with self._connection:
@@ -90,6 +102,17 @@ class FootageFile:
             self._connection.executemany("DELETE FROM footage WHERE content = ?", gone)
             self._connection.executemany("DELETE FROM agreed WHERE one = ?", gone)
             self._connection.executemany("DELETE FROM agreed WHERE other = ?", gone)
+
+
+def content_of(video: VideoRow) -> str:
+    """Names a video's content: its hash; of a video of an old version that has none, the video itself."""
+    return video.content_hash or f"{video.id}/{video.size_bytes}"
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, in hexadecimal. Raises VideoError where it cannot be read."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _begun(path: Path | str) -> sqlite3.Connection:

@@ -17,6 +17,7 @@ from indexer.catalogue.published import AnyCatalogue, PublishedCatalogue, open_p
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.rarity import DEFAULT_RATE, PairScores, Scores, library_pairs
@@ -275,10 +276,11 @@ class Library:
         by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
         videos = list(self.catalogue.videos(ids=by_id, status="indexed"))
         vectors = self.catalogue.video_vectors([video.id for video in videos])
-        return [
+        hits = [
             self.hit(video, str(self.path_of(video)), question.vector, by_id[video.id], vector, shares)
             for video, vector in zip(videos, vectors, strict=True)
         ]
+        return marked(hits, videos, question.source, self.catalogue, self.place.folder)
 
     def _with_moments(self, hits: list[Hit], query_clips: NDArray[np.float32]) -> list[Hit]:
         clips = self.catalogue.clips_of([hit.id for hit in hits])

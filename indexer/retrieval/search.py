@@ -131,6 +131,8 @@ class Hit:
     """Cosine of the backbone's, motion's and appearance's vectors; None for a head that the encoder does not have."""
     percentiles: Percentiles
     """How rare these scores are among the library's own pairs of videos."""
+    copy_of: str | None = None
+    """``query``, or the id of a better hit, where this is known to be a copy of it."""
     start_seconds: float | None = None
     end_seconds: float | None = None
     """The best matching moment, where one was asked for."""
@@ -180,6 +182,19 @@ class SearchResult:
         from pandas import json_normalize
 
         return json_normalize([self._hit(hit) for hit in self.hits], sep="_")
+
+    def folded(self) -> tuple[list[Hit], dict[int, list[str]]]:
+        """The hits without copies of a better one; and by place among these, from 1, the ids of its copies."""
+        shown: list[Hit] = []
+        places: dict[str, int] = {}
+        copies: dict[int, list[str]] = {}
+        for hit in self.hits:
+            if hit.copy_of in places:
+                copies.setdefault(places[hit.copy_of], []).append(hit.id)
+            else:
+                shown.append(hit)
+                places[hit.copy_of or hit.id] = len(shown)
+        return shown, copies
 
     def to_json(self) -> dict[str, Any]:
         """The document that ``rspnet-index search --json`` prints; ``predicted`` only where there are classes."""

@@ -6,6 +6,7 @@ from html import escape
 
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
+from indexer.retrieval.copy_marks import QUERY
 from indexer.retrieval.rarity import MIX, percent_of_pairs
 from indexer.retrieval.search import Hit
 from rspnet_core.text import printable
@@ -82,7 +83,7 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
         badges += f'<span class="badge duration" aria-hidden="true">{clock(duration)}</span>'
     chips = "".join(
         f'<span class="chip {kind}">{escape(printable(value))}</span>'
-        for kind, value in (("label", hit.label), ("split", hit.split))
+        for kind, value in (("label", hit.label), ("split", hit.split), ("copy", _copy(hit, page)))
         if value
     )
     return (
@@ -92,6 +93,14 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
         f"{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
         f"{_buttons(hit, name, can_explain)}</div></li>"
     )
+
+
+def _copy(hit: Hit, page: RankedPage) -> str | None:
+    """What the hit is a copy of, for people."""
+    if hit.copy_of is None or hit.copy_of == QUERY:
+        return hit.copy_of and "the query or its copy"
+    places = [other.id for other in page.hits]
+    return f"copy of hit {page.first_rank + places.index(hit.copy_of)}"
 
 
 def _rarity(hit: Hit) -> str:

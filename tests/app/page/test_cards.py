@@ -44,3 +44,10 @@ def test_a_card_says_of_how_many_pairs_it_is_closer(ranked: RankedPage) -> None:
     assert shares == sorted(shares, reverse=True)
     assert bars == sorted(bars, reverse=True)
     assert bars[-1] < 60
+
+
+def test_a_card_says_what_it_is_a_copy_of(ranked: RankedPage) -> None:
+    first, second, third, *others = ranked.hits
+    page = replace(ranked, hits=[first, second, replace(third, copy_of=second.id), *others])
+    html = cards.results(page, can_explain=True)
+    assert re.findall(r'<span class="chip copy">([^<]*)</span>', html) == ["the query or its copy", "copy of hit 2"]

@@ -61,7 +61,7 @@ def test_search_prints_the_documented_json(built: Path, sample_videos: Path) -> 
     assert done.returncode == 0
     assert document.keys() == {"query", "encoder", "chance", "hits"}
     first = document["hits"][0]
-    described = {"id", "path", "label", "split", "score", "scores", "percentiles"}
+    described = {"id", "path", "label", "split", "score", "scores", "percentiles", "copy_of"}
     assert first.keys() == described | {"start_seconds", "end_seconds"}
     assert first["scores"].keys() == {"backbone", "motion", "appearance"}
     assert (first["path"], round(first["score"], 3)) == (str(query), 1.0)

@@ -79,6 +79,34 @@ def test_copies_are_found_and_other_takes_are_not_among_them(library: Path) -> N
     assert again == []  # nothing is read or compared a second time
 
 
+def test_a_search_says_which_hits_are_copies(library: Path, takes: Path) -> None:
+    asked = ("search", takes / "Wave" / "take.mp4", "--index", library, "--top", 10)
+    hits = json.loads(rspnet_index(*asked, "--json").stdout)["hits"]
+    by_content = {Path(hit["path"]).name for hit in hits if hit["copy_of"] == "query"}
+    assert by_content == {"take.mp4", "again.mp4"}  # nothing else is known yet
+    found_in(library)
+    hits = json.loads(rspnet_index(*asked, "--json").stdout)["hits"]
+    assert {Path(hit["path"]).name for hit in hits if hit["copy_of"] == "query"} == {Path(copy).name for copy in COPIES}
+    assert [hit["copy_of"] for hit in hits if Path(hit["path"]).name.startswith(("take2", "take3"))] == [None, None]
+    shown = rspnet_index(*asked).stdout
+    assert "copies of 1: " in shown
+    assert len([line for line in shown.splitlines() if line[:2].strip().isdigit()]) == len(hits) - 4
+
+
+def test_copies_of_a_hit_that_is_not_the_query_fold_under_it(library: Path, takes: Path) -> None:
+    found_in(library)
+    query = takes / "Wave" / "take2.mp4"
+    hits = json.loads(rspnet_index("search", query, "--index", library, "--top", 10, "--json").stdout)["hits"]
+    names = {hit["id"]: Path(hit["path"]).name for hit in hits}
+    best = next(hit for hit in hits if names[hit["id"]] in {Path(copy).name for copy in COPIES})
+    marks = {names[hit["id"]]: hit["copy_of"] for hit in hits}
+    assert marks.pop("take2.mp4") == "query"
+    assert marks.pop(names[best["id"]]) is None
+    assert {name for name, mark in marks.items() if mark == best["id"]} >= {"take.mp4", "other.mkv"} - {
+        names[best["id"]]
+    }
+
+
 def test_what_is_kept_may_be_damaged(library: Path) -> None:
     (library / FILE_NAME).write_bytes(b"no database" * 1000)
     assert names(found_in(library)) == [COPIES]
