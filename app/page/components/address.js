@@ -45,7 +45,7 @@ function soon() { // what one event of the server's changes comes in pieces
 function go() {
   clearTimeout(timer);
   asked = location.search;
-  pending = true;
+  pending = JSON.parse(props.value || '{}').restored !== checksum(asked); // a value that stays as it is tells no watcher
   read();
   trigger('navigate');
 }
@@ -61,8 +61,12 @@ watch('value', () => {
   if (said.is_link) document.dispatchEvent(new CustomEvent('rspnet:searched', {detail: said}));
   if (said.restored === undefined) soon();
 });
-document.addEventListener('rspnet:tab', (event) => {
-  if (!pending) { tab = event.detail; soon(); }
+document.addEventListener('rspnet:tab', (event) => { // a page being opened tells late of its first tab
+  setTimeout(() => {
+    if (pending || !document.getElementById(`tab-${event.detail}`)?.checkVisibility()) return;
+    tab = event.detail;
+    soon();
+  });
 });
 document.addEventListener('click', (event) => {
   const link = event.target.closest?.('a[href^="?"]');

@@ -65,6 +65,17 @@ def test_back_forward_and_reload_go_to_search_page_hit_and_tab(served: Served, o
     assert page.evaluate("localStorage.getItem('rspnet.searches')") == "[]"
 
 
+def test_each_tab_has_an_address_also_after_coming_back_to_the_start_twice(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    for name in ("Accuracy", "Library"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_url(re.compile(rf"\?tab={name.lower()}$"))
+        page.go_back()
+        opened_tab(page, "Search")
+    page.get_by_role("tab", name="Map").click()
+    page.wait_for_url(re.compile(r"\?tab=map$"))
+
+
 def test_filters_are_chips_that_can_be_taken_away_and_keys_go_everywhere(served: Served, open_page) -> None:
     video = served.services.videos(limit=1)[0].id
     page = open_page(f"{served.url}?video={video}&label=Spin&split=nowhere&page=1")
