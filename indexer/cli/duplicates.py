@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from indexer.catalogue.catalogue import VideoRow
 from indexer.cli.output import IndexOption, JsonOption, log, print_json, say, show
-from indexer.cli.tables import plain_table
 from rspnet_core.cli.command import SOME_FAILED
 from rspnet_core.text import printable, told_apart
+
+if TYPE_CHECKING:
+    from indexer.catalogue.catalogue import VideoRow
 
 _LISTED = 20
 
@@ -68,8 +69,10 @@ def _closing_lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"not compared: {len(document['failed']) - _LISTED} more"
 
 
-def _groups_table(groups: Sequence[list[VideoRow]], paths: Sequence[list[str]]) -> Table:
+def _groups_table(groups: Sequence["list[VideoRow]"], paths: Sequence[list[str]]) -> Table:
     """A line a video: all facts of a group's first, and of the others those that differ from it."""
+    from indexer.cli.tables import plain_table
+
     table = plain_table("Copies; of each group all facts of the first video, and what differs in the others")
     for name in ("group", "id", "video", "picture", "seconds", "fps", "container", "bytes", "split"):
         table.add_column(name, overflow="fold")
@@ -88,7 +91,7 @@ def _groups_table(groups: Sequence[list[VideoRow]], paths: Sequence[list[str]]) 
     return table
 
 
-def _facts(video: VideoRow) -> list[str]:
+def _facts(video: "VideoRow") -> list[str]:
     """What tells copies apart."""
     return [
         f"{video.width}x{video.height}",
