@@ -243,7 +243,8 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     assert_described("rspnet-index-build", index_document("build", few_videos, "--weights", weights, "--device", "cpu"))
     by_file = index_document("search", query, *in_library, "--moments")
     by_id = index_document("search", by_file["hits"][0]["id"], *in_library, "--start", 0, "--end", 1)
-    assert_described("rspnet-index-search", by_file, by_id)
+    by_all = index_document("search", query, *in_library, "--like", query, "--unlike", by_id["hits"][0]["id"])
+    assert_described("rspnet-index-search", by_file, by_id, by_all)
     for command in (
         ["info"],
         ["roots"],

@@ -1,8 +1,9 @@
-"""Endpoints with stable names for programs: /search, /report, /library and /heatmap.
+"""Endpoints with stable names for programs: /search, /compose, /report, /library and /heatmap.
 
 Their components are not shown. They are real ones because Gradio lets only those read files that were uploaded.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -11,10 +12,12 @@ from app.api.heatmap import add_heatmap_endpoint
 from app.page.messages import answering
 from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
+from app.session.queries import QueryHandle
 from app.session.ranking import HITS_PER_PAGE
 from app.session.services import Services
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
-from indexer.retrieval.search import PartWeights, SearchResult
+from indexer.retrieval.search import PartWeights, SearchResult, usual_weights
 from rspnet_core.errors import InvalidSetting, QueryNotFound
 
 MOST_HITS = 1000
@@ -25,6 +28,7 @@ def add_endpoints(services: Services) -> None:
     """Register the endpoints; call it inside the page's Blocks."""
     with gr.Column(visible=False):
         _add_search(services)
+        _add_compose(services)
         _add_report(services)
         _add_library(services)
     add_heatmap_endpoint(services)
@@ -46,29 +50,9 @@ def _add_search(services: Services) -> None:
         split: str = "",
         folder: str = "",
     ) -> dict[str, Any]:
-        if not 1 <= top <= MOST_HITS:
-            raise InvalidSetting(f"top: got {top:g}, allowed is 1 to {MOST_HITS}")
-        if not (file or video_id):
-            raise QueryNotFound("give a file or the id of an indexed video as video_id")
-        services.reload()
-        if file:
-            handle = services.embed(visitor_of(request), file, start_seconds, end_seconds)
-        else:
-            handle = services.stored(video_id, start_seconds, end_seconds)
+        handle = _asked(services, request, file, video_id, top, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        filters = Filters(label=label or None, split=split or None, folder=folder or None)
-        found = services.rank(handle, weights, filters, per_page=int(top))
-        query = services.query(handle)
-        asked = query.source | {"weights": found.shares}
-        result = SearchResult(
-            query=asked,
-            predicted=query.predicted,
-            encoder=services.encoder,
-            hits=found.hits,
-            chance=found.chance,
-        )
-        document = result.to_json()
-        return document | {"query": _named(document["query"]), "hits": [_named(hit) for hit in document["hits"]]}
+        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), top)
 
     gr.Button().click(
         search,
@@ -81,9 +65,7 @@ def _add_search(services: Services) -> None:
             gr.Number(HITS_PER_PAGE, label="top: how many hits", precision=0),
             gr.Number(None, label="start_seconds: of the query's segment"),
             gr.Number(None, label="end_seconds: of the query's segment"),
-            gr.Textbox("", label="label: only this class"),
-            gr.Textbox("", label="split: only train, test or val"),
-            gr.Textbox("", label="folder: only below this folder"),
+            *_filters(),
         ],
         gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="search",
@@ -93,9 +75,101 @@ def _add_search(services: Services) -> None:
     )
 
 
-def _named(described: dict[str, Any]) -> dict[str, Any]:
-    """``file``, relative to the data folder, in place of ``path``: gradio_client downloads whatever has a path."""
-    return {"file" if name == "path" else name: value for name, value in described.items()}
+def _add_compose(services: Services) -> None:
+    @answering
+    def compose(
+        request: gr.Request,
+        file: str | None = None,
+        video_id: str = "",
+        look_of: str = "",
+        like: str = "",
+        unlike: str = "",
+        motion: float | None = None,
+        appearance: float | None = None,
+        backbone: float | None = None,
+        top: float = HITS_PER_PAGE,
+        label: str = "",
+        split: str = "",
+        folder: str = "",
+    ) -> dict[str, Any]:
+        others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
+        handle = replace(_asked(services, request, file, video_id, top), others=others)
+        weights = usual_weights(others.composition, backbone=backbone, motion=motion, appearance=appearance)
+        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), top)
+
+    gr.Button().click(
+        compose,
+        [
+            gr.File(label="file: a video, the query", type="filepath"),
+            gr.Textbox("", label="video_id: an indexed video, in place of a file"),
+            gr.Textbox("", label="look_of: an indexed video; hits look like it, and move like the query"),
+            gr.Textbox("", label="like: further indexed videos to be like, ids apart by spaces"),
+            gr.Textbox("", label="unlike: indexed videos to be less like, ids apart by spaces"),
+            gr.Number(None, label="motion: weight of the motion head, usually 0; 1 with look_of"),
+            gr.Number(None, label="appearance: weight of the appearance head, usually 0; 1 with look_of"),
+            gr.Number(None, label="backbone: weight of the backbone, usually 1; 0 with look_of"),
+            gr.Number(HITS_PER_PAGE, label="top: how many hits", precision=0),
+            *_filters(),
+        ],
+        gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
+        api_name="compose",
+        api_description="Find what moves like one video and looks like another, or is like some and unlike others.",
+        concurrency_id=ENCODER,
+        concurrency_limit=1,
+    )
+
+
+def _filters() -> list[gr.Textbox]:
+    return [
+        gr.Textbox("", label="label: only this class"),
+        gr.Textbox("", label="split: only train, test or val"),
+        gr.Textbox("", label="folder: only below this folder"),
+    ]
+
+
+def _asked(
+    services: Services,
+    request: gr.Request,
+    file: str | None,
+    video_id: str,
+    top: float,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> QueryHandle:
+    """The query of a search for ``top`` hits."""
+    if not 1 <= top <= MOST_HITS:
+        raise InvalidSetting(f"top: got {top:g}, allowed is 1 to {MOST_HITS}")
+    if not (file or video_id):
+        raise QueryNotFound("give a file or the id of an indexed video as video_id")
+    services.reload()
+    if file:
+        return services.embed(visitor_of(request), file, start_seconds, end_seconds)
+    return services.stored(video_id, start_seconds, end_seconds)
+
+
+def _found(
+    services: Services, handle: QueryHandle, weights: PartWeights, filters: Filters, top: float
+) -> dict[str, Any]:
+    """The document of ``rspnet-index search --json``; an empty filter is none."""
+    filters = Filters(label=filters.label or None, split=filters.split or None, folder=filters.folder or None)
+    found = services.rank(handle, weights, filters, per_page=int(top))
+    query = services.query(handle)
+    result = SearchResult(
+        query=query.source | {"weights": found.shares},
+        predicted=query.predicted,
+        encoder=services.encoder,
+        hits=found.hits,
+        chance=found.chance,
+    )
+    document: dict[str, Any] = _named(result.to_json())
+    return document
+
+
+def _named(value: Any) -> Any:
+    """With ``file``, relative to the data folder, in place of each ``path``: gradio_client downloads paths."""
+    if isinstance(value, dict):
+        return {"file" if name == "path" else name: _named(inner) for name, inner in value.items()}
+    return [_named(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _add_report(services: Services) -> None:

@@ -5,10 +5,11 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.ingest.plan import content_hash
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.search import Query
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.text import printable
@@ -32,10 +33,12 @@ class QueryHandle:
     """Where the query is a video of the library: what a link to this search names."""
     start_seconds: float | None = None
     end_seconds: float | None = None
+    others: Examples[str] = field(default_factory=Examples)
+    """Further examples of the question: ids of videos of the library."""
 
     @property
     def key(self) -> str:
-        """Names content and segment."""
+        """Names content and segment of the video itself, whatever other examples there are."""
         return f"{self.media_id} {self.start_seconds} {self.end_seconds}"
 
     @property

@@ -13,7 +13,7 @@ from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.rarity import Chance
-from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, weigh
+from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
 
 HITS_PER_PAGE = 12
 
@@ -56,8 +56,10 @@ def rank(
 ) -> RankedPage:
     """The hits of one page, each with the moment that is most like any clip of the query.
 
-    ``page`` counts from 1 and is brought into the range there is. Raises MissingHead for a head that is not there.
+    ``page`` counts from 1 and is brought into the range there is. Raises MissingHead for a head that is not there,
+    InvalidSetting for a look without a weight.
     """
+    check_look(weights, query.composition)
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
@@ -83,7 +85,7 @@ def rank(
         num_pages=num_pages,
         num_videos=num_videos,
         shares=shares,
-        chance=opened.library.pairs.chance(shares),
+        chance=opened.library.pairs.of(query.composition).chance(shares),
         seconds=time.perf_counter() - started,
     )
 
@@ -99,5 +101,5 @@ def _hit(
 ) -> Hit:
     """Describe one video by its vector and clips; ``query`` has its clips weighted."""
     start, end = clips.spans_seconds[best_moment(query.clips, clips.vectors)]
-    found = library.hit(video, video.path, query.vector, score, vector, shares)
+    found = library.hit(video, video.path, query, score, vector, shares)
     return replace(found, start_seconds=float(start), end_seconds=float(end))

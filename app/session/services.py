@@ -30,7 +30,7 @@ from indexer.catalogue.catalogue import LabelledVideo
 from indexer.heatmap.explanation import PairExplanation
 from indexer.index.place import Place
 from indexer.retrieval.filters import Filters
-from indexer.retrieval.search import PartWeights, Query
+from indexer.retrieval.search import PartWeights, Query, compose
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, QueryNotFound, VideoError, WeightsError
 from rspnet_core.explain.faithfulness import Faithfulness
@@ -141,10 +141,19 @@ class Services(Shelf):
         return QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
 
     def query(self, handle: QueryHandle, *, progress: Progress = lambda share, text: None) -> Query:
-        """The vectors of a handle; embedded again if they are not kept any more. Errors as :meth:`embed`."""
+        """The question of a handle with its other examples; embedded again if its vectors are not kept any more.
+
+        Errors as :meth:`embed`; QueryNotFound when another example is not in the library any more.
+        """
         opened = self.opened
         fingerprint = opened.library.record.fingerprint
-        return self._queries.get(handle, fingerprint, lambda: self._embed(opened, handle, progress))
+        query = self._queries.get(handle, fingerprint, lambda: self._embed(opened, handle, progress))
+        others = handle.others.map(lambda video_id: self._example(opened, video_id))
+        return compose(query, others, opened.library.layout)
+
+    def _example(self, opened: OpenedLibrary, video_id: str) -> Query:
+        video = self.video(video_id)
+        return opened.library.stored_query({"id": video.id, "path": video.path}, video, with_clips=False)
 
     def _embed(self, opened: OpenedLibrary, handle: QueryHandle, progress: Progress) -> Query:
         source: dict[str, Any] = {"id": handle.video_id} if handle.video_id else {}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from indexer.cli.benchmark import AppearanceOption, BackboneWeightOption, MotionOption, benchmark, compare
+from indexer.cli.benchmark import benchmark, compare
 from indexer.cli.duplicates import duplicates
 from indexer.cli.heatmap import heatmap
 from indexer.cli.output import (
@@ -136,9 +136,19 @@ def search(
     query: Annotated[str, typer.Argument(help="A video file, or the id of an indexed video.")],
     index: IndexOption,
     top: Annotated[int, typer.Option(help="How many hits.", min=1)] = 5,
-    motion: MotionOption = 0.0,
-    appearance: AppearanceOption = 0.0,
-    backbone_weight: BackboneWeightOption = 1.0,
+    motion: Annotated[float | None, typer.Option(help="Weight of the motion (RSP) vectors; default 0.")] = None,
+    appearance: Annotated[
+        float | None, typer.Option(help="Weight of the appearance vectors (A-VID); default 0.")
+    ] = None,
+    backbone_weight: Annotated[float | None, typer.Option(help="Weight of the backbone's vectors; default 1.")] = None,
+    look_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Hits move like the query and look like this file or id; motion and appearance then weigh 1."
+        ),
+    ] = None,
+    like: Annotated[list[str] | None, typer.Option(help="A further file or id to be like; repeatable.")] = None,
+    unlike: Annotated[list[str] | None, typer.Option(help="A file or id to be less like; repeatable.")] = None,
     start: Annotated[float | None, typer.Option(help="Query by a segment: its start in seconds.")] = None,
     end: Annotated[float | None, typer.Option(help="Its end in seconds.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Show the best matching moment of each hit.")] = False,
@@ -156,13 +166,16 @@ def search(
 
     Scores are the weighted mean of the parts' cosines: 1 is the same video. How rare one is, "pairs below" says: the
     share of the library's pairs of videos that are less alike. By motion alone:
-    [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]
+    [bold]rspnet-index search clip.mp4 --index demo --motion 1 --backbone-weight 0[/bold]. What moves like one video and
+    looks like another: [bold]rspnet-index search runner.mp4 --look-of snow.mp4 --index demo[/bold]
     """
     from indexer.cli.tables import hits_table
+    from indexer.retrieval.composition import Examples
     from indexer.retrieval.library import Library
-    from indexer.retrieval.search import PartWeights
+    from indexer.retrieval.search import usual_weights
 
-    weights = PartWeights(backbone=backbone_weight, motion=motion, appearance=appearance)
+    others = Examples(look_of=look_of, like=tuple(like or ()), unlike=tuple(unlike or ()))
+    weights = usual_weights(others.composition, backbone=backbone_weight, motion=motion, appearance=appearance)
     with Library.open(index, device=device, backbone=backbone) as library:
         result = library.search(
             query,
@@ -174,6 +187,9 @@ def search(
             label=label,
             split=split,
             folder=folder,
+            look_of=others.look_of,
+            like=others.like,
+            unlike=others.unlike,
             false_alarms=false_alarms,
         )
         warn_untrained(library.record.description)

@@ -20,8 +20,7 @@ _PAIRS = "pairs below"
 def hits_table(result: SearchResult) -> Table:
     """Hits with the score of each part, best first."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
-    asked = result.query.get("id") or Path(result.query["path"]).name
-    title = f"Most like {printable(asked)} by {shares}"
+    title = f"{_question(result.query)} by {shares}"
     table = plain_table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts, _PAIRS):
         is_number = name in {"", "score", *result.parts, _PAIRS}
@@ -45,6 +44,20 @@ def hits_table(result: SearchResult) -> Table:
     copies = [f"copies of {place}: {', '.join(printable(names[copy]) for copy in of)}" for place, of in folded.items()]
     table.caption, table.caption_justify = Text("\n".join([*copies, _what_is_unusual(result)])), "left"
     return table
+
+
+def _question(query: Mapping[str, Any]) -> str:
+    """What was asked for, by the ids or file names of its examples."""
+    asked, look = _called(query), query.get("look_of")
+    if look is not None:
+        return f"Motion of {asked}, look of {_called(look)},"
+    like = " and ".join([asked, *map(_called, query.get("like", ()))])
+    unlike = " and ".join(map(_called, query.get("unlike", ())))
+    return f"Most like {like}, less like {unlike}," if unlike else f"Most like {like}"
+
+
+def _called(example: Mapping[str, Any]) -> str:
+    return printable(example.get("id") or Path(example["path"]).name)
 
 
 def _what_is_unusual(result: SearchResult) -> str:

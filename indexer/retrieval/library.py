@@ -1,5 +1,6 @@
 """A published library as a reader sees it: open one generation, search it, ask what it holds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,24 @@ from indexer.catalogue.publish import open_current_index
 from indexer.catalogue.published import PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.query_source import QuerySource
 from indexer.retrieval.rarity import DEFAULT_RATE, PairScores, Scores, library_pairs
-from indexer.retrieval.search import Hit, PartWeights, Query, Request, SearchResult, best_moment, part_scores, weigh
+from indexer.retrieval.search import (
+    Hit,
+    PartWeights,
+    Query,
+    Request,
+    SearchResult,
+    best_moment,
+    compose,
+    part_scores,
+    usual_weights,
+    weigh,
+)
 from rspnet_core.errors import LibraryNotFound, LibraryOutdated
 
 
@@ -80,36 +93,49 @@ class Library(QuerySource):
         label: str | None = None,
         split: str | None = None,
         folder: str | None = None,
+        look_of: str | Path | None = None,
+        like: Sequence[str | Path] = (),
+        unlike: Sequence[str | Path] = (),
         false_alarms: float = DEFAULT_RATE,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
+        The question may have further examples, each a file or an id too, which ``start_seconds`` and ``end_seconds`` do
+        not cut: hits move like the query and look like ``look_of``; or they are also like all of ``like`` and less like
+        those of ``unlike``.
+
         Args:
             query: a file, embedded now, or an id, whose stored vectors are used.
             top: how many hits, at least 1.
-            weights: how much backbone, motion and appearance count; the default is the backbone alone.
+            weights: how much backbone, motion and appearance count; the default is the backbone alone, with ``look_of``
+                both heads alike and no backbone.
             start_seconds: beginning of the segment of the query that counts; its file is then read again.
             end_seconds: end of that segment.
             moments: find the clip of each hit that is most like any clip of the query.
             label: only videos of this class.
             split: only videos of this side (``train``, ``test``, ``val``) of official split 1.
             folder: only videos below this folder, relative to the data folder.
+            look_of: takes the query's place in what the appearance head compares.
+            like: hits shall be like these too.
+            unlike: hits shall be less like these.
             false_alarms: share of unrelated pairs that may score higher than the score from which a hit is unusual.
 
         Raises:
-            QueryNotFound: neither a file nor an id.
+            QueryNotFound: the query or another example is neither a file nor an id.
             VideoError: the query cannot be decoded.
             MissingHead: a weight for a head that the library does not have.
-            InvalidSetting: a number out of range.
+            InvalidSetting: a number out of range; ``look_of`` beside other examples, or with no weight of appearance.
             NothingMatches: no video of the library passes ``label``, ``split`` and ``folder``.
         """
+        others = Examples(look_of=look_of, like=tuple(like), unlike=tuple(unlike))
         request = Request(
             top=top,
-            weights=weights or PartWeights(),
+            weights=weights or usual_weights(others.composition),
             start_seconds=start_seconds,
             end_seconds=end_seconds,
             moments=moments,
             filters=Filters(label=label, split=split, folder=folder),
+            others=others,
             false_alarms=false_alarms,
         )
         try:
@@ -123,7 +149,8 @@ class Library(QuerySource):
         shares = asked.weights.shares(self.layout)
         allowed = keys_that_pass(self.catalogue, asked.filters)
         segment = {"start_seconds": asked.start_seconds, "end_seconds": asked.end_seconds}
-        question = self.embed(query, **segment, with_clips=asked.moments)
+        others = asked.others.map(lambda other: self.embed(other, with_clips=False))
+        question = compose(self.embed(query, **segment, with_clips=asked.moments), others, self.layout)
         weighted = weigh(question.vector, shares, self.layout)[None]
         scores, keys = self.index.search(weighted, asked.top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0], shares)
@@ -134,7 +161,7 @@ class Library(QuerySource):
             predicted=question.predicted,
             encoder=dict(self.record.description),
             hits=hits,
-            chance=self.pairs.chance(shares, asked.false_alarms),
+            chance=self.pairs.of(question.composition).chance(shares, asked.false_alarms),
         )
 
     def _hits(self, question: Query, scores: Scores, keys: NDArray[np.int64], shares: dict[str, float]) -> list[Hit]:
@@ -143,7 +170,7 @@ class Library(QuerySource):
         videos = list(self.catalogue.videos(ids=by_id, status="indexed"))
         vectors = self.catalogue.video_vectors([video.id for video in videos])
         hits = [
-            self.hit(video, str(self.path_of(video)), question.vector, by_id[video.id], vector, shares)
+            self.hit(video, str(self.path_of(video)), question, by_id[video.id], vector, shares)
             for video, vector in zip(videos, vectors, strict=True)
         ]
         return marked(hits, videos, question.source, self.catalogue, self.place.folder)
@@ -153,12 +180,11 @@ class Library(QuerySource):
         best = [of.spans_seconds[best_moment(query_clips, of.vectors)].tolist() for of in clips]
         return [replace(hit, start_seconds=at[0], end_seconds=at[1]) for hit, at in zip(hits, best, strict=True)]
 
-    def hit(
-        self, video: VideoRow, path: str, asked: Scores, score: float, own: Scores, shares: dict[str, float]
-    ) -> Hit:
-        """One video found by the vector ``asked`` float32 (D,), shown as ``path``; its own is ``own``."""
-        scores = part_scores(asked, own, self.layout)
-        rare, split = self.pairs.percentiles(score, scores, shares), video.splits.get(SHOWN_FOLD)
+    def hit(self, video: VideoRow, path: str, asked: Query, score: float, own: Scores, shares: dict[str, float]) -> Hit:
+        """One video found by ``asked``, shown as ``path``; its own vector is ``own`` float32 (D,)."""
+        scores = part_scores(asked.vector, own, self.layout)
+        pairs = self.pairs.of(asked.composition)
+        rare, split = pairs.percentiles(score, scores, shares), video.splits.get(SHOWN_FOLD)
         return Hit(video.id, path, video.label, split, score, scores, rare, predicted=video.predicted)
 
     def info(self) -> dict[str, Any]:

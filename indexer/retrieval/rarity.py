@@ -6,12 +6,15 @@ these vectors again takes milliseconds, so nothing is stored.
 
     512 videos --cosines of each part--> 130,816 pairs --weights--> scores --> percentile of a hit
                                              of different classes only --> score that chance exceeds once in 1,000
+
+A question made of several videos is compared with questions of videos drawn from the same 512: one that gives the
+motion and one that gives the look, or one to be like and one to be unlike. In place of several to be like there is one,
+as they are alike themselves: the mean of unrelated ones would vary less than theirs does.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +23,15 @@ from indexer.catalogue.catalogue import id_of_key
 from indexer.catalogue.published import AnyCatalogue
 from indexer.index.index_types import SCORE_DECIMALS, SearchIndex
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.composition import ONE_VIDEO, Composition
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting
 
 MOST_VIDEOS = 512
 """Drawn for the pairs."""
 DEFAULT_RATE = 0.001
+_ORDERS = 256
+"""Of the drawn videos, for questions made of several: as many questions as there are pairs."""
 MIX = "mix"
 """Names the percentile of the weighted score, beside those of the parts."""
 
@@ -44,7 +50,8 @@ class Chance:
     score: float | None
     """They exceed it no more often than that; None where there are too few pairs to tell."""
     unrelated_pairs: int
-    """Pairs of different classes; where no two videos have different ones, all pairs."""
+    """Pairs of different classes; where no two videos have different ones, all pairs. Where the question is made of
+    several videos: of such questions and a video."""
 
     def __str__(self) -> str:
         """For people, in one line."""
@@ -66,24 +73,36 @@ def check_rate(rate: float) -> float:
 
 
 class PairScores:
-    """Cosines of a library's pairs of videos, by part; make it with :meth:`of`."""
+    """Cosines of a library's pairs of videos, by part; or those of questions made of several videos with a video."""
 
-    def __init__(self, cosines: Mapping[str, Scores], unrelated: NDArray[np.bool_]) -> None:
-        """``cosines`` has float32 (P,) of each part, ``unrelated`` bool (P,) marks pairs of different classes."""
-        self._cosines = dict(cosines)
+    def __init__(
+        self, vectors: Scores, labels: Sequence[str | None], layout: Layout, composition: Composition = ONE_VIDEO
+    ) -> None:
+        """All pairs of the videos float32 (n, D), parts of unit length, with their classes.
+
+        Of another ``composition`` than one video, questions and the video that each is compared with are drawn.
+        """
+        self._videos = (vectors, labels, layout)
+        self.composition = composition
+        count = len(vectors)
+        *examples, target = _pairs(count) if composition == ONE_VIDEO else _draws(count, composition.count)
+        self._cosines = {part: np.zeros(len(target), np.float32) for part in layout.dims}
+        for part, place in layout.slices().items():
+            cosines = vectors[:, place] @ vectors[:, place].T
+            for example, coefficient in zip(examples, composition.coefficients(part), strict=True):
+                self._cosines[part] += coefficient * cosines[example, target]
+        classes, has_class = np.array(labels, object), np.array([label is not None for label in labels], bool)
+        unrelated = has_class[target]
+        for example in examples:
+            unrelated = unrelated & has_class[example] & (classes[example] != classes[target])
         self._unrelated = unrelated if unrelated.any() else np.ones_like(unrelated)
         self._sorted = lru_cache(maxsize=16)(self._sort)
+        self._drawn = lru_cache(maxsize=4)(lambda composition: PairScores(*self._videos, composition))
 
-    @classmethod
-    def of(cls, vectors: Scores, labels: Sequence[str | None], layout: Layout) -> Self:
-        """All pairs of videos float32 (n, D), parts of unit length, and of their classes."""
-        first, second = np.triu_indices(len(vectors), 1)
-        cosines = {
-            name: (vectors[:, place] @ vectors[:, place].T)[first, second] for name, place in layout.slices().items()
-        }
-        classes = np.array(labels, object)
-        has_class = np.array([label is not None for label in labels], bool)
-        return cls(cosines, (classes[first] != classes[second]) & has_class[first] & has_class[second])
+    def of(self, composition: Composition) -> "PairScores":
+        """Those of such questions, made of the same videos."""
+        of_few = composition.of_few
+        return self if of_few == self.composition else self._drawn(of_few)
 
     def __len__(self) -> int:
         return len(self._unrelated)
@@ -121,7 +140,23 @@ def library_pairs(catalogue: AnyCatalogue, index: SearchIndex, layout: Layout) -
     rows = np.sort(np.random.default_rng(0).choice(count, size=min(count, MOST_VIDEOS), replace=False))
     ids = [id_of_key(int(key)) for key in index.keys[rows]]
     labels = {video.id: video.label for video in catalogue.videos(ids=ids)}
-    return PairScores.of(index.take(rows), [labels.get(video_id) for video_id in ids], layout)
+    return PairScores(index.take(rows), [labels.get(video_id) for video_id in ids], layout)
+
+
+def _pairs(count: int) -> tuple[NDArray[np.intp], ...]:
+    """Both places, int (P,) each, of all pairs among ``count`` videos."""
+    return np.triu_indices(count, 1)
+
+
+def _draws(count: int, examples: int) -> list[NDArray[np.intp]]:
+    """Places, int (P,) each, of ``examples`` examples and a video to compare with, all different in each draw.
+
+    Neighbours in orders drawn at random, which are closed to rings; none where there are too few videos.
+    """
+    if count <= examples:
+        return [np.empty(0, np.intp)] * (examples + 1)
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(count), (_ORDERS, 1)), axis=1)
+    return [np.roll(orders, -step, axis=1).ravel() for step in range(examples + 1)]
 
 
 def percent_of_pairs(percentile: float | None) -> str:

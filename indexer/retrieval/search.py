@@ -7,7 +7,8 @@ needs no new index, and a video's score with itself is 1 for any weights.
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.composition import ONE_VIDEO, Composition, Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.rarity import DEFAULT_RATE, Chance, Percentiles, check_rate
 from rspnet_core.config import PARTS
@@ -59,9 +61,27 @@ class PartWeights:
         return {name: values[name] / total for name in layout.dims}
 
 
+def usual_weights(composition: Composition, **given: float | None) -> PartWeights:
+    """The backbone alone; where one video gives the motion and another one the look, both heads alike.
+
+    A weight that is given is taken in place of the usual one.
+    """
+    usual = PartWeights(backbone=0, motion=1, appearance=1) if composition.has_look else PartWeights()
+    return replace(usual, **{part: weight for part, weight in given.items() if weight is not None})
+
+
+def check_look(weights: PartWeights, composition: Composition) -> None:
+    """Raises InvalidSetting where a second video gives the look, but the look has no weight."""
+    if composition.has_look and not weights.appearance:
+        raise InvalidSetting("the look of a second video was asked for, but appearance has weight 0; raise it")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked of a search; InvalidSetting when it asks for no hits, or for no possible rate of false alarms."""
+    """What is asked of a search.
+
+    Raises InvalidSetting when it asks for no hits, no possible rate of false alarms, or a look that has no weight.
+    """
 
     top: int
     weights: PartWeights
@@ -69,12 +89,15 @@ class Request:
     end_seconds: float | None
     moments: bool
     filters: Filters
+    others: Examples[str | Path]
+    """Beside the query: files, or ids of indexed videos."""
     false_alarms: float = DEFAULT_RATE
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InvalidSetting(f"top must be at least 1, got {self.top}")
         check_rate(self.false_alarms)
+        check_look(self.weights, self.others.composition)
 
 
 @dataclass(frozen=True)
@@ -89,6 +112,24 @@ class Query:
     """float32 (num_clips, D), parts of unit length."""
     predicted: Prediction | None
     """Its class, where the encoder has a classifier."""
+    composition: Composition = ONE_VIDEO
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """``path``, and ``id`` of an indexed video."""
+        return {name: self.source[name] for name in ("id", "path") if name in self.source}
+
+
+def compose(query: Query, others: Examples[Query], layout: Layout) -> Query:
+    """One question of a query and further examples, whose sources are told beside its own.
+
+    Its clips are the composed vector alone: the moment of a hit is the clip that is most like all of it.
+    """
+    if others.composition == ONE_VIDEO:
+        return query
+    vector = others.composition.compose(np.stack([query.vector, *(other.vector for other in others)]), layout)
+    source = query.source | others.map(lambda other: other.named).used()
+    return replace(query, source=source, vector=vector, clips=vector[None], composition=others.composition)
 
 
 def weigh(vectors: NDArray[np.float32], shares: dict[str, float], layout: Layout) -> NDArray[np.float32]:
@@ -126,7 +167,7 @@ class Hit:
     split: str | None
     """Side of official split 1."""
     score: float
-    """Weighted mean of the cosines in ``scores``; 1 for the same video."""
+    """Weighted mean of the cosines in ``scores``; 1 for the same video, where the query is one video."""
     scores: dict[str, float | None]
     """Cosine of the backbone's, motion's and appearance's vectors; None for a head that the encoder does not have."""
     percentiles: Percentiles

@@ -49,6 +49,25 @@ def test_search_by_an_id_with_filters(client: Client, services: Services) -> Non
     assert part["query"]["start_seconds"] == 1
 
 
+def test_a_question_of_several_videos(client: Client, services: Services) -> None:
+    one, other = (services.videos(text=text, limit=1)[0].id for text in ("Spin", "Bounce"))
+    found = client.predict(video_id=one, look_of=other, top=3, api_name="/compose")
+    expected = services.library.search(one, look_of=other, top=3)
+    assert [(hit["id"], hit["score"]) for hit in found["hits"]] == [
+        (hit.id, pytest.approx(hit.score)) for hit in expected
+    ]
+    assert found["query"]["look_of"] == {"id": other, "file": services.video(other).path}
+    fed = client.predict(video_id=one, like=other, unlike=f" {other}  {one}", top=3, api_name="/compose")
+    assert [hit["id"] for hit in fed["hits"]] == [
+        hit.id for hit in services.library.search(one, like=[other], unlike=[other, one], top=3)
+    ]
+    for wrong, says in (({"like": "../x"}, "is not the id"), ({"look_of": other, "like": other}, "one query alone")):
+        with pytest.raises(AppError, match=says):
+            client.predict(video_id=one, **wrong, api_name="/compose")
+    with pytest.raises(AppError, match="appearance has weight 0"):
+        client.predict(video_id=one, look_of=other, appearance=0, api_name="/compose")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -126,7 +145,7 @@ def test_endpoints_work_without_a_client_library(served: Served, services: Servi
 
 def test_only_stable_names_are_offered(served: Served) -> None:
     offered = httpx.get(f"{served.url}gradio_api/info").json()
-    assert {"/search", "/report", "/library", "/heatmap"} == set(offered["named_endpoints"])
+    assert {"/search", "/compose", "/report", "/library", "/heatmap"} == set(offered["named_endpoints"])
 
 
 def test_media_come_by_id_in_ranges(served: Served, services: Services) -> None:

@@ -25,7 +25,7 @@ def unit_vectors(count: int, seed: int = 0) -> np.ndarray:
 def test_a_percentile_is_the_share_of_all_pairs_that_are_less_alike():
     vectors = unit_vectors(9)
     labels = ["a", "b", "c"] * 3
-    pairs = PairScores.of(vectors, labels, LAYOUT)
+    pairs = PairScores(vectors, labels, LAYOUT)
     weighted = [
         0.25 * vectors[i, :4] @ vectors[j, :4] + 0.75 * vectors[i, 4:] @ vectors[j, 4:]
         for i in range(9)
@@ -45,7 +45,7 @@ def test_a_percentile_is_the_share_of_all_pairs_that_are_less_alike():
 @given(st.integers(3, 30), st.floats(0.01, 0.99), st.integers(0, 5))
 def test_no_more_unrelated_pairs_than_the_rate_exceed_the_line(count: int, rate: float, seed: int):
     vectors, labels = unit_vectors(count, seed), [None, *(str(number % 3) for number in range(count - 1))]
-    chance = PairScores.of(vectors, labels, LAYOUT).chance(SHARES, rate)
+    chance = PairScores(vectors, labels, LAYOUT).chance(SHARES, rate)
     unrelated = [
         0.25 * vectors[i, :4] @ vectors[j, :4] + 0.75 * vectors[i, 4:] @ vectors[j, 4:]
         for i in range(count)
@@ -66,13 +66,13 @@ def test_pairs_of_one_class_do_not_raise_the_line():
     vectors = unit_vectors(40)
     vectors[20:] = vectors[:20]  # twenty videos, each twice
     twice = [str(number % 20) for number in range(40)]
-    assert PairScores.of(vectors, twice, LAYOUT).chance(SHARES, 0.01).score < 0.999
-    assert PairScores.of(vectors, [None] * 40, LAYOUT).chance(SHARES, 0.01).score == pytest.approx(1, abs=1e-5)
+    assert PairScores(vectors, twice, LAYOUT).chance(SHARES, 0.01).score < 0.999
+    assert PairScores(vectors, [None] * 40, LAYOUT).chance(SHARES, 0.01).score == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_without_a_pair_nothing_is_said(count: int):
-    pairs = PairScores.of(unit_vectors(count), ["a"] * count, LAYOUT)
+    pairs = PairScores(unit_vectors(count), ["a"] * count, LAYOUT)
     assert pairs.percentiles(1.0, {"backbone": 1.0, "motion": 1.0} | NO_HEAD, SHARES)["mix"] is None
     assert pairs.chance(SHARES).score is None
 
