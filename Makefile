@@ -40,7 +40,7 @@ gpu-pack: setup ## fill pack/ with what a GPU machine without a network trains f
 test: setup ## run the suite
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-slow: setup ## run the tests that the suite leaves out: several processes, kills, a Ray cluster
+slow: setup ## run the tests that the suite leaves out: most of what a browser shows, kills, a Ray cluster
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --timeout 1800
 
 check: format lint types test ## everything that has to hold before a commit

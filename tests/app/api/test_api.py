@@ -192,6 +192,7 @@ def test_an_app_that_does_not_start_is_an_error_and_not_announced() -> None:
     assert announced == []
 
 
+@pytest.mark.slow
 def test_the_command_serves_until_it_is_stopped(own_library: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])

@@ -19,6 +19,30 @@ WAIT_MILLISECONDS = 60_000
 """For what a page has to show: generous, because a busy machine is not a failed test."""
 
 
+QUICK = {
+    "test_an_uploaded_video_gets_hits_with_scores_and_moments",
+    "test_a_slider_ranks_anew_without_embedding",
+    "test_filters_and_pages",
+    "test_a_poster_plays_and_a_moment_jumps_there",
+    "test_names_of_files_are_shown_and_do_nothing",
+    "test_the_keyboard_is_enough",
+    "test_a_phone_in_the_dark_shows_everything",
+    "test_why_on_a_result_shows_both_videos_and_the_maps",
+    "test_uploaded_videos_become_searchable",
+    "test_a_point_opens_its_video",
+    "test_an_example_of_the_report_is_explained",
+}
+"""In a browser each test takes seconds: these, some of each tab, are in the suite; the others run with the slow tests."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    in_browser = [item for item in items if item.path.match("tests/app/page/test_browser_*.py")]
+    for item in in_browser:
+        if item.name.partition("[")[0] not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="package")
 def chromium():
     """Debian's Chromium without what draws windows, to be launched: it takes an eighth less time."""

@@ -26,6 +26,7 @@ def classifying(four_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield Served(url, services)
 
 
+@pytest.mark.slow
 def test_cards_and_query_show_the_class_as_text(classifying: Served, open_page, new_video: Path) -> None:
     page = open_page(classifying.url)
     page.locator("#query-video input[type=file]").set_input_files(new_video)
@@ -50,6 +51,7 @@ def test_search_by_program_carries_the_class(classifying: Served, new_video: Pat
         assert found["encoder"]["classes"] == 2
 
 
+@pytest.mark.slow
 def test_without_a_classifier_nothing_is_predicted(served: Served, open_page) -> None:
     page = open_page(served.url)
     page.locator("#examples .example").first.click()

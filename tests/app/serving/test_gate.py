@@ -114,6 +114,7 @@ def errors_in(text: str) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.slow
 def test_errors_repeat_nothing_that_was_sent(client: httpx.Client) -> None:
     said = []
     for event in events_of(client):
@@ -140,6 +141,7 @@ def test_errors_repeat_nothing_that_was_sent(client: httpx.Client) -> None:
     assert MARK not in errors
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_told_and_what_was_taken_is_answered(own_library, serve) -> None:
     served: Served = serve(own_library)
     with httpx.Client(base_url=served.url, timeout=60) as client:

@@ -95,6 +95,7 @@ def assert_decoding_costs_nothing(files: list[Path], failures: int) -> None:
     assert_nothing_is_left(start, settled(start))
 
 
+@pytest.mark.slow
 def test_files_that_fail_to_decode_cost_nothing(files: list[Path]) -> None:
     assert_decoding_costs_nothing([path for path in files if path.parent.name == "hostile"], failures=30)
 
@@ -141,6 +142,7 @@ def test_hundreds_of_files_without_a_picture_cost_nothing(files: list[Path], med
     assert_pictures_cost_nothing(files, getattr(media, kind), media, failures=200)
 
 
+@pytest.mark.slow
 def test_a_build_of_files_that_fail_costs_nothing(files: list[Path], small_weights: Path, tmp_path: Path) -> None:
     assert_a_build_costs_nothing(files, small_weights, tmp_path, failures=20)
 
@@ -209,6 +211,7 @@ def test_no_file_makes_a_build_open_another_file_or_an_address(
     _assert_counted(listener)
 
 
+@pytest.mark.slow
 def test_no_file_makes_a_picture_of_another_file_or_of_an_address(
     listener: Listener, media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

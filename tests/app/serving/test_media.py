@@ -55,6 +55,7 @@ def test_real_videos_become_small_proxies(media: Media, real_videos: Path) -> No
         assert after.duration_seconds == pytest.approx(before.duration_seconds, abs=0.15)
 
 
+@pytest.mark.slow
 def test_hostile_files_have_neither(media: Media, real_videos: Path) -> None:
     for number, path in enumerate(sorted((real_videos / "hostile").glob("*.mp4"))):
         media_id = media.add_query(path, f"{number:02x}" * 32, ME)

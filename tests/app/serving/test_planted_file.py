@@ -120,6 +120,7 @@ def test_every_input_of_every_event_by_every_way(visitor: httpx.Client, planted:
     assert not any(str(planted) in answer.text or SECRET in answer.text for answer in answers)
 
 
+@pytest.mark.slow
 @one_visitor
 def test_tricks_in_all_inputs_at_once(visitor: httpx.Client, planted: Path) -> None:
     upload = visitor.post("gradio_api/upload", files={"files": ("own.mp4", b"own")}).json()[0]

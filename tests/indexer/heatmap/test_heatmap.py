@@ -69,6 +69,7 @@ def test_figures_named_motion_are_those_of_the_motion_head(same_motion: PairExpl
     assert np.max(heads["appearance"]["clip_similarities"]) < 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("head", "title"), [("motion", "Motion (RSP)"), ("appearance", "Appearance (A-VID)")])
 def test_the_column_under_a_heads_title_shows_the_map_of_that_head(
     same_video: PairExplanation, head: str, title: str

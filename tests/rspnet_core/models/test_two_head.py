@@ -41,6 +41,7 @@ def test_a_clip_does_not_depend_on_its_batch(model: TwoHeadModel, clips: Tensor)
     assert torch.allclose(together[1:], alone, rtol=1e-4, atol=1e-4 * alone.abs().max().item())
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_channels_last_bf16_keeps_the_features_and_computes_heads_in_float32(
     model: TwoHeadModel, clips: Tensor

@@ -251,6 +251,7 @@ def test_algorithm_1_learns_from_a_store_as_from_a_folder(store: Path, tmp_path:
     assert {"rsp_loss", "avid_loss", "rsp_slow_accuracy", "rsp_fast_accuracy"} <= run.figures.keys()
 
 
+@pytest.mark.slow
 def test_several_tasks_learn_from_a_folder_of_videos_and_resume_exactly(sample_videos: Path, tmp_path: Path) -> None:
     tasks = (*TASKS, "rotation", "equivariance", "mined")  # each kind of clips, and one that remembers
     settings = {"epochs": 2, "batch_size": 8, "speeds": (1, 2, 4), "objectives": {name: {} for name in tasks}}

@@ -81,6 +81,7 @@ def test_a_frozen_clip_is_its_middle_frame_and_a_shuffled_one_has_all_of_its_fra
     assert not torch.allclose(shuffled, plain)
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_on_stores(store: Path, tmp_path: Path) -> None:  # noqa: F811
     recipe: JointRecipe = RECIPE.model_copy(update={"epochs": 1})
     pretrain(store, tmp_path / "run", recipe, device="cpu")

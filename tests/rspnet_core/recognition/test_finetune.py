@@ -93,6 +93,7 @@ def test_a_linear_probe_starts_from_weights_and_keeps_them(
     assert after.keys() - before.keys() == {"classifier.weight", "classifier.bias"}
 
 
+@pytest.mark.slow
 def test_each_fold_is_tested_on_its_own_side_and_all_have_a_mean(sample_videos: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(sample_videos, data)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from rspnet_core.recognition.finetune import finetune
 from tests.rspnet_core.recognition.test_finetune import recipe
 
 
+@pytest.mark.slow
 def test_classes_are_learnt(sample_videos: Path, tmp_path: Path) -> None:
     chosen = recipe(epochs=25, dropout=0.0, clip_size=48, augmentation={"flip": False, "jitter_probability": 0})
     run = finetune(sample_videos, tmp_path / "run", chosen, device="cpu")

@@ -72,6 +72,7 @@ def test_the_same_seed_gives_the_same_files_and_finishes_what_was_cut_off(sample
     assert kept.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_another_seed_replaces_the_videos_and_keeps_what_others_put_there(tmp_path):
     folder = tmp_path / "sample"
     write_sample_data(folder, groups=4)

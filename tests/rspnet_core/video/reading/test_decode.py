@@ -245,6 +245,7 @@ def test_sound_alone_is_no_video(tmp_path):
         read_clips(path, DENSE)
 
 
+@pytest.mark.slow
 def test_real_videos_are_read_as_in_order(real_videos):
     geometries = (ClipGeometry(num_clips=10, size=64), ClipGeometry(num_clips=4, frames_per_clip=3, size=64))
     num_read = 0
