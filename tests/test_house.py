@@ -5,11 +5,12 @@ named beside it, and the files in the root of its own package (errors, settings,
 
     rspnet_core   cli -> every room                     indexer   cli -> every room
                   tables -> pretext recognition                   benchmark -> retrieval catalogue
-                  bench -> pretext                                retrieval -> ingest catalogue index
+                  bench -> pretext inference                      retrieval -> ingest catalogue index
                   pretext -> recognition                          ingest -> catalogue index
                   recognition -> training                         heatmap
                   training -> weights video reports               catalogue -> index
                   weights -> models                               index
+                  inference -> models
                   explain -> models reports
                   models                                app       cli, main, server -> every room
                   video: datasets clips -> reading                api -> page
@@ -41,6 +42,7 @@ _LEARNING = {"rspnet_core/models", "rspnet_core/weights", "rspnet_core/video", "
 ROOMS: dict[str, set[str]] = {
     "rspnet_core/models": set(),
     "rspnet_core/weights": {"rspnet_core/models"},
+    "rspnet_core/inference": {"rspnet_core/models"},
     "rspnet_core/explain": {"rspnet_core/models", "rspnet_core/reports"},
     "rspnet_core/reports": set(),
     "rspnet_core/video": set(),
@@ -53,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     "rspnet_core/recognition": _LEARNING | {"rspnet_core/training"},
     "rspnet_core/pretext": _LEARNING | {"rspnet_core/training", "rspnet_core/recognition", "rspnet_core/video/making"},
     "rspnet_core/tables": _LEARNING | {"rspnet_core/training", "rspnet_core/recognition", "rspnet_core/pretext"},
-    "rspnet_core/bench": _LEARNING | {"rspnet_core/training", "rspnet_core/pretext"},
+    "rspnet_core/bench": _LEARNING | {"rspnet_core/training", "rspnet_core/pretext", "rspnet_core/inference"},
     "indexer/index": set(),
     "indexer/catalogue": {"indexer/index"},
     "indexer/ingest": {"indexer/catalogue", "indexer/index"},

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from rspnet_core.config import ClipGeometry
@@ -12,6 +12,8 @@ from rspnet_core.models.tsm import temporal_shift
 
 NAME = "tiny"
 WIDTHS = (3, 16, 32, 64, 64)
+
+fx.wrap("temporal_shift")
 
 
 class Tiny(Backbone):

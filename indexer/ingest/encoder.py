@@ -16,6 +16,7 @@ from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
 from rspnet_core.config import PARTS, EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
+from rspnet_core.inference.torch_backend import TorchBackend
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
@@ -84,9 +85,9 @@ class ClipEncoder:
         self.precision = torch.float32 if model.backbone.is_float32_only else choose_precision(self.device)
         self.layout = Layout(model.part_sizes)
         self._model = copy.deepcopy(model).eval().to(self.device)
-        self._model.backbone.to(self.precision)
-        if model.backbone.is_volumetric:
-            self._model.backbone.to(memory_format=torch.channels_last_3d)
+        self._feature_maps = TorchBackend(self._model.backbone, device=self.device, precision=self.precision)
+        if self._model.backbone.is_traceable:
+            self._model.backbone.to("meta")  # pools and finishes still; the weights are in the inference form
         self._energy = Energy()
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
@@ -136,7 +137,7 @@ class ClipEncoder:
         pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
         prepared = pixels.sub_(self._mean).div_(self._std).to(self.precision)
         sizes = [len(video) for video in videos]
-        features = torch.split(self._model.backbone(prepared), sizes)
+        features = torch.split(self._feature_maps(prepared), sizes)
         return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
 
     def _encoded(self, features: Tensor, clips: Tensor) -> Encoded:

@@ -25,6 +25,8 @@ class Backbone(nn.Module):
     """Whether it convolves in 3D, which channels-last memory makes fast."""
     is_float32_only: ClassVar[bool] = False
     """Whether it must not be run in a lower precision."""
+    is_traceable: ClassVar[bool] = True
+    """Whether a symbolic trace (``torch.fx``) computes what ``forward`` does, for clips of every size."""
 
     def part_sizes(self) -> dict[str, int]:
         """The parts of a vector that need no head, and their lengths; of PARTS, in their order, ``backbone`` first."""

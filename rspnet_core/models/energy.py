@@ -101,6 +101,7 @@ class Energy(PartsBackbone):
     min_size = 8
     is_volumetric = False
     is_float32_only = True
+    is_traceable = False
     titles: ClassVar = {"motion": "Motion (energy)", "appearance": "Appearance (look)"}
     settings: Tensor
 

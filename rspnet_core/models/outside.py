@@ -44,6 +44,7 @@ class OutsideBackbone(Backbone):
     """A module of somebody else's, whose vectors become feature maps of one cell."""
 
     is_float32_only = True
+    is_traceable = False  # a trace would freeze what the code decides by itself, such as a random number
 
     def __init__(self, network: Network, name: str) -> None:
         super().__init__()
