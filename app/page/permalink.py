@@ -1,4 +1,4 @@
-"""Addresses that restore what the page shows: ``?video=ID&motion=0.7&label=Spin&hits=2&tab=why&match=ID``.
+"""Addresses that restore what the page shows: ``?video=ID&motion=0.7&like=ID,ID&label=Spin&hits=2&tab=why``.
 
 A parameter that says nothing, or says it wrongly, has its usual value; what is wrong is told in words.
 """
@@ -12,11 +12,15 @@ from urllib.parse import parse_qsl, urlencode
 
 from app.serving.media import LIBRARY_ID, QUERY_ID
 from app.session.queries import QueryHandle
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
 from rspnet_core.config import PARTS
+from rspnet_core.errors import InvalidSetting
 
-DEFAULT_WEIGHTS, NO_FILTERS = PartWeights(), Filters()
+DEFAULT_WEIGHTS, NO_FILTERS, NO_EXAMPLES = PartWeights(), Filters(), Examples[str]()
+EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
+"""Parameters by what their videos are to the question."""
 FILTERS = ("label", "split", "folder")
 TABS = ("search", "why", "accuracy", "map", "library")
 _MOST_PAGES = 10**6
@@ -41,6 +45,8 @@ class Request:
     tab: str = "search"
     match_id: str | None = None
     """The hit that is explained."""
+    others: Examples[str] = NO_EXAMPLES
+    """Further examples of the question."""
 
 
 def parse(query: str) -> tuple[Request, list[str]]:
@@ -77,6 +83,11 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
     if start is not None and end is not None and start >= end:
         problems.append(f"end: got {end:g}, allowed are seconds after the start at {start:g}; the whole video is taken")
         start = end = None
+    others = NO_EXAMPLES
+    try:
+        others = Examples(**{kind: values[name] for name, kind in EXAMPLES.items() if name in values})
+    except InvalidSetting as error:
+        problems.append(f"{', '.join(EXAMPLES)}: {error}; all of them are left out")
     return Request(
         video_id=values.get("video"),
         upload_id=values.get("upload") if "video" not in values else None,
@@ -87,6 +98,7 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         page=values.get("hits", 1),
         tab=values.get("tab", "search"),
         match_id=values.get("match"),
+        others=others,
     )
 
 
@@ -98,6 +110,9 @@ def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int)
 def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str:
     """The address for this visitor's browser, relative to the page; an upload's works while it is kept."""
     parameters = {"upload": handle.media_id} if handle.video_id is None else {"video": handle.video_id}
+    for name, kind in EXAMPLES.items():
+        if named := handle.others.of_kind(kind):
+            parameters[name] = ",".join(named)
     for part in PARTS:
         value = getattr(weights, part)
         if value != getattr(DEFAULT_WEIGHTS, part):
@@ -108,7 +123,7 @@ def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: i
     parameters |= {name: value for name in FILTERS if (value := getattr(filters, name)) is not None}
     if page > 1:
         parameters["hits"] = str(page)
-    return f"?{urlencode(parameters, errors='replace')}"
+    return f"?{urlencode(parameters, errors='replace', safe=',')}"
 
 
 def _shortest(value: float) -> str:
@@ -118,6 +133,13 @@ def _shortest(value: float) -> str:
 
 def _video(text: str) -> str:
     return _checked(text, LIBRARY_ID.fullmatch, "is the id of a video, 16 hexadecimal digits")
+
+
+def _videos(text: str) -> tuple[str, ...]:
+    allowed = "are ids of videos, 16 hexadecimal digits each, apart by commas, each once"
+    ids = tuple(text.split(","))
+    _checked(ids, lambda named: len(set(named)) == len(named) and all(map(LIBRARY_ID.fullmatch, named)), allowed)
+    return ids
 
 
 def _upload(text: str) -> str:
@@ -165,6 +187,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "end": _seconds,
     **dict.fromkeys(PARTS, _share),
     **dict.fromkeys(FILTERS, _word),
+    "look": _video,
+    "like": _videos,
+    "unlike": _videos,
     "hits": _page,
     "tab": _tab,
     "match": _video,

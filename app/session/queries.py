@@ -5,8 +5,9 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from indexer.ingest.plan import content_hash
 from indexer.retrieval.composition import Examples
@@ -40,6 +41,26 @@ class QueryHandle:
     def key(self) -> str:
         """Names content and segment of the video itself, whatever other examples there are."""
         return f"{self.media_id} {self.start_seconds} {self.end_seconds}"
+
+    def asking(self, kind: str, video_id: str) -> Self:
+        """With a video of the library as ``like``, ``unlike`` or ``look_of``, which it is alone.
+
+        A look takes the place of all other examples, and gives way to them. Raises InvalidSetting for the query itself
+        and for too many examples.
+        """
+        if video_id == self.video_id and self.is_whole:
+            raise InvalidSetting("this is the query itself; choose another video")
+        if kind == "look_of":
+            return replace(self, others=Examples(look_of=video_id))
+        like, unlike = (
+            (*self.others.without(video_id).of_kind(each), *([video_id] if each == kind else []))
+            for each in ("like", "unlike")
+        )
+        return replace(self, others=Examples(like=like, unlike=unlike))
+
+    def without(self, video_id: str) -> Self:
+        """With the other examples alone."""
+        return replace(self, others=self.others.without(video_id))
 
     @property
     def is_whole(self) -> bool:

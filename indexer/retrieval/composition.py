@@ -107,6 +107,20 @@ class Examples(Generic[Example]):
             unlike=tuple(map(function, self.unlike)),
         )
 
+    def of_kind(self, kind: str) -> tuple[Example, ...]:
+        """Those that are ``look_of``, ``like`` or ``unlike``."""
+        found: dict[str, tuple[Example, ...]] = {
+            "look_of": () if self.look_of is None else (self.look_of,),
+            "like": self.like,
+            "unlike": self.unlike,
+        }
+        return found[kind]
+
+    def without(self, example: Example) -> "Examples[Example]":
+        """All but this one."""
+        like, unlike = (tuple(each for each in of if each != example) for of in (self.like, self.unlike))
+        return Examples(look_of=None if self.look_of == example else self.look_of, like=like, unlike=unlike)
+
     def used(self) -> dict[str, Example | tuple[Example, ...]]:
         """What there is, by ``look_of``, ``like`` and ``unlike``."""
         return {name: value for name, value in vars(self).items() if value not in (None, ())}

@@ -8,8 +8,8 @@ these vectors again takes milliseconds, so nothing is stored.
                                              of different classes only --> score that chance exceeds once in 1,000
 
 A question made of several videos is compared with questions of videos drawn from the same 512: one that gives the
-motion and one that gives the look, or one to be like and one to be unlike. In place of several to be like there is one,
-as they are alike themselves: the mean of unrelated ones would vary less than theirs does.
+motion and one that gives the look, or one to be like and one near it to be unlike. In place of several to be like there
+is one, as they are alike themselves: the mean of unrelated ones would vary less than theirs does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +32,8 @@ MOST_VIDEOS = 512
 DEFAULT_RATE = 0.001
 _ORDERS = 256
 """Of the drawn videos, for questions made of several: as many questions as there are pairs."""
+_PAGE = 12
+"""Hits that people look at before they say which ones are not meant."""
 MIX = "mix"
 """Names the percentile of the weighted score, beside those of the parts."""
 
@@ -84,8 +86,7 @@ class PairScores:
         """
         self._videos = (vectors, labels, layout)
         self.composition = composition
-        count = len(vectors)
-        *examples, target = _pairs(count) if composition == ONE_VIDEO else _draws(count, composition.count)
+        *examples, target = _pairs(len(vectors)) if composition == ONE_VIDEO else _draws(vectors, composition)
         self._cosines = {part: np.zeros(len(target), np.float32) for part in layout.dims}
         for part, place in layout.slices().items():
             cosines = vectors[:, place] @ vectors[:, place].T
@@ -93,7 +94,7 @@ class PairScores:
                 self._cosines[part] += coefficient * cosines[example, target]
         classes, has_class = np.array(labels, object), np.array([label is not None for label in labels], bool)
         unrelated = has_class[target]
-        for example in examples:
+        for example in examples[: composition.likes]:
             unrelated = unrelated & has_class[example] & (classes[example] != classes[target])
         self._unrelated = unrelated if unrelated.any() else np.ones_like(unrelated)
         self._sorted = lru_cache(maxsize=16)(self._sort)
@@ -148,15 +149,24 @@ def _pairs(count: int) -> tuple[NDArray[np.intp], ...]:
     return np.triu_indices(count, 1)
 
 
-def _draws(count: int, examples: int) -> list[NDArray[np.intp]]:
-    """Places, int (P,) each, of ``examples`` examples and a video to compare with, all different in each draw.
+def _draws(vectors: Scores, composition: Composition) -> list[NDArray[np.intp]]:
+    """Places, int (P,) each, of the examples and of a video to compare with, all different in each draw.
 
-    Neighbours in orders drawn at random, which are closed to rings; none where there are too few videos.
+    They are neighbours in orders drawn at random, which are closed to rings; none where there are too few videos. What
+    is to be unlike is of a page of those nearest to the one to be like: who marks it has seen it among the hits.
     """
-    if count <= examples:
-        return [np.empty(0, np.intp)] * (examples + 1)
-    orders = np.random.default_rng(0).permuted(np.tile(np.arange(count), (_ORDERS, 1)), axis=1)
-    return [np.roll(orders, -step, axis=1).ravel() for step in range(examples + 1)]
+    count = len(vectors)
+    if count <= composition.count:
+        return [np.empty(0, np.intp)] * (composition.count + 1)
+    rng = np.random.default_rng(0)
+    orders = rng.permuted(np.tile(np.arange(count), (_ORDERS, 1)), axis=1)
+    *examples, target = [np.roll(orders, -step, axis=1).ravel() for step in range(composition.count + 1)]
+    if composition.unlikes:
+        nearest = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")[:, 1 : _PAGE + 1]
+        examples[1] = nearest[examples[0], rng.integers(nearest.shape[1], size=len(target))]
+        different = examples[1] != target
+        return [place[different] for place in (*examples, target)]
+    return [*examples, target]
 
 
 def percent_of_pairs(percentile: float | None) -> str:

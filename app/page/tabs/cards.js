@@ -9,7 +9,7 @@ element.addEventListener("click", (event) => {
     play(screen.querySelector(".poster") || screen.querySelector("video"), Number(button.dataset.start));
   } else {
     trigger("select", { action: action, id: id });
-    if (action === "like") window.scrollTo({ top: 0, behavior: "smooth" });
+    if (action === "like" || action.startsWith("as-")) window.scrollTo({ top: 0, behavior: "smooth" });
   }
 });
 

@@ -1,7 +1,7 @@
 """Videos as cards: a poster that becomes a player when pressed, scores, and buttons. Everything is escaped here."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from app.session.ranking import RankedPage
@@ -149,4 +149,36 @@ def _buttons(hit: Hit, name: str, can_explain: bool) -> str:
         f'<div class="actions">{why if can_explain else ""}'
         f'<button type="button" data-action="like" data-id="{hit.id}" '
         f'aria-label="Search for videos like {name}">More like this</button></div>'
+        f"{_example_buttons(hit, name)}"
     )
+
+
+EXAMPLES = {
+    "like": ("Also like", "+ like", "also like {}"),
+    "unlike": ("Less like", "− unlike", "less like {}"),
+    "look_of": ("With the look of", "◐ look", "what moves like the query and looks like {}"),
+}
+"""By what an example is to a question: the panel's words, those of a card's button, and what that searches."""
+AS_EXAMPLE = "as-"
+"""Begins the actions of these buttons."""
+
+
+def _example_buttons(hit: Hit, name: str) -> str:
+    """Ways to make the hit an example of the question beside its query."""
+    buttons = "".join(
+        f'<button type="button" data-action="{AS_EXAMPLE}{kind}" data-id="{hit.id}" '
+        f'title="Search {searches.format("this")}" aria-label="Search {searches.format(name)}">{short}</button>'
+        for kind, (_, short, searches) in EXAMPLES.items()
+        if kind != "look_of" or hit.scores["appearance"] is not None
+    )
+    return f'<div class="examples-of" role="group" aria-label="Use {name} in this search">{buttons}</div>'
+
+
+def example_chips(kind: str, names: Mapping[str, str]) -> str:
+    """The examples of a question that are one kind, names by id, as buttons that take them away; empty for none."""
+    buttons = "".join(
+        f'<button type="button" class="chip filter {kind}" data-action="without" data-id="{escape(video_id)}" '
+        f'aria-label="Search without {escape(name)}">{escape(name)}<span aria-hidden="true">×</span></button>'
+        for video_id, name in names.items()
+    )
+    return f'<div class="chips filters"><span>{EXAMPLES[kind][0]}</span>{buttons}</div>' if buttons else ""

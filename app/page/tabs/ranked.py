@@ -89,7 +89,7 @@ class Ranker:
             ranking = Ranking(results, _summary(handle, weights, filters, found), found.page, found.num_pages)
         address |= {
             "search": permalink.address(handle, weights, filters, ranking.page),
-            "name": printable(handle.name),
+            "name": printable(handle.name) + (" and others" if handle.others.used() else ""),
             "is_link": handle.video_id is not None,
         }
         return (

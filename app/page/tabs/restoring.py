@@ -1,7 +1,7 @@
 """The Search tab follows the address: of a link, after Back and Forward, after a reload."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import gradio as gr
@@ -15,6 +15,7 @@ from app.page.tabs.search_layout import ALL, welcome
 from app.serving.visitors import Visitor, visitor_of
 from app.session.queries import QueryHandle
 from app.session.services import Services
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, NothingMatches, QueryNotFound, VideoError
@@ -93,6 +94,7 @@ class _Restorer:
                     handle = self._services.stored(asked.video_id, start, end)
                 else:
                     handle = self._services.uploaded(visitor, asked.upload_id or "", start, end)
+                handle = replace(handle, others=self._others(asked.others, problems))
                 return handle, self._panel(self._services, handle)
             except (InvalidSetting, VideoError) as error:
                 problems.append(message_of(error))
@@ -102,6 +104,16 @@ class _Restorer:
                 problems.append(message_of(error))
                 break
         return None, ""
+
+    def _others(self, asked: Examples[str], problems: list[str]) -> Examples[str]:
+        """Those of the further examples that the library holds."""
+        for video_id in asked:
+            try:
+                self._services.video(video_id)
+            except QueryNotFound as error:
+                problems.append(f"{', '.join(permalink.EXAMPLES)}: {message_of(error)}; this example is left out")
+                asked = asked.without(video_id)
+        return asked
 
     def _filters(self, asked: Filters, problems: list[str]) -> Filters:
         """Those of the filters that some video passes."""

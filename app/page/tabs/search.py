@@ -25,6 +25,8 @@ from app.page.tabs.search_layout import (
 from app.serving.visitors import visitor_of
 from app.session.queries import QueryHandle, check_segment
 from app.session.services import Services
+from indexer.retrieval.search import usual_weights
+from rspnet_core.errors import QueryNotFound
 
 _PROGRESS = gr.Progress()
 
@@ -65,11 +67,16 @@ def query_panel(services: Services, handle: QueryHandle) -> str:
             '<button type="button" data-action="whole">Whole video</button></p>'
         )
     predicted = cards.predicted(services.query(handle).predicted)
+    examples = "".join(
+        cards.example_chips(kind, {each: services.stored(each).name for each in handle.others.of_kind(kind)})
+        for kind in cards.EXAMPLES
+    )
+    eyebrow = "Videos that move like" if handle.others.look_of else "Videos like"
     origin = "video of this library" if handle.video_id else "uploaded video, not in this library"
     return (
         f'<section class="query card" aria-label="The query"><div class="screen">'
         f'{cards.player(handle.media_id, handle.name, at_once=handle.video_id is None)}</div><div class="facts">'
-        f'<p class="eyebrow">Videos like</p><h2>{escape(handle.name)}</h2><p>{origin}</p>{segment}{predicted}'
+        f'<p class="eyebrow">{eyebrow}</p><h2>{escape(handle.name)}</h2><p>{origin}</p>{segment}{examples}{predicted}'
         f"</div></section>"
     )
 
@@ -127,6 +134,23 @@ class _Search:
         except Exception as error:
             return {self.parts.message: notice(message_of(error))}
 
+    def change(self, current: QueryHandle | None, event: gr.EventData) -> Updates:
+        """What the panel's buttons do: search by the whole video again, or without one of the examples."""
+        if current is not None and event.action == "without":
+            return self.show(current.without(str(event.id)))
+        return self.cut(current, None, None)
+
+    def ask(self, current: QueryHandle | None, kind: str, video_id: str) -> Updates:
+        """Make a hit an example of the question; a look weighs both heads alike. Raises what cannot be one."""
+        if current is None:
+            raise QueryNotFound("choose a video first")
+        handle = current.asking(kind, self.services.video(video_id).id)
+        updates = self.show(handle)
+        if kind == "look_of":
+            usual = usual_weights(handle.others.composition)
+            updates |= {slider: getattr(usual, part) for part, slider in self.parts.sliders.items()}
+        return updates
+
     def connect_queries(self) -> None:
         """What is uploaded, recorded or cut is embedded, then ranked."""
         parts, query = self.parts, self.state.query
@@ -135,7 +159,7 @@ class _Search:
             (parts.search.click, self.cut, segment, None),
             (parts.start_here.click, self.cut, segment, f"(query, start, end) => [query, {PLAYER_TIME}, end]"),
             (parts.end_here.click, self.cut, segment, f"(query, start, end) => [query, start, {PLAYER_TIME}]"),
-            (parts.query.select, lambda current: self.cut(current, None, None), [query], None),
+            (parts.query.select, self.change, [query], None),
             (parts.video.upload, self.take, [parts.video], None),
             (parts.camera.stop_recording, self.take, [parts.camera], None),
         ]
@@ -171,19 +195,22 @@ class _Search:
         """Go to the tab of "Why?", and search by a stored video."""
 
         @telling
-        def press(event: gr.EventData) -> Updates:
+        def press(current: QueryHandle | None, event: gr.EventData) -> Updates:
             video_id = str(event.id)
+            kind = str(event.action).removeprefix(cards.AS_EXAMPLE)
+            if kind != event.action and kind in cards.EXAMPLES:
+                return self.ask(current, kind, video_id)
             if event.action == "why":
                 self.services.video(video_id)
                 tabs = gr.Tabs(selected="why")
                 return {self.state.hit_id: video_id, self.state.tabs: tabs, self.state.address: explained(video_id)}
             return self.show(self.services.stored(video_id))
 
-        outputs = [self.state.hit_id, self.state.tabs, self.state.address, *self._shown]
+        outputs = [self.state.hit_id, self.state.tabs, self.state.address, *self._shown, *self.parts.sliders.values()]
         for component in (self.parts.results, self.parts.examples):
-            component.select(press, None, outputs, show_progress="hidden", api_visibility="private").success(
-                **self._ranking()
-            )
+            component.select(
+                press, self.state.query, outputs, show_progress="hidden", api_visibility="private"
+            ).success(**self._ranking())
 
     def _ranking(self, *, first_page: bool = False, step: int = 0) -> dict[str, Any]:
         """An event's function, inputs and outputs that rank."""

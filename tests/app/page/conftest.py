@@ -32,7 +32,7 @@ QUICK = {
     "test_a_point_opens_its_video",
     "test_an_example_of_the_report_is_explained",
 }
-"""In a browser each test takes seconds: these, some of each tab, are in the suite; the others run with the slow tests."""
+"""In a browser each test takes seconds: these, some of each tab, are in the suite; the others are slow tests."""
 
 
 @pytest.hookimpl(tryfirst=True)

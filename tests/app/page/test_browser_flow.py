@@ -139,3 +139,37 @@ def test_what_browsers_cannot_play_is_shown_and_controls_stay_in_view(served: Se
     page.reload()
     expect(page.locator("#query")).to_contain_text("old.avi")
     expect(cards(page)).to_have_count(12)
+
+
+def test_hits_become_examples_of_the_question_and_are_taken_away_again(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    page.get_by_text("Page 1 of 3").wait_for()
+    first = order(page)
+    panel, page_of = page.locator("#query"), page.locator("#results")
+
+    def press(number: int, words: str) -> None:
+        page_of.locator(f'[data-id="{first[number]}"]').get_by_role("button", name=words).click()
+
+    press(3, "Search also like")
+    page.wait_for_url(re.compile(f"&like={first[3]}$"))
+    press(5, "Search less like")
+    page.wait_for_url(re.compile(f"&like={first[3]}&unlike={first[5]}$"))
+    expect(panel.locator(".chip.like")).to_have_count(1)
+    expect(panel.locator(".chip.unlike")).to_have_count(1)
+    fed = order(page)
+    expected = served.services.library.search(first[0], like=[first[3]], unlike=[first[5]], top=len(fed))
+    assert fed == [hit.id for hit in expected]
+    page.reload()
+    wait_for_rank(page, fed)
+    panel.get_by_role("button", name="Search without").last.click()
+    page.wait_for_url(re.compile(f"&like={first[3]}$"))
+    press(4, "what moves like the query and looks like")
+    page.wait_for_url(re.compile(f"look={first[4]}&backbone=0&motion=1&appearance=1$"))
+    expect(panel).to_contain_text("Videos that move like")
+    assert page.locator("#weight-backbone input[type=number]").input_value() == "0"
+    press(0, "Search also like")
+    page.get_by_text("this is the query itself").wait_for()
+    panel.get_by_role("button", name="Search without").click()
+    page.wait_for_url(re.compile(f"video={first[0]}&backbone=0"))
+    expect(panel.locator(".chip")).to_have_count(0)

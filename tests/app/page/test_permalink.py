@@ -10,6 +10,7 @@ from app.page import permalink
 from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.services import Services
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.search import PartWeights
 from tests.app.conftest import Served
 
@@ -25,6 +26,9 @@ PARAMETERS = [
     "label",
     "split",
     "folder",
+    "look",
+    "like",
+    "unlike",
     "tab",
     "match",
 ]
@@ -41,6 +45,8 @@ ODD = {
     **{key: ["", "x", "nan", "inf", "1e999", "-1", "1_0", "١"] for key in ["start", "end"]},
     "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
     "match": ["", "x", "0" * 17],
+    "look": ["", "x", "0" * 17],
+    **{key: ["", "x", ",", "0" * 16 + ",", ",".join(["0" * 16] * 2), "0" * 17] for key in ["like", "unlike"]},
 }
 
 
@@ -73,6 +79,17 @@ def test_what_is_wrong_only_beside_another_is_told() -> None:
     assert len(problems) == 4
     for text in ("end: got 2", "video: got twice", "backbone, motion, appearance: got 0", "a part of it means nothing"):
         assert text in told
+
+
+def test_examples_that_do_not_go_together_are_left_out_and_told() -> None:
+    one, other = "1" * 16, "2" * 16
+    asked, problems = permalink.parse(f"?video={'0' * 16}&look={one}&like={other}")
+    assert asked == permalink.Request("0" * 16)
+    assert len(problems) == 1 and problems[0].startswith("look, like, unlike: the look of a second video goes with")
+    many = ",".join(f"{number:016x}" for number in range(16))
+    asked, problems = permalink.parse(f"?video={one}&like={many}")
+    assert asked.others == Examples()
+    assert "at most 16; all of them are left out" in problems[0]
 
 
 def test_every_address_is_served(served: Served) -> None:
@@ -118,8 +135,11 @@ weights = (
 words = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 filters = st.builds(Filters, label=words, split=words, folder=words)
 seconds = st.sampled_from([(None, None), (1.5, None), (None, 0.25), (0.1, 1e9), (5e-324, 1 / 3)])
-queries = st.from_regex("[0-9a-f]{16}", fullmatch=True).flatmap(
-    lambda video: seconds.map(lambda span: QueryHandle("n", video, "/v", video, *span))
+ids = st.from_regex("[0-9a-f]{16}", fullmatch=True)
+some = st.lists(ids, max_size=4, unique=True).map(tuple)
+examples = st.builds(Examples, like=some, unlike=some) | st.builds(Examples, look_of=st.none() | ids)
+queries = st.builds(
+    lambda video, span, others: QueryHandle("n", video, "/v", video, *span, others=others), ids, seconds, examples
 )
 
 
@@ -127,7 +147,14 @@ queries = st.from_regex("[0-9a-f]{16}", fullmatch=True).flatmap(
 @given(queries, weights, filters, st.integers(1, 10**6))
 def test_every_link_restores_its_search(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> None:
     expected = permalink.Request(
-        handle.video_id, None, weights, filters, handle.start_seconds, handle.end_seconds, page
+        handle.video_id,
+        None,
+        weights,
+        filters,
+        handle.start_seconds,
+        handle.end_seconds,
+        page,
+        others=handle.others,
     )
     assert restored(handle, weights, filters, page) == expected
 

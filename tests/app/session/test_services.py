@@ -1,5 +1,6 @@
 import shutil
 import threading
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.index.place import Place
 from indexer.ingest.build import build_library
+from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import (
@@ -133,6 +135,35 @@ def test_many_visitors_at_once_get_the_same_answers(services: Services, new_vide
     for thread in threads:
         thread.join()
     assert found == [True] * 30
+
+
+def test_a_hit_is_one_kind_of_example_at_a_time_and_a_look_stands_alone(services: Services) -> None:
+    one, *ids = (video.id for video in services.videos(limit=20))
+    handle = services.stored(one).asking("like", ids[0]).asking("unlike", ids[1])
+    assert handle.others == Examples(like=(ids[0],), unlike=(ids[1],))
+    assert handle.asking("unlike", ids[0]).others == Examples(unlike=(ids[1], ids[0]))
+    looked = handle.asking("look_of", ids[2])
+    assert looked.others == Examples(look_of=ids[2])
+    assert looked.asking("like", ids[0]).others == Examples(like=(ids[0],))
+    assert looked.without(ids[2]).others == Examples()
+    with pytest.raises(InvalidSetting, match="the query itself"):
+        handle.asking("like", one)
+    assert services.stored(one, 1.0).asking("like", one).others == Examples(like=(one,))
+    with pytest.raises(InvalidSetting, match="at most 16"):
+        reduce(lambda so_far, each: so_far.asking("like", each), ids, handle)
+
+
+def test_examples_count_in_a_ranking_and_a_cut_keeps_them(services: Services) -> None:
+    one, other, third = (video.id for video in services.videos(limit=3))
+    handle = services.stored(one).asking("like", other).asking("unlike", third)
+    expected = services.library.search(one, like=[other], unlike=[third], top=12)
+    found = services.rank(handle, PartWeights())
+    assert [(hit.id, hit.score, hit.percentiles) for hit in found.hits] == [
+        (hit.id, pytest.approx(hit.score), hit.percentiles) for hit in expected
+    ]
+    assert found.chance == expected.chance
+    with pytest.raises(InvalidSetting, match="appearance has weight 0"):
+        services.rank(services.stored(one).asking("look_of", other), PartWeights())
 
 
 def test_a_newer_generation_is_opened(own_library: Path, new_video: Path) -> None:

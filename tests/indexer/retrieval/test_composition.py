@@ -129,8 +129,8 @@ def test_wrong_examples_are_named(library, ids):
 
 
 def test_percentiles_are_those_among_questions_made_alike():
-    """Of three videos there are six ordered choices of two examples and a target; each is drawn equally often."""
-    vectors, composition = unit_vectors(3), Composition(likes=1, unlikes=1)
+    """Of three videos there are six ordered choices of motion, look and a target; each is drawn equally often."""
+    vectors, composition = unit_vectors(3), Composition(likes=2, has_look=True)
     pairs = PairScores(vectors, ["a", "b", "c"], LAYOUT).of(composition)
     place = LAYOUT.slices()["motion"]
     scores = [
@@ -151,6 +151,19 @@ def test_no_example_is_compared_with_itself_and_chance_looks_at_other_classes_on
     chance = pairs.chance({"backbone": 1.0}, 0.01)
     assert 0 < chance.unrelated_pairs < len(pairs)
     assert chance.score == pytest.approx(0)
+
+
+def test_one_to_be_unlike_is_drawn_near_the_one_to_be_like():
+    """Three kinds of 13 videos that are the same: any other video to be unlike would let a score pass 1."""
+    layout = Layout({"backbone": 3})
+    pairs = PairScores(np.repeat(np.eye(3, dtype=np.float32), 13, axis=0), ["a"] * 39, layout).of(
+        Composition(unlikes=1)
+    )
+    found = pairs.percentiles(1.01, dict.fromkeys(("backbone", "motion", "appearance")), {"backbone": 1.0})
+    assert found["mix"] == 1
+    assert pairs.percentiles(0.99, dict.fromkeys(LAYOUT.dims), {"backbone": 1.0})["mix"] == pytest.approx(
+        26 / 37, abs=0.03
+    )
 
 
 def test_too_few_videos_for_a_question_have_no_percentiles():
