@@ -10,7 +10,7 @@ from rich.text import Text
 from indexer.catalogue.catalogue import VideoRow
 from indexer.ingest.roots import DataFolder
 from indexer.retrieval.rarity import MIX, percent_of_pairs
-from indexer.retrieval.search import SearchResult
+from indexer.retrieval.search import SearchResult, folded
 from rspnet_core.text import printable, told_apart
 
 _PAIRS = "pairs below"
@@ -30,8 +30,8 @@ def hits_table(result: SearchResult) -> Table:
     if any(hit.start_seconds is not None for hit in result.hits):
         table.add_column("moment")
     names = dict(zip((hit.id for hit in result.hits), told_apart([hit.path for hit in result.hits]), strict=True))
-    shown, folded = result.folded()
-    for place, hit in enumerate(shown, 1):
+    shown = folded(result.hits)
+    for place, (hit, _) in enumerate(shown, 1):
         name = names[hit.id]
         cells = [str(place), hit.id, printable(name), printable(hit.label or ""), hit.split or ""]
         cells += [f"{hit.score:.3f}", *(f"{hit.scores[part]:.3f}" for part in result.parts)]
@@ -41,7 +41,11 @@ def hits_table(result: SearchResult) -> Table:
         if hit.start_seconds is not None:
             cells.append(f"{hit.start_seconds:.1f}-{hit.end_seconds:.1f} s")
         table.add_row(*map(Text, cells))
-    copies = [f"copies of {place}: {', '.join(printable(names[copy]) for copy in of)}" for place, of in folded.items()]
+    copies = [
+        f"copies of {place}: {', '.join(printable(names[copy.id]) for copy in copies)}"
+        for place, (_, copies) in enumerate(shown, 1)
+        if copies
+    ]
     table.caption, table.caption_justify = Text("\n".join([*copies, _what_is_unusual(result)])), "left"
     return table
 
@@ -62,8 +66,8 @@ def _called(example: Mapping[str, Any]) -> str:
 
 def _what_is_unusual(result: SearchResult) -> str:
     """Down to which hit the scores are more than chance gives."""
-    shown, _ = result.folded()
-    unusual = sum(result.chance.exceeded_by(hit.score) for hit in shown)
+    shown = folded(result.hits)
+    unusual = sum(result.chance.exceeded_by(hit.score) for hit, _ in shown)
     if result.chance.score is None or unusual == len(shown):
         return str(result.chance)
     return (

@@ -6,7 +6,7 @@ needs no new index, and a video's score with itself is 1 for any weights.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,6 +181,17 @@ class Hit:
     """The class that the library's encoder gives it, where it has a classifier."""
 
 
+def folded(hits: Iterable[Hit]) -> list[tuple[Hit, list[Hit]]]:
+    """The hits in their order, each with its copies among the worse ones; those of the query under the best of them."""
+    found: dict[str, tuple[Hit, list[Hit]]] = {}
+    for hit in hits:
+        if hit.copy_of in found:
+            found[hit.copy_of][1].append(hit)
+        else:
+            found[hit.copy_of or hit.id] = (hit, [])
+    return list(found.values())
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """Hits, best first, with what was asked; iterates and indexes like a list of hits."""
@@ -223,19 +234,6 @@ class SearchResult:
         from pandas import json_normalize
 
         return json_normalize([self._hit(hit) for hit in self.hits], sep="_")
-
-    def folded(self) -> tuple[list[Hit], dict[int, list[str]]]:
-        """The hits without copies of a better one; and by place among these, from 1, the ids of its copies."""
-        shown: list[Hit] = []
-        places: dict[str, int] = {}
-        copies: dict[int, list[str]] = {}
-        for hit in self.hits:
-            if hit.copy_of in places:
-                copies.setdefault(places[hit.copy_of], []).append(hit.id)
-            else:
-                shown.append(hit)
-                places[hit.copy_of or hit.id] = len(shown)
-        return shown, copies
 
     def to_json(self) -> dict[str, Any]:
         """The document that ``rspnet-index search --json`` prints; ``predicted`` only where there are classes."""

@@ -1,14 +1,14 @@
 """Videos as cards: a poster that becomes a player when pressed, scores, and buttons. Everything is escaped here."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
 from indexer.retrieval.copy_marks import QUERY
 from indexer.retrieval.rarity import MIX, percent_of_pairs
-from indexer.retrieval.search import Hit
+from indexer.retrieval.search import Hit, folded
 from rspnet_core.text import printable
 
 _DECADES = 5
@@ -39,8 +39,10 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
     """The hits of a page as an ordered list."""
     if not page.hits:
         return empty("Nothing passes these filters.", "Choose “All” in one of them to see more.")
-    cards = [_hit(hit, page.first_rank + number, page, can_explain) for number, hit in enumerate(page.hits)]
-    unusual = sum(page.chance.exceeded_by(hit.score) for hit in page.hits)
+    ranks = {hit.id: rank for rank, hit in enumerate(page.hits, page.first_rank)}
+    shown = folded(page.hits)
+    cards = [_hit(hit, copies, ranks[hit.id], page, can_explain) for hit, copies in shown]
+    unusual = sum(page.chance.exceeded_by(hit.score) for hit, _ in shown)
     if page.chance.score is not None and unusual < len(cards):
         cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
     return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>'
@@ -75,7 +77,7 @@ def clock(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
+def _hit(hit: Hit, copies: Sequence[Hit], rank: int, page: RankedPage, can_explain: bool) -> str:
     name = escape(printable(page.names[hit.id]))
     duration = page.durations_seconds.get(hit.id)
     badges = f'<span class="badge rank" aria-hidden="true">{rank}</span>'
@@ -83,24 +85,34 @@ def _hit(hit: Hit, rank: int, page: RankedPage, can_explain: bool) -> str:
         badges += f'<span class="badge duration" aria-hidden="true">{clock(duration)}</span>'
     chips = "".join(
         f'<span class="chip {kind}">{escape(printable(value))}</span>'
-        for kind, value in (("label", hit.label), ("split", hit.split), ("copy", _copy(hit, page)))
+        for kind, value in (("label", hit.label), ("split", hit.split), ("copy", _copy(hit)))
         if value
     )
     return (
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
         f'<div class="screen">{poster(hit.id, page.names[hit.id], badges)}</div>'
         f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
-        f"{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
+        f"{_copies(copies, page)}{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
         f"{_buttons(hit, name, can_explain)}</div></li>"
     )
 
 
-def _copy(hit: Hit, page: RankedPage) -> str | None:
-    """What the hit is a copy of, for people."""
-    if hit.copy_of is None or hit.copy_of == QUERY:
-        return hit.copy_of and "the query or its copy"
-    places = [other.id for other in page.hits]
-    return f"copy of hit {page.first_rank + places.index(hit.copy_of)}"
+def _copy(hit: Hit) -> str | None:
+    return "the query or its copy" if hit.copy_of == QUERY else None
+
+
+def _copies(copies: Sequence[Hit], page: RankedPage) -> str:
+    """Copies of a hit, folded: each with its place in the list, and a search by it."""
+    if not copies:
+        return ""
+    buttons = "".join(
+        f'<li><button type="button" data-action="like" data-id="{copy.id}" '
+        f'aria-label="Search for videos like {escape(printable(page.names[copy.id]))}">'
+        f"{escape(printable(page.names[copy.id]))}</button></li>"
+        for copy in copies
+    )
+    count = "1 copy" if len(copies) == 1 else f"{len(copies)} copies"
+    return f'<details class="copies"><summary>{count} of it</summary><ul>{buttons}</ul></details>'
 
 
 def _rarity(hit: Hit) -> str:

@@ -46,8 +46,15 @@ def test_a_card_says_of_how_many_pairs_it_is_closer(ranked: RankedPage) -> None:
     assert bars[-1] < 60
 
 
-def test_a_card_says_what_it_is_a_copy_of(ranked: RankedPage) -> None:
-    first, second, third, *others = ranked.hits
-    page = replace(ranked, hits=[first, second, replace(third, copy_of=second.id), *others])
-    html = cards.results(page, can_explain=True)
-    assert re.findall(r'<span class="chip copy">([^<]*)</span>', html) == ["the query or its copy", "copy of hit 2"]
+def test_copies_are_folded_under_the_hit_that_they_are_copies_of(ranked: RankedPage) -> None:
+    first, second, third, fourth, *others = ranked.hits
+    hits = [first, second, replace(third, copy_of=second.id), replace(fourth, copy_of="query"), *others]
+    html = cards.results(replace(ranked, hits=hits), can_explain=True)
+    shown = re.findall(r'<li class="card" data-id="(\w+)"', html)
+    assert shown == [first.id, second.id, *(hit.id for hit in others)]
+    assert re.findall(r'class="badge rank" aria-hidden="true">(\d+)<', html)[:4] == ["1", "2", "5", "6"]
+    assert re.findall(r'<span class="chip copy">([^<]*)</span>', html) == ["the query or its copy"]
+    of_query, of_second = re.findall(r'<details class="copies">.*?</details>', html)
+    assert f'data-id="{fourth.id}"' in of_query
+    assert f'data-id="{third.id}"' in of_second
+    assert "<summary>1 copy of it</summary>" in of_second
