@@ -84,6 +84,7 @@ DOORS = {
     "alembic": "indexer/catalogue/",
     "gradio": "app/",
     "ray": "indexer/ingest/engines/",
+    "openvino": "rspnet_core/inference/",
 }
 MOST_LINES = 300
 

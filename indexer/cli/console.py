@@ -48,8 +48,7 @@ class BuildProgress:
         classes = f", {len(dataset.classes)} classes" if dataset.classes else ""
         lines = [f"{len(dataset.files)} video files, layout {dataset.layout}{classes}"]
         lines += [f"note: {note}" for note in dataset.notes]
-        precision = str(encoder.precision).removeprefix("torch.")
-        lines.append(f"encoder {encoder.spec.backbone}, {encoder.spec.source}, on {encoder.device} in {precision}")
+        lines.append(f"encoder {encoder.spec.backbone}, {encoder.spec.source}, {_place(encoder)}")
         if encoder.spec.trained is False:
             lines.append(f"note: {UNTRAINED}")
         elif encoder.spec.source.startswith(DEFAULT):
@@ -61,6 +60,11 @@ class BuildProgress:
         """Show how far the build is."""
         done = report.indexed + report.reused + report.skipped + len(report.failed)
         self._bar.update(self._task, completed=done, total=report.total, failed=len(report.failed))
+
+
+def _place(encoder: ClipEncoder) -> str:
+    by = "" if encoder.backend == "torch" else f" by {encoder.backend}"
+    return f"on {encoder.device} in {str(encoder.precision).removeprefix('torch.')}{by}"
 
 
 def build_lines(report: BuildReport, index: Path) -> list[str]:

@@ -75,6 +75,10 @@ CatalogueOption = Annotated[
 EngineOption = Annotated[
     Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
 ]
+BackendOption = Annotated[
+    Literal["torch", "openvino"] | None,
+    typer.Option(help="What encodes; default what the library keeps, or the fastest, measured once."),
+]
 
 
 @app.command()
@@ -92,6 +96,7 @@ def build(
     engine: EngineOption = "local",
     workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
     device: DeviceOption = "auto",
+    backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index all videos of a folder; run again, it embeds only what is new or changed.
@@ -118,6 +123,7 @@ def build(
             engine_name=engine,
             workers=workers,
             device=device,
+            backend=backend,
             started=progress.started,
             progress=progress.advance,
         )

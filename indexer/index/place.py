@@ -20,6 +20,8 @@ class Place:
     folder: Path
     catalogue: str | None = None
     """Address of a PostgreSQL catalogue; None is the SQLite file in the folder."""
+    backend: str | None = None
+    """What encodes its videos; None where nothing was chosen yet. Perhaps a name that this version does not know."""
 
     @property
     def catalogue_target(self) -> str | Path:
@@ -36,7 +38,8 @@ class Place:
         given = Path(path)
         for folder in (given, given / FOLDER_NAME):
             if (folder / SETTINGS_NAME).is_file():
-                return cls(folder.resolve(), _read_settings(folder / SETTINGS_NAME).get("catalogue"))
+                settings = _read_settings(folder / SETTINGS_NAME)
+                return cls(folder.resolve(), settings.get("catalogue"), settings.get("backend"))
         raise LibraryNotFound(
             f"no library at {given}: it has no {SETTINGS_NAME}; make one with `rspnet-index build DATA`"
         )
@@ -68,7 +71,13 @@ class Place:
                 f"this library's catalogue is {known.get('catalogue') or 'its SQLite file'}, got {catalogue}; "
                 "leave --catalogue out, or choose another --index"
             )
-        return cls(folder.resolve(), known.get("catalogue"))
+        return cls(folder.resolve(), known.get("catalogue"), known.get("backend"))
+
+    def keep_backend(self, backend: str) -> None:
+        """Later builds, and the app, find it in ``backend`` when they open the library; the caller holds its lock."""
+        if backend != self.backend:
+            settings = _read_settings(self.folder / SETTINGS_NAME) | {"backend": backend}
+            replace_text(self.folder / SETTINGS_NAME, json.dumps(settings) + "\n")
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from indexer.catalogue.catalogue import EncoderRecord
 from indexer.index.place import FOLDER_NAME, Place
+from indexer.ingest.backend_choice import choose_backend
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
+from rspnet_core.inference.backends import BackendName
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import Dataset, scan
 from rspnet_core.weights.checkpoint import save_checkpoint
@@ -36,6 +38,7 @@ def build_library(
     engine_name: EngineName = "local",
     workers: int | None = None,
     device: str = "auto",
+    backend: BackendName | None = None,
     trusted: str | None = None,
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
@@ -43,8 +46,9 @@ def build_library(
     """Index the videos below ``data``, or bring their library up to date.
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
-    ``rspnet:small``. Links are read where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names
-    the backbone of the library's own encoder where that is code outside of rspnet, so that it may be imported.
+    ``rspnet:small``. ``backend`` encodes; without it the one that the library keeps, or the fastest by a short
+    measurement. Links are read where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names the
+    backbone of the library's own encoder where that is code outside of rspnet, so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
@@ -64,6 +68,8 @@ def build_library(
                 fingerprint=encoder.fingerprint, description=encoder.description, parts=dict(encoder.layout.dims)
             )
         )
+        encoder.backend, notes = choose_backend(encoder.runs, library.place, backend, len(dataset.files))
+        dataset.notes.extend(notes)
         started(dataset, encoder)
         with open_engine(engine_name, workers or default_workers(encoder)) as engine:
             return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
 from rspnet_core.config import PARTS, EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
-from rspnet_core.inference.torch_backend import TorchBackend
+from rspnet_core.inference.backends import BackendName, InferenceBackend, Runs
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
@@ -78,6 +79,7 @@ class ClipEncoder:
         *,
         pooling: Pooling = "max-mean",
         device: torch.device | None = None,
+        backend: BackendName = "torch",
     ) -> None:
         self.spec = spec
         self.pooling: Pooling = pooling
@@ -85,12 +87,23 @@ class ClipEncoder:
         self.precision = torch.float32 if model.backbone.is_float32_only else choose_precision(self.device)
         self.layout = Layout(model.part_sizes)
         self._model = copy.deepcopy(model).eval().to(self.device)
-        self._feature_maps = TorchBackend(self._model.backbone, device=self.device, precision=self.precision)
-        if self._model.backbone.is_traceable:
-            self._model.backbone.to("meta")  # pools and finishes still; the weights are in the inference form
+        self.backend: BackendName = backend
+        """What runs the backbone; prepared with the first clips, and not changed from then on."""
         self._energy = Energy()
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
+
+    @property
+    def runs(self) -> Runs:
+        """What the backend has to run; before the first clips."""
+        return Runs(self._model.backbone, self.spec.geometry, self.device, self.precision)
+
+    @cached_property
+    def _feature_maps(self) -> InferenceBackend:
+        prepared = self.runs.by(self.backend)
+        if self._model.backbone.is_traceable:
+            self._model.backbone.to("meta")  # pools and finishes still; the weights are in the inference form
+        return prepared
 
     @property
     def fingerprint(self) -> str:

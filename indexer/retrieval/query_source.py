@@ -1,5 +1,6 @@
 """From a file or an id to vectors: what a library's searches ask by."""
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rspnet_core.models.two_head import EncoderModel
     from rspnet_core.video.reading.decode import Clips
     from rspnet_core.video.reading.sandbox import DecodePool
+
+log = logging.getLogger("rspnet.search")
 
 
 class QuerySource:
@@ -68,6 +71,7 @@ class QuerySource:
         Raises:
             LibraryDamaged: the copy is not the encoder that the vectors were made with.
         """
+        from indexer.ingest.backend_choice import kept_backend
         from indexer.ingest.encoder import ClipEncoder, choose_device
 
         device, pooling = choose_device(self._device), self.record.description["pooling"]
@@ -77,6 +81,9 @@ class QuerySource:
                 f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "
                 f"{encoder.fingerprint} in this version of rspnet; build into a new --index"
             )
+        encoder.backend, notes = kept_backend(encoder.runs, self.place)
+        for note in notes:
+            log.warning(note)
         return encoder
 
     def load_network(self) -> "tuple[EncoderModel, EncoderSpec]":

@@ -1,0 +1,80 @@
+"""What ten clips of noise cost each form of a network, in turns, so that a busy machine slows all alike::
+
+    python -m rspnet_core.bench.encode_speed resnet18 s3dg --frames 16 --size 112 --rounds 5
+
+``eager`` is the network as it is trained, in eval mode with channels-last memory.
+"""
+
+import argparse
+import copy
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.inference.openvino_backend import OpenVinoBackend
+from rspnet_core.inference.torch_backend import TorchBackend
+from rspnet_core.models import Backbone, create_backbone_model
+
+_NUM_CLIPS = 10
+Run = Callable[[Tensor], Tensor]
+
+
+def forms_of(backbone: Backbone, geometry: ClipGeometry) -> dict[str, Run]:
+    """Every form of a backbone in float32 on the CPU, by its name."""
+    eager = copy.deepcopy(backbone)
+    if backbone.is_volumetric:
+        eager.to(memory_format=torch.channels_last_3d)
+    forms: dict[str, Run] = {
+        "eager": eager,
+        "torch": TorchBackend(backbone, device=torch.device("cpu"), precision=torch.float32),
+    }
+    if find_spec("openvino"):
+        forms["openvino"] = OpenVinoBackend(backbone, geometry, precision=torch.float32)
+    return forms
+
+
+@torch.inference_mode()
+def encode_seconds(forms: Mapping[str, Run], clips: Tensor, rounds: int) -> tuple[dict[str, float], float]:
+    """Median seconds of each form, and the largest difference of features, relative to the largest of the first's.
+
+    Args:
+        forms: by name; the first is the yardstick.
+        clips: float32 (B, 3, T, H, W).
+        rounds: runs of each form, after one that is not counted.
+    """
+    features = [run(clips) for run in forms.values()]
+    difference = max(float((other - features[0]).abs().max()) for other in features) / float(features[0].abs().max())
+    seconds: dict[str, list[float]] = {name: [] for name in forms}
+    for _ in range(rounds):
+        for name, run in forms.items():
+            started = time.perf_counter()
+            run(clips)
+            seconds[name].append(time.perf_counter() - started)
+    return {name: median(values) for name, values in seconds.items()}, difference
+
+
+def main(arguments: list[str]) -> None:
+    """Print one line a backbone."""
+    parser = argparse.ArgumentParser(prog="python -m rspnet_core.bench.encode_speed")
+    parser.add_argument("backbones", nargs="+")
+    for name, default in (("frames", 16), ("size", 112), ("rounds", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args(arguments)
+    for backbone in asked.backbones:
+        network = create_backbone_model(backbone, seed=0).eval().backbone
+        # As pixels arrive: channels last in memory.
+        pixels = torch.randn(_NUM_CLIPS, asked.frames, asked.size, asked.size, 3)
+        geometry = ClipGeometry(frames_per_clip=asked.frames, size=asked.size)
+        seconds, difference = encode_seconds(forms_of(network, geometry), pixels.permute(0, 4, 1, 2, 3), asked.rounds)
+        columns = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
+        print(f"{backbone}: {columns}; features differ by {difference:.1e}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,104 @@
+"""The one list of what can run a network, which of it can run here, and which is fastest."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal, Protocol, get_args
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.inference.openvino_backend import OpenVinoBackend
+from rspnet_core.inference.torch_backend import TorchBackend
+from rspnet_core.models.backbone import Backbone
+
+BackendName = Literal["torch", "openvino"]
+BACKEND_NAMES: tuple[BackendName, ...] = get_args(BackendName)
+LEAST_COSINE = 0.9999
+"""Of a backend's features to PyTorch's, for it to be chosen."""
+_ROUNDS = 3
+_GAIN = 1.1
+"""How much faster than PyTorch a backend must be: less is noise, and not worth the seconds that it takes to prepare."""
+
+
+class InferenceBackend(Protocol):
+    """A backbone, ready to encode."""
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Clips (B, 3, T, H, W), normalised, -> feature map (B, C, T', H', W'), on the same device."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What has to run, and on what."""
+
+    backbone: Backbone
+    """In eval mode, float32."""
+    geometry: ClipGeometry
+    device: torch.device
+    precision: torch.dtype
+
+    def by(self, name: BackendName) -> InferenceBackend:
+        """The backend of that name, prepared. Raises InvalidSetting where it cannot run this here."""
+        self.check(name)
+        return _PREPARE[name](self)
+
+    def check(self, name: BackendName) -> None:
+        """Raise InvalidSetting where that backend cannot run this here."""
+        if reason := self.why_not(name):
+            raise InvalidSetting(f"backend {name}: {reason}; or leave --backend out, or give --backend torch")
+
+    def why_not(self, name: BackendName) -> str | None:
+        """Why a backend cannot run this here, in words; None where it can."""
+        if name == "torch":
+            return None
+        if self.device.type != "cpu":
+            return f"it runs on CPUs alone, got --device {self.device}"
+        if not self.backbone.is_traceable:
+            return "it runs networks of rspnet and torchvision alone"
+        return None if find_spec(name) else f"it is not installed; `pip install 'rspnet[{name}]'`"
+
+    @property
+    def choices(self) -> tuple[BackendName, ...]:
+        """The backends that can run this here, PyTorch first."""
+        return tuple(name for name in BACKEND_NAMES if self.why_not(name) is None)
+
+
+_PREPARE: Mapping[BackendName, Callable[[Runs], InferenceBackend]] = {
+    "torch": lambda runs: TorchBackend(runs.backbone, device=runs.device, precision=runs.precision),
+    "openvino": lambda runs: OpenVinoBackend(runs.backbone, runs.geometry, precision=runs.precision),
+}
+
+
+@torch.inference_mode()
+def clip_seconds(runs: Runs) -> dict[BackendName, float]:
+    """Seconds of one clip by each backend that can run it here, the least of runs in turns on noise, PyTorch first.
+
+    One whose features have a cosine below LEAST_COSINE to PyTorch's is left out.
+    """
+    geometry = runs.geometry
+    # In memory as pixels arrive: channels last.
+    pixels = torch.randn(1, geometry.frames_per_clip, geometry.size, geometry.size, 3, device=runs.device)
+    clip = pixels.permute(0, 4, 1, 2, 3).to(runs.precision)
+    prepared = {name: runs.by(name) for name in runs.choices}
+    features = {name: backend(clip).float().flatten() for name, backend in prepared.items()}
+    seconds: dict[BackendName, list[float]] = {
+        name: [] for name in prepared if cosine_similarity(features[name], features["torch"], dim=0) >= LEAST_COSINE
+    }
+    for _ in range(_ROUNDS):
+        for name, taken in seconds.items():
+            started = time.perf_counter()
+            prepared[name](clip)
+            taken.append(time.perf_counter() - started)
+    return {name: min(taken) for name, taken in seconds.items()}
+
+
+def fastest(seconds: Mapping[BackendName, float]) -> BackendName:
+    """The fastest of what :func:`clip_seconds` measured; PyTorch where no other is clearly faster."""
+    best = min(seconds, key=lambda name: seconds[name])
+    return best if seconds[best] * _GAIN < seconds["torch"] else "torch"

@@ -1,0 +1,54 @@
+"""OpenVINO, a runtime that plans layouts and kernels for a whole network; CPUs only, needs ``rspnet[openvino]``."""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.inference.torch_backend import folded
+from rspnet_core.models.backbone import Backbone
+
+_PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+class OpenVinoBackend:
+    """A traceable backbone, compiled for batches of any number of clips of one geometry."""
+
+    def __init__(self, backbone: Backbone, geometry: ClipGeometry, *, precision: torch.dtype) -> None:
+        """``backbone``, in eval mode and float32, is not changed."""
+        import openvino
+
+        shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
+        network = _converted(folded(backbone), torch.zeros(1, *shape))
+        network.reshape([-1, *shape])
+        # Without the precision a CPU with bfloat16 would use it whatever was asked for.
+        hints = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        self._network = openvino.Core().compile_model(network, "CPU", hints)
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Clips float (B, 3, T, H, W), normalised, on the CPU -> feature map float32 (B, C, T', H', W')."""
+        return torch.from_numpy(self._network(clips.float().contiguous().numpy())[0])
+
+
+def _converted(network: nn.Module, example: Tensor) -> Any:
+    """The network as OpenVINO's.
+
+    By its front end: ``openvino.convert_model`` does the same, but tells its makers over the net that it was called.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a trace is deprecated; what replaces it does not convert for the shift of TSM
+        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+        decoder = TorchScriptPythonDecoder(
+            traced, shared_memory=False
+        )  # a name of its own: it has to live until all is converted
+        front_end = FrontEndManager().load_by_framework("pytorch")
+        return front_end.convert(front_end.load(decoder))

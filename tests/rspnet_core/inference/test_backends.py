@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.inference import backends
+from rspnet_core.inference.backends import Runs, clip_seconds, fastest
+from rspnet_core.models import Network, create_backbone_model
+from rspnet_core.models.energy import Energy
+from rspnet_core.models.outside import OutsideBackbone
+from tests import tiny
+from tests.rspnet_core.inference.test_folded import NAMES, Dithered, assert_same, noise, with_trained_statistics
+
+SMALL = ClipGeometry(frames_per_clip=9, size=48)
+
+
+def runs_of(backbone: str) -> Runs:
+    network = with_trained_statistics(create_backbone_model(backbone, seed=0).backbone)
+    return Runs(network, SMALL, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return runs_of(tiny.NAME)
+
+
+@torch.inference_mode()
+def assert_openvino_agrees(runs: Runs) -> None:
+    pytest.importorskip("openvino")
+    by_openvino = runs.by("openvino")
+    for num_clips in (1, 3):
+        clips = noise(num_clips, SMALL.frames_per_clip, SMALL.size, SMALL.size, 3).permute(0, 4, 1, 2, 3)
+        assert_same(by_openvino(clips), runs.backbone(clips))
+
+
+def test_openvino_gives_pytorchs_features_for_any_number_of_clips(runs: Runs) -> None:
+    assert_openvino_agrees(runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_openvino_gives_pytorchs_features_of_every_backbone(name: str) -> None:
+    assert_openvino_agrees(runs_of(name))
+
+
+def test_where_openvino_cannot_run_it_is_refused_with_the_way_out(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    outside = OutsideBackbone(Network(Dithered(), ClipGeometry(frames_per_clip=4, size=16)), "dithered").eval()
+    for cannot, reason in (
+        (runs, r"not installed; `pip install 'rspnet\[openvino\]'`"),
+        (replace(runs, device=torch.device("cuda")), "CPUs alone, got --device cuda"),
+        (replace(runs, backbone=outside), "networks of rspnet and torchvision alone"),
+        (replace(runs, backbone=Energy()), "networks of rspnet and torchvision alone"),
+    ):
+        assert cannot.choices == ("torch",)
+        with pytest.raises(InvalidSetting, match=rf"{reason}; or leave --backend out"):
+            cannot.by("openvino")
+
+
+@pytest.fixture
+def backend_that(monkeypatch: pytest.MonkeyPatch):
+    """Puts a function of PyTorch's features in OpenVINO's place."""
+
+    def put(changed) -> None:
+        monkeypatch.setattr(backends, "find_spec", lambda name: True)
+        prepare = lambda runs: lambda clips: changed(runs.backbone(clips))  # noqa: E731
+        monkeypatch.setattr(backends, "_PREPARE", backends._PREPARE | {"openvino": prepare})
+
+    return put
+
+
+def test_all_that_agree_are_measured(runs: Runs, backend_that) -> None:
+    backend_that(lambda features: features * (1 + 1e-6))
+    seconds = clip_seconds(runs)
+    assert list(seconds) == ["torch", "openvino"]
+    assert min(seconds.values()) > 0
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros_like, lambda features: features + 0.1 * noise(*features.shape)])
+def test_a_backend_of_other_features_is_never_chosen(runs: Runs, backend_that, wrong) -> None:
+    backend_that(wrong)
+    assert list(clip_seconds(runs)) == ["torch"]
+
+
+def test_only_what_is_clearly_faster_takes_pytorchs_place() -> None:
+    assert fastest({"torch": 1.0, "openvino": 0.8}) == "openvino"
+    assert fastest({"torch": 1.0, "openvino": 0.95}) == "torch"
+    assert fastest({"torch": 1.0, "openvino": 2.0}) == "torch"
+    assert fastest({"torch": 1.0}) == "torch"
