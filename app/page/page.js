@@ -21,6 +21,44 @@ document.addEventListener("submit", (event) => { // who logs out leaves no searc
   if (event.target.matches(".login")) localStorage.removeItem("rspnet.searches");
 });
 
+// Ticked videos, by id: they stay ticked while pages, searches and tabs change.
+window.rspnetTicks = (() => {
+  const ticked = new Set();
+  const boxes = (root) => [...root.querySelectorAll("input[data-tick]")];
+  const set = (node, name, value) => { if (node[name] !== value) node[name] = value; };
+  function show() {
+    for (const box of boxes(document)) set(box, "checked", ticked.has(box.dataset.tick));
+    const text = ticked.size ? `${ticked.size} ticked` : "Nothing ticked";
+    for (const bar of document.querySelectorAll(".ticks-bar")) {
+      const shown = [...document.querySelectorAll(bar.dataset.of)].flatMap(boxes);
+      const all = bar.querySelector("[data-tick-all]"), on = shown.filter((box) => box.checked).length;
+      set(bar.querySelector(".ticked"), "textContent", text);
+      set(bar.querySelector("[data-untick]"), "hidden", !ticked.size);
+      set(bar, "hidden", !shown.length && !ticked.size);
+      set(all, "checked", on > 0 && on === shown.length);
+      set(all, "indeterminate", on > 0 && on < shown.length);
+    }
+  }
+  function put(box, on) { if (on) ticked.add(box.dataset.tick); else ticked.delete(box.dataset.tick); }
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("input[data-tick]")) put(target, target.checked);
+    else if (target.matches("input[data-tick-all]")) {
+      const { of } = target.closest(".ticks-bar").dataset;
+      for (const root of document.querySelectorAll(of)) for (const box of boxes(root)) put(box, target.checked);
+    } else return;
+    show();
+  });
+  function clear() { ticked.clear(); show(); }
+  document.addEventListener("click", ({ target }) => { if (target.closest("[data-untick]")) clear(); });
+  let waits = false;
+  new MutationObserver(() => { // a list that is drawn anew comes without its ticks
+    if (waits) return;
+    waits = true;
+    requestAnimationFrame(() => { waits = false; show(); });
+  }).observe(document, { childList: true, subtree: true });
+  return { ids: () => [...ticked].join(" "), clear };
+})();
+
 const KEYS = [
   ["/", "to the search: choose a video"],
   ["← → ↑ ↓", "from hit to hit; → goes to the first one"],

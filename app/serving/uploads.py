@@ -8,9 +8,9 @@ from app.serving.visitors import Visitor
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import LibraryError, VideoError
 from rspnet_core.text import printable
+from rspnet_core.video.datasets.dataset import UPLOADS
 from rspnet_core.video.reading.sniff import container_of
 
-FOLDER = "uploads"
 _LONGEST_STEM = 80
 
 
@@ -22,18 +22,22 @@ def safe_name(name: str) -> str:
     return f"{stem or 'video'}{suffix.lower()}"
 
 
+def check_upload(upload: Path) -> None:
+    """Raise VideoError for a file that is no video by its first bytes."""
+    try:
+        container_of(upload)
+    except VideoError as error:
+        raise VideoError(f"{printable(upload.name)[:120]}: {error}") from error
+
+
 def keep_upload(visitor: Visitor, upload: Path, data: Path) -> Path:
     """Copy an uploaded file into ``data/uploads`` under a name that is free there; returns where it is now.
 
     Raises NotAllowed for a viewer, VideoError when it is no video file, LibraryError when it cannot be written.
     """
     visitor.must_be_editor()
-    name = printable(upload.name)[:120]
-    try:
-        container_of(upload)
-    except VideoError as error:
-        raise VideoError(f"{name}: {error}") from error
-    folder = data / FOLDER
+    check_upload(upload)
+    folder = data / UPLOADS
     try:
         folder.mkdir(exist_ok=True)
         target = _free(folder, safe_name(upload.name))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,9 @@ from rspnet_core.video.datasets.dataset import Dataset
 
 log = logging.getLogger("rspnet.app")
 
+Work = Mapping[Path, Collection[str] | None]
+"""Data folder -> paths of files in it, None for all of them."""
+
 Phase = Literal["idle", "running", "stopping", "done", "stopped", "failed"]
 
 
@@ -26,7 +29,6 @@ class BuildStatus:
     """How far the latest build is."""
 
     phase: Phase = "idle"
-    folder: str = ""
     total: int = 0
     done: int = 0
     indexed: int = 0
@@ -62,7 +64,7 @@ class Builder:
         self._backbone = backbone
         self._folders = tuple(folder.resolve() for folder in folders)
         self._split_lists = split_lists
-        self._status = BuildStatus()
+        self._status = self._earlier = BuildStatus()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -100,15 +102,22 @@ class Builder:
             )
         return resolved
 
-    def start(self, visitor: Visitor, data: Path) -> None:
-        """Index ``data`` in the background. Raises NotAllowed for a viewer, LibraryBusy while a build is running."""
+    def start(self, visitor: Visitor, data: Path, only: Collection[str] | None = None) -> None:
+        """Index ``data``, or ``only`` some files of it, in the background. Raises as :meth:`start_all`."""
+        self.start_all(visitor, {data: only})
+
+    def start_all(self, visitor: Visitor, work: Work) -> None:
+        """Index what is named of each folder, one after the other, in the background.
+
+        Raises NotAllowed for a viewer, LibraryBusy while a build is running.
+        """
         visitor.must_be_editor()
         with self._lock:
             if self._status.is_running:
                 raise LibraryBusy("videos are being added already; wait for it to finish or stop it")
             self._stop.clear()
-            self._status = BuildStatus("running", folder=str(data))
-            self._thread = threading.Thread(target=self._run, args=(data,), name="build", daemon=True)
+            self._status = self._earlier = BuildStatus("running")
+            self._thread = threading.Thread(target=self._run, args=(work,), name="build", daemon=True)
             self._thread.start()
 
     def stop(self, visitor: Visitor) -> None:
@@ -133,22 +142,27 @@ class Builder:
         self._end()
         self.wait(30)
 
-    def _run(self, data: Path) -> None:
+    def _run(self, work: Work) -> None:
         try:
-            report = build_library(
-                data,
-                index=self._place.folder,
-                split_lists=self._split_lists,
-                device=self._device,
-                trusted=self._backbone,
-                started=self._begin,
-                progress=self._advance,
-            )
-            end: Phase = "stopped" if report.interrupted else "done"
-            self._update(report, end)
+            for data, only in work.items():
+                report = build_library(
+                    data,
+                    only=only,
+                    index=self._place.folder,
+                    split_lists=self._split_lists,
+                    device=self._device,
+                    trusted=self._backbone,
+                    started=self._begin,
+                    progress=self._advance,
+                )
+                self._update(report)
+                self._earlier = self._status
+                if report.interrupted:
+                    raise KeyboardInterrupt
+            self._status = replace(self._status, phase="done")
         except RspnetError as error:
             self._fail(str(error))
-        except KeyboardInterrupt:  # asked to stop before there was anything to keep
+        except KeyboardInterrupt:  # what was done is kept
             self._status = replace(self._status, phase="stopped")
         except Exception:
             log.exception("adding videos failed")
@@ -160,21 +174,21 @@ class Builder:
         """The folder is scanned and the encoder loaded."""
         if self._stop.is_set():
             raise KeyboardInterrupt
-        self._status = replace(self._status, total=len(dataset.files))
+        self._status = replace(self._status, total=self._earlier.total + len(dataset.files))
 
     def _advance(self, report: BuildReport) -> None:
-        self._update(report, self._status.phase)
+        self._update(report)
         if self._stop.is_set():
             raise KeyboardInterrupt  # what `ingest` takes for a wish to stop
 
-    def _update(self, report: BuildReport, phase: Phase) -> None:
+    def _update(self, report: BuildReport) -> None:
+        earlier = self._earlier
         self._status = replace(
             self._status,
-            phase=phase,
-            total=report.total,
-            done=report.skipped + report.reused + report.indexed + len(report.failed),
-            indexed=report.indexed + report.reused,
-            failed=list(report.failed),
+            total=earlier.total + report.total,
+            done=earlier.done + report.skipped + report.reused + report.indexed + len(report.failed),
+            indexed=earlier.indexed + report.indexed + report.reused,
+            failed=[*earlier.failed, *report.failed],
         )
 
     def _fail(self, message: str) -> None:

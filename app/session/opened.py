@@ -2,6 +2,7 @@
 
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from indexer.index.index_types import SearchIndex
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, folders_of, keys_that_pass
 from indexer.retrieval.library import Library
 from rspnet_core.errors import LibraryError
+
+Order = Literal["name", "class", "split", "longest", "shortest"]
+"""How a list of videos is sorted; by name within a class, a split or a length."""
 
 SPLITS = ("train", "test", "val")
 _MOST_FOLDERS = 500
@@ -84,10 +88,26 @@ class OpenedLibrary:
             for video in sorted(self.videos, key=lambda video: video.path)
         ]
 
-    def ids_with(self, text: str) -> list[str]:
-        """Ids, in order of their paths, of the videos whose path or label holds ``text`` in any case."""
+    def ids_with(self, text: str, order: Order = "name") -> list[str]:
+        """Ids of the videos whose path or label holds ``text`` in any case; what an order knows nothing of is last."""
         wanted = text.strip().lower()
-        return [video_id for searched, video_id in self._by_path if wanted in searched]
+        found = [video_id for searched, video_id in self._by_path if wanted in searched]
+        if order == "name":
+            return found
+        places = self._durations if order in {"longest", "shortest"} else self._names_of(order)
+        known = [video_id for video_id in found if video_id in places]
+        rest = [video_id for video_id in found if video_id not in places]
+        return sorted(known, key=places.__getitem__, reverse=order == "longest") + rest
+
+    @cached_property
+    def _durations(self) -> dict[str, float]:
+        rows = self.library.catalogue.videos(status="indexed")
+        return {row.id: row.duration_seconds for row in rows if row.duration_seconds is not None}
+
+    def _names_of(self, order: Order) -> dict[str, Any]:
+        """Class or split of the videos that have one."""
+        named = ((video.key, video.label if order == "class" else video.split) for video in self.videos)
+        return {id_of_key(key): name for key, name in named if name is not None}
 
     def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
         """Keys of the videos that pass; None when every video does. Raises NothingMatches when none does."""

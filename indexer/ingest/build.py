@@ -1,7 +1,7 @@
 """One call from a folder of videos to a published library."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from indexer.catalogue.catalogue import EncoderRecord
@@ -26,6 +26,7 @@ Started = Callable[[Dataset, ClipEncoder], None]
 def build_library(
     data: Path,
     *,
+    only: Collection[str] | None = None,
     index: Path | None = None,
     weights: str | None = None,
     backbone: str | None = None,
@@ -43,7 +44,7 @@ def build_library(
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
 ) -> BuildReport:
-    """Index the videos below ``data``, or bring their library up to date.
+    """Index the videos below ``data``, or bring their library up to date; ``only`` these paths in it, where given.
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
     ``rspnet:small``. ``backend`` encodes; without it the one that the library keeps, or the fastest by a short
@@ -54,6 +55,8 @@ def build_library(
     """
     placed_on = choose_device(device)
     dataset = scan(data, split_lists, fold=fold, follow_links=follow_links)
+    if only is not None:
+        dataset = dataset.part(only)
     with LibraryWriter(Place.prepare(index or data / FOLDER_NAME, catalogue_url)) as library:
         record = library.catalogue.encoder()
         if record is not None and weights is None and backbone is None:

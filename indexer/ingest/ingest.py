@@ -50,7 +50,7 @@ class Ingest:
         self._progress = progress
 
     def run(self, dataset: Dataset, root: Path) -> BuildReport:
-        """Index the videos of ``dataset`` below ``root``, and publish.
+        """Index the videos of ``dataset`` below ``root``, and publish; of a part of a folder, nothing else is touched.
 
         KeyboardInterrupt ends the work after the video in hand; all that is committed is published and the report says
         ``interrupted``. Raises DatasetError as ``plan_build``, LibraryError when nothing can be written any more.
@@ -70,7 +70,8 @@ class Ingest:
         except KeyboardInterrupt:
             self._report.interrupted = True
         else:
-            self._report.moved += let_moved_go(self._catalogue, self._library.place, root_id)
+            if dataset.only is None:
+                self._report.moved += let_moved_go(self._catalogue, self._library.place, root_id)
         self._library.publish()
         self._report.seconds = time.perf_counter() - started
         self._catalogue.finish_build(build_id, self._report.counts())

@@ -85,7 +85,8 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
             _plan_content(plan, entry, before, known_sizes, root, unknown)
     _plan_twins(plan, unknown, catalogue)
     hidden = tuple(dataset.unreadable)
-    plan.gone = [video.id for path, video in known.items() if not path.startswith(hidden)]
+    missed = known if dataset.only is None else known.keys() & dataset.only
+    plan.gone = [known[path].id for path in missed if not path.startswith(hidden)]
     return plan
 
 

@@ -1,5 +1,6 @@
 """The Library tab's panel that adds videos, from the server or by upload, with progress and a way to stop."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -10,12 +11,14 @@ import gradio as gr
 from gradio.components import Component
 
 from app.page.messages import message_of, notice, telling
-from app.serving.uploads import FOLDER, keep_upload
+from app.serving.uploads import check_upload, keep_upload
 from app.serving.visitors import Visitor, visitor_of
 from app.session.builds import BuildStatus
 from app.session.services import Services
+from app.session.upkeep import take_out, try_again
 from rspnet_core.errors import LibraryNotFound, RspnetError
 from rspnet_core.text import printable
+from rspnet_core.video.datasets.dataset import UPLOADS
 
 _POLL_SECONDS = 0.5
 _FAILURES_SHOWN = 10
@@ -34,11 +37,11 @@ class AddingPanel:
     ended: gr.State
 
 
-def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
-    """Lay the panel out and connect it."""
+def adding_panel(services: Services, app: gr.Blocks, failed: gr.HTML) -> AddingPanel:
+    """Lay the panel out and connect it, and the buttons in the list of what ``failed``."""
     gr.HTML('<h3 class="examples-title">Add videos</h3>')
     for_viewers = gr.HTML(_FOR_VIEWERS, visible=False)
-    with gr.Column(visible=False) as for_editors:
+    with gr.Column(visible=False, elem_classes="for-editors") as for_editors:
         files = gr.File(
             label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140
         )
@@ -70,11 +73,26 @@ def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
 
     def add_uploads(paths: list[str] | None, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(request)
-        return _started(services, visitor, lambda: _keep(services, visitor, paths or []))
+        return _started(services, lambda: _add(services, visitor, paths or []))
 
     def add_folder(name: str | None, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(request)
-        return _started(services, visitor, lambda: services.builder.data_folder(visitor, name or ""))
+        builder = services.builder
+        return _started(services, lambda: builder.start(visitor, builder.data_folder(visitor, name or "")))
+
+    @telling
+    def mend_failed(count: int, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        """Try a file that failed again, or all of them, or take one off the list; ``count`` grows when it is off."""
+        visitor = visitor_of(request)
+        visitor.must_be_editor()
+        ids = [str(event.id)] if event.id else None
+        if event.action == "retry":
+            return *_started(services, lambda: try_again(services, visitor, ids)), count
+        try:
+            take_out(services, visitor, ids or [])
+        except Exception as error:
+            return notice(message_of(error)), *_shown(services.builder.status)[1:], count
+        return *_shown(services.builder.status), count + 1
 
     @telling
     def end(request: gr.Request) -> None:
@@ -83,6 +101,7 @@ def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
     common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     upload.click(add_uploads, files, watched, **common)
     index.click(add_folder, folder, watched, **common)
+    failed.select(mend_failed, ended, [*watched, ended], **common)
     app.load(arrive, None, [for_viewers, for_editors, stop], **common)
     app.load(watch, [watching, ended], [*watched, ended], **common)
     timer.tick(watch, [watching, ended], [*watched, ended], **common)
@@ -90,18 +109,21 @@ def adding_panel(services: Services, app: gr.Blocks) -> AddingPanel:
     return AddingPanel(folder=folder, folders=lambda: gr.Dropdown(choices=_folders(services)), ended=ended)
 
 
-def _started(services: Services, visitor: Visitor, find_data: Callable[[], Path]) -> tuple[Any, ...]:
+def _started(services: Services, start: Callable[[], None]) -> tuple[Any, ...]:
     """Start a build; the values of what watches it, or the refusal in place of the progress."""
     try:
-        services.builder.start(visitor, find_data())
+        start()
     except Exception as error:
         return notice(message_of(error)), *_shown(services.builder.status)[1:]
     shown = _shown(services.builder.status)
     return *shown[:-2], gr.Timer(active=True), True  # it may have ended already: the first tick says so
 
 
-def _keep(services: Services, visitor: Visitor, paths: list[str]) -> Path:
-    """Keep uploads below the first data folder; returns that folder. What is no video is refused before any is kept."""
+def _add(services: Services, visitor: Visitor, paths: list[str]) -> None:
+    """Keep uploads below the first data folder that can be written, and index them alone.
+
+    Where one is no video, none is kept.
+    """
     visitor.must_be_editor()
     if not paths:
         raise RspnetError("Choose video files first.")
@@ -111,8 +133,10 @@ def _keep(services: Services, visitor: Visitor, paths: list[str]) -> Path:
     if not roots:
         raise LibraryNotFound("this library has no data folder yet; name a folder on the server first")
     for path in paths:
-        keep_upload(visitor, Path(path), roots[0])
-    return roots[0]
+        check_upload(Path(path))
+    root = next((root for root in roots if os.access(root, os.W_OK)), roots[0])
+    kept = [keep_upload(visitor, Path(path), root) for path in paths]
+    services.builder.start(visitor, root, [path.relative_to(root).as_posix() for path in kept])
 
 
 def _folders(services: Services) -> list[str]:
@@ -135,7 +159,7 @@ def _shown(status: BuildStatus) -> tuple[Any, ...]:
 def _progress(status: BuildStatus) -> str:
     """Where the latest build is, as a bar while it runs and a sentence afterwards."""
     if status.phase == "idle":
-        return f'<p class="muted">Uploads are kept in the folder “{FOLDER}” of the library’s videos.</p>'
+        return f'<p class="muted">Uploads are kept in the folder “{UPLOADS}” of the library’s videos.</p>'
     if status.phase == "failed":
         return notice(status.message)
     if status.is_running:

@@ -1,7 +1,7 @@
 """A folder of videos -> its files with labels, official splits and families, whatever the data set's layout."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, rea
 from rspnet_core.video.datasets.tree import Tree, walk_videos
 from rspnet_core.video.datasets.video_file import VideoFile
 
-__all__ = ["Dataset", "VideoFile", "read_families", "scan"]
+__all__ = ["UPLOADS", "Dataset", "VideoFile", "read_families", "scan"]
 
+UPLOADS = "uploads"
+"""Folder in a data folder where the app keeps what its visitors upload: no class, and no part of a data set."""
 _FAMILIES = "classFamily.csv"
 
 
@@ -36,6 +38,13 @@ class Dataset:
     """Folders, with a ``/`` at the end, that could not be looked into."""
     missing: dict[tuple[int, Side], int] = field(default_factory=dict)
     """Fold and side -> how many listed videos have no file."""
+    only: frozenset[str] | None = None
+    """Paths that this is about, be there a file or not; None for all that the folder holds."""
+
+    def part(self, paths: Collection[str]) -> "Dataset":
+        """What is known of these files alone, by their paths in the folder; all other files are left as they are."""
+        only = frozenset(paths)
+        return replace(self, files=[file for file in self.files if file.path in only], notes=[], only=only)
 
 
 def scan(
@@ -48,7 +57,8 @@ def scan(
     """Recognise UCF101, HMDB51, Kinetics, Something-Something-V2, class folders or a flat folder, and read its lists.
 
     Lists are looked for inside ``root``, then beside it, or only in the folder ``split_lists`` where that is given.
-    ``val`` counts as a side of its own beside ``train`` and ``test``. ``fold`` is one that the lists must have, where
+    ``val`` counts as a side of its own beside ``train`` and ``test``. Videos in ``UPLOADS`` have no class, group or
+    side, whatever they are called, and say nothing of the layout. ``fold`` is one that the lists must have, where
     there are lists: a data set without any has no folds.
 
     Raises:
@@ -57,8 +67,10 @@ def scan(
             there are lists, and none of ``fold``.
 
     """
-    tree = walk_videos(Path(root), follow_links)
-    match = match_lists(tree, None if split_lists is None else Path(split_lists))
+    whole = walk_videos(Path(root), follow_links)
+    uploads = [path for path in whole.videos if path.startswith(f"{UPLOADS}/")]
+    tree = replace(whole, videos={path: whole.videos[path] for path in whole.videos.keys() - uploads})
+    match = match_lists(tree, Path(split_lists) if split_lists is not None and tree.videos else None)
     files, spellings = one_spelling(_files(match, tree))
     _check_fold(files, fold)
     classes = sorted({file.label for file in files if file.label is not None})
@@ -72,9 +84,15 @@ def scan(
         *spellings,
         *remarks_on_classes(classes, numbered),
         *remarks_on_leaks(leaks),
+        *([f"{len(uploads)} videos in the folder {UPLOADS!r} are uploads: they have no class"] if uploads else []),
     ]
+    files = sorted([*files, *(_upload(path, whole) for path in uploads)], key=lambda file: file.path)
     missing = dict(match.missing)
     return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, missing)
+
+
+def _upload(path: str, tree: Tree) -> VideoFile:
+    return VideoFile(path, None, None, {}, problem=tree.videos[path], target=tree.targets.get(path))
 
 
 def _check_fold(files: list[VideoFile], fold: int | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from indexer.index.place import Place
+from indexer.ingest.build import build_library
 from tests.app.conftest import EDITOR, Served
 
 
@@ -60,7 +61,39 @@ def test_failed_files_are_shown_with_reasons(served: Served, open_page) -> None:
     page.get_by_text("1 file could not be indexed").click()
     failed = page.locator("#library-failed tbody tr").first
     assert "broken <b>name.mp4" in failed.inner_text()
-    assert len(failed.locator("td").inner_text()) > 5
+    assert len(failed.locator("td").first.inner_text()) > 5
+
+
+def test_ticks_survive_turning_pages_and_the_ticked_are_taken_out(
+    served: Served, own_library, serve, open_page
+) -> None:
+    page = open_page(served.url)
+    open_library(page)
+    rows(page).nth(2).get_by_role("checkbox").check()
+    page.locator("#library-next").click()
+    page.get_by_text("Page 2 of 2").wait_for()
+    page.get_by_label("All on this page").locator("visible=true").check()
+    expect(page.locator("#library-ticks .ticked")).to_have_text("8 ticked")
+    page.locator("#library-previous").click()
+    page.get_by_text("Page 1 of 2").wait_for()
+    expect(rows(page).get_by_role("checkbox", checked=True)).to_have_count(1)
+    expect(rows(page).nth(2).get_by_role("checkbox")).to_be_checked()
+
+    (own_library / "Bounce" / "broken.mp4").write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(200))
+    build_library(own_library, device="cpu")
+    page = open_page(serve(own_library).url)
+    open_library(page)
+    page.get_by_text("1 file could not be indexed").click()
+    page.get_by_role("button", name="Try again: Bounce/broken.mp4").click()
+    page.get_by_text("Done: 0 videos added, 1 failed.").wait_for()
+    page.get_by_role("button", name="Take off the list: Bounce/broken.mp4").click()
+    expect(page.get_by_text("could not be indexed")).to_have_count(0)
+    rows(page).nth(1).get_by_role("checkbox").check()
+    page.locator("#library-remove").click()
+    page.locator("#library-remove-yes").click()
+    page.get_by_text("1 video has left the library.").wait_for()
+    page.get_by_text("Page 1 of 1, 3 videos").wait_for()
+    expect(page.locator("#library-ticks .ticked")).to_have_text("Nothing ticked")
 
 
 def test_a_video_of_the_list_is_searched_by_its_link(served: Served, open_page) -> None:

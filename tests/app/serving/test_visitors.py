@@ -114,7 +114,7 @@ def test_a_session_an_event_and_an_upload_s_progress_are_their_visitor_s(
 
 
 def changing_events(client: httpx.Client) -> list[dict[str, Any]]:
-    names = {"add_uploads", "add_folder", "end"}
+    names = {"add_uploads", "add_folder", "end", "mend_failed", "remove"}
     found = [event for event in client.get("config").json()["dependencies"] if event["api_name"] in names]
     assert {event["api_name"] for event in found} == names
     return found
@@ -141,12 +141,14 @@ def test_a_viewer_adds_and_stops_nothing(own_library: Path, new_video: Path, tmp
                 client: [{"path": upload(client, new_video), "meta": {"_type": "gradio.FileData"}}]
                 for client in (vera, ed)
             }
-            data = {"add_folder": [str(own_library)], "end": []}
+            first = services.videos(limit=1)[0].id
+            data = {"add_folder": [str(own_library)], "end": [], "mend_failed": [0], "remove": [first, 0]}
             for event in changing_events(vera):
                 said = run(vera, event, data.get(event["api_name"], [files[vera]]), by_name=by_name)
                 assert "only an editor may change the library" in said
                 assert services.builder.status.phase == "idle"
                 assert not (own_library / "uploads").exists()
+                assert len(services.videos()) == 4
             adding = next(event for event in changing_events(ed) if event["api_name"] == "add_uploads")
             run(ed, adding, [files[ed]], by_name=by_name)
             assert services.builder.wait(120).indexed == 1

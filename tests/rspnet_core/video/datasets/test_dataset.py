@@ -305,3 +305,31 @@ def test_real_videos_in_the_layout_of_ucf101(folder, lists):
         "181 files are in no list of fold 1",
         "only 610 of 791 videos have a side (train, test or val)",
     ]
+
+
+@pytest.mark.parametrize("named", ["v_Archery_g01_c02", "v_Bowling_g01_c01", "plain"])
+def test_uploads_have_no_class_and_change_nothing_of_the_data_set(root, named):
+    put(root, *UCF_VIDEOS)
+    ucf_lists(root)
+    before = scan(root)
+    uploads = [f"uploads/{named}.mp4", *(f"uploads/{number}.mp4" for number in range(2 * len(UCF_VIDEOS)))]
+    put(root, *uploads)
+    dataset = scan(root)
+    assert {file.path: (file.label, file.group, file.splits) for file in dataset.files if file.path in uploads} == {
+        path: (None, None, {}) for path in uploads
+    }
+    assert dataset.layout == "UCF101"
+    assert [file for file in dataset.files if file.path not in uploads] == before.files
+    assert (dataset.classes, dataset.missing) == (before.classes, before.missing)
+    assert any("'uploads' are uploads" in note for note in dataset.notes)
+
+
+def test_uploads_beside_one_class_folder_leave_it_a_class(root):
+    put(root, "run/a.mp4", "walk/b.mp4", *(f"uploads/{number}.mp4" for number in range(9)), "walk/uploads/c.mp4")
+    assert scan(root).classes == ["run", "walk"]
+    assert summary(scan(root))["walk/uploads/c.mp4"] == ("walk", {})
+
+
+def test_uploads_alone_are_a_data_folder(root):
+    put(root, "uploads/a.mp4", "uploads/b.mp4")
+    assert summary(scan(root, root)) == {"uploads/a.mp4": (None, {}), "uploads/b.mp4": (None, {})}
