@@ -47,9 +47,9 @@ function say() {
     `${head} similarity ${values()[cell[0]][cell[1]].toFixed(digits())}`;
 }
 
-function shade(value, low, high) { // from pale to deep teal; ink that can be read on it
+function shade(value, low, high) { // from pale to a teal on which the ink can still be read (4.5 to 1)
   const share = high > low ? (value - low) / (high - low) : 0.5;
-  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 66 * share}%)`, color: share > 0.9 ? '#fff' : '#06201d'};
+  return {background: `hsl(174 ${35 + 35 * share}% ${94 - 58 * share}%)`, color: '#06201d'};
 }
 
 function title(side, clip, position) {
