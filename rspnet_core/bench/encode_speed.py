@@ -1,6 +1,6 @@
 """What ten clips of noise cost each form of a network, in turns, so that a busy machine slows all alike::
 
-    python -m rspnet_core.bench.encode_speed resnet18 s3dg --frames 16 --size 112 --rounds 5
+    python -m rspnet_core.bench.encode_speed 5 112 resnet18 s3dg  # rounds, pixels, backbones
 
 ``eager`` is the network as it is trained, in eval mode with channels-last memory.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 from rspnet_core.config import ClipGeometry
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
 from rspnet_core.inference.torch_backend import TorchBackend
-from rspnet_core.models import Backbone, create_backbone_model
+from rspnet_core.models import Backbone, create_backbone_model, default_geometry
 
 _NUM_CLIPS = 10
 Run = Callable[[Tensor], Tensor]
@@ -62,15 +62,15 @@ def encode_seconds(forms: Mapping[str, Run], clips: Tensor, rounds: int) -> tupl
 def main(arguments: list[str]) -> None:
     """Print one line a backbone."""
     parser = argparse.ArgumentParser(prog="python -m rspnet_core.bench.encode_speed")
+    parser.add_argument("rounds", type=int, help="of each form")
+    parser.add_argument("size", type=int, help="height and width of a frame in pixels")
     parser.add_argument("backbones", nargs="+")
-    for name, default in (("frames", 16), ("size", 112), ("rounds", 5)):
-        parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args(arguments)
     for backbone in asked.backbones:
         network = create_backbone_model(backbone, seed=0).eval().backbone
-        # As pixels arrive: channels last in memory.
-        pixels = torch.randn(_NUM_CLIPS, asked.frames, asked.size, asked.size, 3)
-        geometry = ClipGeometry(frames_per_clip=asked.frames, size=asked.size)
+        geometry = ClipGeometry(frames_per_clip=default_geometry(backbone).frames_per_clip, size=asked.size)
+        # In memory as pixels arrive: channels last.
+        pixels = torch.randn(_NUM_CLIPS, geometry.frames_per_clip, asked.size, asked.size, 3)
         seconds, difference = encode_seconds(forms_of(network, geometry), pixels.permute(0, 4, 1, 2, 3), asked.rounds)
         columns = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
         print(f"{backbone}: {columns}; features differ by {difference:.1e}", flush=True)
