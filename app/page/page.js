@@ -56,7 +56,9 @@ window.rspnetTicks = (() => {
     waits = true;
     requestAnimationFrame(() => { waits = false; show(); });
   }).observe(document, { childList: true, subtree: true });
-  return { ids: () => [...ticked].join(" "), clear };
+  const chosen = (shown) => // the ticked, or all that are shown
+    (ticked.size ? [...ticked] : [...document.querySelectorAll(shown)].flatMap(boxes).map((box) => box.dataset.tick)).join(" ");
+  return { ids: () => [...ticked].join(" "), chosen, clear };
 })();
 
 const KEYS = [

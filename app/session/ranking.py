@@ -53,17 +53,19 @@ def rank(
     *,
     page: int = 1,
     per_page: int = HITS_PER_PAGE,
+    only: NDArray[np.int64] | None = None,
 ) -> RankedPage:
     """The hits of one page, each with the moment that is most like any clip of the query.
 
-    ``page`` counts from 1 and is brought into the range there is. Raises MissingHead for a head that is not there,
+    ``page`` counts from 1 and is brought into the range there is. ``only``: keys of the videos to rank, ascending, in
+    place of filters. Raises MissingHead for a head that is not there,
     InvalidSetting for a look without a weight.
     """
     check_look(weights, query.composition)
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
-    allowed = opened.allowed_keys(filters or Filters())
+    allowed = opened.allowed_keys(filters or Filters()) if only is None else only
     num_videos = len(opened.index) if allowed is None else len(allowed)
     num_pages = max(1, ceil(num_videos / per_page))
     page = min(max(page, 1), num_pages)

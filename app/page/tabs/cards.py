@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from app.page.tabs.ticks import tick
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
 from indexer.retrieval.copy_marks import QUERY
@@ -91,9 +92,10 @@ def _hit(hit: Hit, copies: Sequence[Hit], rank: int, page: RankedPage, can_expla
     return (
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
         f'<div class="screen">{poster(hit.id, page.names[hit.id], badges)}</div>'
-        f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3><div class="chips">{chips}</div>'
+        f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3>'
+        f'<div class="chips">{chips}</div>'
         f"{_copies(copies, page)}{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
-        f"{_buttons(hit, name, can_explain)}</div></li>"
+        f"{_buttons(hit, name, can_explain)}{tick(hit.id, page.names[hit.id])}</div></li>"
     )
 
 

@@ -10,6 +10,7 @@ from app.page.messages import notice, telling
 from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs import ticks
 from app.page.tabs.adding import adding_panel
+from app.page.tabs.exporting import exporting_row
 from app.page.tabs.failures import failures
 from app.page.tabs.listing import ORDERS, Listing
 from app.serving.visitors import visitor_of
@@ -28,16 +29,13 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
         with gr.Column(scale=5, min_width=320):
             failed = gr.HTML(elem_id="library-failed", js_on_load=_CARDS_JS)
             text, order = _finding()
-            with gr.Row(elem_classes="library-actions"):
-                gr.HTML(ticks.ticks_bar("#library-table"), elem_id="library-ticks")
-                ask = gr.Button(
-                    "Take out", size="sm", elem_id="library-remove", elem_classes="editors-only", min_width=90, scale=0
-                )
-            removal = _Removal(ask)
+            exporting = exporting_row("#library-table")
+            removal = _Removal()
             listing = _listing(text, order)
         with gr.Column(scale=2, min_width=300):
             panel = adding_panel(services, app, failed)
     listing.connect(services)
+    exporting.connect(services)
 
     def refresh() -> Updates:
         services.reload()
@@ -75,8 +73,10 @@ def _listing(text: gr.Textbox, order: gr.Dropdown) -> Listing:
 class _Removal:
     """Taking the ticked videos out, for editors: asked first, as nothing brings their vectors back but a build."""
 
-    def __init__(self, ask: gr.Button) -> None:
-        self.ask = ask
+    def __init__(self) -> None:
+        self.ask = gr.Button(
+            "Take the ticked ones out", size="sm", elem_id="library-remove", elem_classes="editors-only if-ticked"
+        )
         with gr.Column(visible=False) as self.asked:
             gr.HTML(notice(_ASKED, kind="warning"))
             with gr.Row():

@@ -38,6 +38,7 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
     search.connect_queries()
     search.connect_ranking()
     search.connect_cards()
+    parts.exporting.connect(services, state)
     connect_address(search.ranker, app, query_panel)
 
     parts.examples.change(

@@ -9,6 +9,7 @@ from gradio.components import Component
 from app.page import permalink
 from app.page.components import component
 from app.page.tabs import cards
+from app.page.tabs.exporting import ExportingRow, exporting_row
 from app.session.services import Services
 
 ALL = "All"
@@ -50,6 +51,7 @@ class SearchParts:
     position: gr.HTML
     following: gr.Button
     page: gr.State
+    exporting: ExportingRow
 
     @property
     def ranked(self) -> list[Component]:
@@ -87,6 +89,7 @@ def lay_out(services: Services) -> SearchParts:
             welcoming = gr.HTML(welcome(services), elem_id="welcome")
             chips = gr.HTML(js_on_load=_CARDS_JS, elem_id="filter-chips")
             summary = gr.HTML(elem_id="summary")
+            exporting = exporting_row("#results")
             results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
             with gr.Row(elem_classes="pager"):
                 previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
@@ -94,7 +97,7 @@ def lay_out(services: Services) -> SearchParts:
                 following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return SearchParts(
         video, camera, message, query, *segment, examples, sliders, filters, welcoming, chips, summary, results,
-        previous, position, following, gr.State(1),
+        previous, position, following, gr.State(1), exporting,
     )  # fmt: skip
 
 

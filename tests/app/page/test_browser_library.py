@@ -1,5 +1,6 @@
 """The Library tab as a visitor sees it."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -94,6 +95,34 @@ def test_ticks_survive_turning_pages_and_the_ticked_are_taken_out(
     page.get_by_text("1 video has left the library.").wait_for()
     page.get_by_text("Page 1 of 1, 3 videos").wait_for()
     expect(page.locator("#library-ticks .ticked")).to_have_text("Nothing ticked")
+
+
+def test_ticked_hits_of_two_pages_are_exported_and_all_shown_where_none_is_ticked(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    boxes = page.locator("#results li.card").get_by_role("checkbox")
+    ticked = []
+    for number in ("1", "2"):
+        page.get_by_text(f"Page {number} of 3").wait_for()
+        ticked.append(boxes.nth(1).get_attribute("data-tick"))
+        boxes.nth(1).check()
+        page.locator("#next-page").click()
+    page.get_by_text("Page 3 of 3").wait_for()
+    shown = [box.get_attribute("data-tick") for box in boxes.all()]
+    assert exported(page) == ticked
+    page.get_by_role("button", name="Untick all").locator("visible=true").click()
+    assert exported(page) == shown
+
+
+def exported(page) -> list[str]:
+    for kind in ("Parquet", "JSON"):  # another kind takes an earlier file away
+        page.locator("#results-kind input").click()
+        page.get_by_role("option", name=kind).click()
+    expect(page.locator("#results-file")).to_have_count(0)
+    page.locator("#results-export").click()
+    with page.expect_download() as download:
+        page.locator("#results-file").click()
+    return [row["id"] for row in json.loads(Path(download.value.path()).read_text())["videos"]]
 
 
 def test_a_video_of_the_list_is_searched_by_its_link(served: Served, open_page) -> None:
