@@ -1,5 +1,6 @@
 """OpenVINO, a runtime that plans layouts and kernels for a whole network; CPUs only, needs ``rspnet[openvino]``."""
 
+import sys
 import warnings
 from typing import Any
 
@@ -18,8 +19,7 @@ class OpenVinoBackend:
 
     def __init__(self, backbone: Backbone, geometry: ClipGeometry, *, precision: torch.dtype) -> None:
         """``backbone``, in eval mode and float32, is not changed."""
-        import openvino
-
+        openvino = _openvino()
         shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
         network = _converted(folded(backbone), torch.zeros(1, *shape))
         network.reshape([-1, *shape])
@@ -34,6 +34,19 @@ class OpenVinoBackend:
     def __call__(self, clips: Tensor) -> Tensor:
         """Clips float (B, 3, T, H, W), normalised, on the CPU -> feature map float32 (B, C, T', H', W')."""
         return torch.from_numpy(self._network(clips.float().contiguous().numpy())[0])
+
+
+def _openvino() -> Any:
+    """The package, without the client id that it writes and the events that it sends when it is first imported."""
+    is_absent = "openvino_telemetry" not in sys.modules
+    if is_absent:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # to be found missing: a stub takes its place
+    try:
+        import openvino
+    finally:
+        if is_absent:
+            del sys.modules["openvino_telemetry"]
+    return openvino
 
 
 def _converted(network: nn.Module, example: Tensor) -> Any:

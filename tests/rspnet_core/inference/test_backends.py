@@ -1,4 +1,9 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +33,8 @@ def runs() -> Runs:
 
 @torch.inference_mode()
 def assert_openvino_agrees(runs: Runs) -> None:
-    pytest.importorskip("openvino")
+    if not find_spec("openvino"):
+        pytest.skip("OpenVINO is not installed")
     by_openvino = runs.by("openvino")
     for num_clips in (1, 3):
         clips = noise(num_clips, SMALL.frames_per_clip, SMALL.size, SMALL.size, 3).permute(0, 4, 1, 2, 3)
@@ -89,3 +95,14 @@ def test_only_what_is_clearly_faster_takes_pytorchs_place() -> None:
     assert fastest({"torch": 1.0, "openvino": 0.95}) == "torch"
     assert fastest({"torch": 1.0, "openvino": 2.0}) == "torch"
     assert fastest({"torch": 1.0}) == "torch"
+
+
+@pytest.mark.slow
+def test_openvino_writes_no_client_id_and_sends_nothing(tmp_path: Path) -> None:
+    if not find_spec("openvino"):
+        pytest.skip("OpenVINO is not installed")
+    code = "from rspnet_core.inference import openvino_backend as b; b._openvino(); import sys; " + (
+        "sys.exit('openvino_telemetry.main' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
