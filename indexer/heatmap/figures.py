@@ -8,7 +8,7 @@ from rich.text import Text
 
 from indexer.heatmap.explanation import PairExplanation, Side
 from rspnet_core.config import EncoderSpec
-from rspnet_core.explain.faithfulness import Faithfulness, faithfulness
+from rspnet_core.explain.faithfulness import CURVE_SHARES, Faithfulness, faithfulness
 from rspnet_core.models.two_head import EncoderModel
 
 SIDES = ("query", "match")
@@ -18,7 +18,7 @@ FaithfulnessOfBoth = Mapping[str, Mapping[str, Faithfulness]]
 
 
 def faithfulness_of_both(model: EncoderModel, spec: EncoderSpec, explanation: PairExplanation) -> FaithfulnessOfBoth:
-    """Faithfulness of both heads' maps in both clips; embeds a clip 52 times. Raises as ``faithfulness`` does."""
+    """Faithfulness of both heads' maps in both clips; embeds up to 500 clips. Raises as ``faithfulness`` does."""
     query, match = explanation.query.frames, explanation.match.frames
     pairs = {"query": (query, match), "match": (match, query)}
     return {
@@ -52,8 +52,8 @@ def heatmap_table(document: Mapping[str, Any]) -> Table:
     judged = any("faithfulness" in figures["query"] for figures in document["heads"].values())
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     names = ["head", "video", "cosine", "map", "area"]
-    for name in names + (["drop", "at random, 95 %", "beats"] if judged else []):
-        table.add_column(name, justify="left" if name in {"head", "video"} else "right", no_wrap=True)
+    for name in names + (["drop", "at random, 95 %", "beats", "noise", "verdict"] if judged else []):
+        table.add_column(name, justify="left" if name in {"head", "video", "verdict"} else "right", no_wrap=True)
     for head, figures in document["heads"].items():
         for side in SIDES:
             shares = figures[side]
@@ -86,6 +86,15 @@ def _faithfulness(score: Faithfulness) -> dict[str, Any]:
         "random_drop_interval": list(score.random_drop_interval),
         "random_drops": list(score.random_drops),
         "beaten_share": score.beaten_share,
+        "beaten_interval": list(score.beaten_interval),
+        "chance": score.chance,
+        "noise_floor": score.noise_floor,
+        "verdict": score.verdict,
+        "curve_shares": list(CURVE_SHARES),
+        "deletion": list(score.deletion),
+        "deletion_area": score.deletion_area,
+        "insertion": list(score.insertion),
+        "insertion_area": score.insertion_area,
     }
 
 
@@ -93,4 +102,10 @@ def _faithfulness_cells(score: Mapping[str, Any]) -> list[str]:
     low, high = score["random_drop_interval"]
     draws = len(score["random_drops"])
     beaten = round(score["beaten_share"] * draws)
-    return [f"{score['drop']:.4f}", f"{low:.4f} to {high:.4f}", f"{beaten} of {draws}"]
+    return [
+        f"{score['drop']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{beaten} of {draws}",
+        f"{score['noise_floor']:.4f}",
+        score["verdict"],
+    ]

@@ -1,13 +1,21 @@
 """Is a heat map faithful? Hide what it says matters and see the similarity drop, against hiding other areas.
 
     cells of the map --top share--> hidden blocks of the clip --embed--> drop of the cosine
-    the same cells, shifted and mirrored at random ------------------>  drop of the cosine, several times
+    the same cells, shifted and mirrored at random ------------------>  drop of the cosine, a hundred times
+    every pixel up to one level brighter or darker ------------------>  changes of the cosine that mean nothing
 
-The random areas have the shape and size of the map's own, so only the place differs. Hidden pixels get the clip's mean
+The random areas have the shape and size of the map's own, so only the place differs; where a feature map is too small
+for a hundred of them, other shapes of that size are drawn too. Hidden pixels get the clip's mean
 colour, one colour for all frames: a colour for each frame would flicker, and flicker is motion.
+
+Beyond the one area, the cosine is followed while more and more of what the map ranks highest is hidden (deletion) or
+shown (insertion), as by Petsiuk, Das and Saenko, RISE, 2018, section 4.3.
 """
 
 from dataclasses import dataclass
+from math import comb
+from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +28,13 @@ from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import EncoderModel
 
 Mask = NDArray[np.bool_]
+Verdict = Literal["true", "no better than chance", "too small to tell", "too few places to tell"]
+
+CURVE_SHARES = tuple(step / 8 for step in range(9))
+"""Of the clip, hidden or shown in the order of the map."""
+SIGNIFICANCE = 0.05
+"""How often a map that knows nothing is called true."""
+_NOISE_DRAWS = 8
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,36 @@ class Faithfulness:
     """The same for random areas of equal size and shape."""
     area_share: float
     """Share of the clip that was hidden, in whole cells of the feature map."""
+    noise_floor: float
+    """The furthest that the cosine goes when every pixel is changed by at most one level at random."""
+    deletion: tuple[float, ...]
+    """The cosine with the first share of the clip hidden, in the map's order, at each of CURVE_SHARES."""
+    insertion: tuple[float, ...]
+    """The same with nothing but that share shown."""
+
+    @property
+    def chance(self) -> float:
+        """How often a random area would do as well: the share of all areas, the map's own too, that drop as far."""
+        return (1 + sum(drop >= self.drop for drop in self.random_drops)) / (1 + len(self.random_drops))
+
+    @property
+    def verdict(self) -> Verdict:
+        """``true`` where a random area does as well in at most SIGNIFICANCE of cases, by drops above the noise."""
+        if max(abs(drop) for drop in (self.drop, *self.random_drops)) <= self.noise_floor:
+            return "too small to tell"
+        if (1 + len(self.random_drops)) * SIGNIFICANCE < 1:
+            return "too few places to tell"
+        return "true" if self.drop > self.noise_floor and self.chance <= SIGNIFICANCE else "no better than chance"
+
+    @property
+    def deletion_area(self) -> float:
+        """Mean of the deletion curve: low where hiding little of what the map marks costs much."""
+        return float(np.trapezoid(self.deletion, CURVE_SHARES))
+
+    @property
+    def insertion_area(self) -> float:
+        """Mean of the insertion curve: high where showing little of what the map marks is enough."""
+        return float(np.trapezoid(self.insertion, CURVE_SHARES))
 
     @property
     def random_drop_mean(self) -> float:
@@ -51,6 +96,15 @@ class Faithfulness:
         """Share of random areas whose drop is smaller: 1 is a faithful map, 0.5 says no more than chance."""
         return float(np.mean(np.array(self.random_drops) < self.drop))
 
+    @property
+    def beaten_interval(self) -> tuple[float, float]:
+        """95 % interval of ``beaten_share``, as it is of some random areas (Wilson, 1927)."""
+        draws, z = len(self.random_drops), NormalDist().inv_cdf(0.975)
+        centre = (self.beaten_share + z * z / (2 * draws)) / (1 + z * z / draws)
+        spread = self.beaten_share * (1 - self.beaten_share) / draws + z * z / (4 * draws * draws)
+        reach = z * float(np.sqrt(spread)) / (1 + z * z / draws)
+        return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
 
 def faithfulness(
     model: EncoderModel,
@@ -60,7 +114,7 @@ def faithfulness(
     head: str,
     *,
     area_share: float = 0.25,
-    draws: int = 10,
+    draws: int = 100,
     seed: int = 0,
 ) -> Faithfulness:
     """Hide parts of ``clip_i``, embed it again, and compare it with the unchanged ``clip_j``.
@@ -72,7 +126,7 @@ def faithfulness(
         clip_j: uint8 (T, H, W, 3): the clip it is compared with.
         head: ``motion`` or ``appearance``.
         area_share: share of the clip to hide, above 0 and below 1; at least one cell, and never all.
-        draws: random areas to compare with; fewer where the feature map has not that many places.
+        draws: random areas to compare with; fewer where the feature map has not that many.
         seed: of the random areas.
 
     Raises:
@@ -86,12 +140,37 @@ def faithfulness(
     layer = explaining_head(model, head)
     features_i, features_j = (clip_features(model, clip[None], normalisation) for clip in (clip_i, clip_j))
     maps = pair_maps(features_i[0], features_j[0], layer)
-    important = top_cells(maps.first.cpu().numpy(), area_share)
-    masks = [important, *moved(important, draws, np.random.default_rng(seed))]
-    hidden = clip_features(model, np.stack([hide(clip_i, mask) for mask in masks]), normalisation)
-    cosines = F.cosine_similarity(projections(hidden, layer), projections(features_j, layer))
-    drops = [maps.cosine - cosine for cosine in cosines.tolist()]
-    return Faithfulness(maps.cosine, drops[0], tuple(drops[1:]), float(important.mean()))
+    cells, rng = maps.first.cpu().numpy(), np.random.default_rng(seed)
+    important = top_cells(cells, area_share)
+    elsewhere = moved(important, draws, rng)
+    steps = [top_cells(cells, share) for share in CURVE_SHARES[1:-1]]
+    changed = [
+        *(
+            hide(clip_i, mask)
+            for mask in (important, *elsewhere, *steps, *(~step for step in steps), np.ones_like(important))
+        ),
+        *(changed_by_a_level(clip_i, rng) for _ in range(_NOISE_DRAWS)),
+    ]
+    features = clip_features(model, np.stack(changed), normalisation)
+    cosines = F.cosine_similarity(projections(features, layer), projections(features_j, layer)).tolist()
+    drops = tuple(maps.cosine - cosine for cosine in cosines[: 1 + len(elsewhere)])
+    curves = cosines[len(drops) : len(drops) + 2 * len(steps)]
+    nothing, *noisy = cosines[len(drops) + 2 * len(steps) :]
+    return Faithfulness(
+        cosine=maps.cosine,
+        drop=drops[0],
+        random_drops=drops[1:],
+        area_share=float(important.mean()),
+        noise_floor=max(abs(maps.cosine - cosine) for cosine in noisy),
+        deletion=(maps.cosine, *curves[: len(steps)], nothing),
+        insertion=(nothing, *curves[len(steps) :], maps.cosine),
+    )
+
+
+def changed_by_a_level(clip: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each value of a clip one more, one less or the same, by chance; between 0 and 255."""
+    changed: NDArray[np.int16] = clip + rng.integers(-1, 2, clip.shape, np.int16)
+    return changed.clip(0, 255).astype(np.uint8)
 
 
 def top_cells(cells: NDArray[np.float32], area_share: float) -> Mask:
@@ -108,15 +187,26 @@ def top_cells(cells: NDArray[np.float32], area_share: float) -> Mask:
 
 
 def moved(mask: Mask, count: int, rng: np.random.Generator) -> list[Mask]:
-    """Up to ``count`` different masks of the same shape elsewhere: cyclic shifts in time and space, some mirrored."""
+    """Up to ``count`` different masks with as many cells: of the same shape elsewhere, then of any shape.
+
+    Of the same shape are cyclic shifts in time and space, some mirrored. There are fewer than ``count`` where there are
+    not that many ways to choose so many cells.
+    """
     places = {
         np.roll(mirrored, shift, axis=(0, 1, 2)).tobytes()
         for mirrored in (mask, mask[:, ::-1], mask[:, :, ::-1], mask[:, ::-1, ::-1])
         for shift in np.ndindex(mask.shape)
     }
     others = sorted(places - {mask.tobytes()})
-    chosen = rng.choice(len(others), size=min(count, len(others)), replace=False)
-    return [np.frombuffer(others[place], bool).reshape(mask.shape) for place in chosen]
+    chosen = [others[place] for place in rng.choice(len(others), size=min(count, len(others)), replace=False)]
+    possible = comb(mask.size, int(mask.sum())) - 1
+    seen = {mask.tobytes(), *chosen}
+    while len(chosen) < min(count, possible):
+        drawn = rng.permuted(mask.ravel()).tobytes()
+        if drawn not in seen:
+            seen.add(drawn)
+            chosen.append(drawn)
+    return [np.frombuffer(bits, bool).reshape(mask.shape) for bits in chosen]
 
 
 def hide(clip: NDArray[np.uint8], mask: Mask) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -12,10 +11,10 @@ from app.page.film import film, rectangles
 from app.page.messages import notice, telling
 from app.page.pairs import Pair, best_cell, clip_similarities, pair_content
 from app.page.state import ENCODER, SharedState, TabHandles
+from app.page.tabs.judged import JUDGED_CSS, judged
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, PairExplanation
-from rspnet_core.explain.faithfulness import Faithfulness
 
 _KEPT = 16  # explained pairs of clips; about 5 MB each at 112 pixels
 _PROGRESS = gr.Progress()
@@ -30,13 +29,9 @@ _NO_HEADS = notice(
 )
 _TEST = (
     "Is a map true? Hide the quarter of the query's clip that it marks strongest and embed the clip again: if the map "
-    "is true, the similarity falls further than when equally large areas elsewhere are hidden."
+    "is true, the similarity falls further than when areas of the same shape are hidden elsewhere, up to a hundred of "
+    "them. That takes a while."
 )
-_FIGURES_CSS = """
-ul { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; margin: 0; padding: 0; }
-li { margin: 0; padding: .8rem 1rem; list-style: none; }
-li { border: 1px solid var(--border-color-primary); border-radius: 10px; }
-"""
 
 
 class _Why:
@@ -99,7 +94,7 @@ class _Why:
             title = explanation.titles[head]
             progress(number / len(heads), desc=f"Hiding parts: {title}")
             found[title] = self._services.faithfulness(pair.query, pair.match_id, head, pair.cell)
-        return _judged(found)
+        return judged(found)
 
 
 def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -117,7 +112,7 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     with gr.Column(visible=False) as testing:
         gr.Markdown(_TEST)
         test = gr.Button("Test the maps", size="sm", elem_id="test-maps")
-        figures = gr.HTML(elem_id="faithfulness", css_template=_FIGURES_CSS)
+        figures = gr.HTML(elem_id="faithfulness", css_template=JUDGED_CSS)
     with gr.Accordion("Compare two videos by their ids", open=False, elem_id="by-ids"), gr.Row(equal_height=False):
         query_id = gr.Textbox(label="Query", placeholder="16 hex digits; empty keeps the query", elem_id="query-id")
         match_id = gr.Textbox(label="Match", placeholder="16 hex digits", elem_id="match-id")
@@ -145,27 +140,3 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     )  # fmt: skip
     test.click(telling(why.test), shown, figures, concurrency_id=ENCODER, api_visibility="private")
     return TabHandles()
-
-
-def _judged(found: dict[str, Faithfulness]) -> str:
-    """The figures of both heads with a verdict in words."""
-    cards = "".join(f"<li>{_sentences(title, score)}</li>" for title, score in found.items())
-    return f'<ul class="faithfulness" aria-label="Test of the maps" role="list">{cards}</ul>'
-
-
-def _sentences(title: str, score: Faithfulness) -> str:
-    low, high = score.random_drop_interval
-    draws = len(score.random_drops)
-    beaten = round(score.beaten_share * draws)
-    return (
-        f"<b>{escape(title)}: {_verdict(score)}.</b> The similarity of the clips is {score.cosine:.3f}. With the area "
-        f"hidden that the map marks ({score.area_share:.0%} of the clip) it falls by {score.drop:.3f}; with random "
-        f"areas hidden by {score.random_drop_mean:.3f} on average ({low:.3f} to {high:.3f}). The map's area counts for "
-        f"more than {beaten} of {draws} random ones."
-    )
-
-
-def _verdict(score: Faithfulness) -> str:
-    if score.beaten_share >= 0.9:
-        return "true"
-    return "partly true" if score.beaten_share >= 0.6 else "no better than chance"

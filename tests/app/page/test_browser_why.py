@@ -120,7 +120,7 @@ def test_the_maps_can_be_tested(open_page, served) -> None:
     page.get_by_role("button", name="Test the maps").click()
     verdicts = page.get_by_role("list", name="Test of the maps").get_by_role("listitem")
     expect(verdicts).to_have_count(2)
-    expect(verdicts.nth(0)).to_contain_text(re.compile(r"Motion \(RSP\): .*it falls by -?\d\.\d{3}; with random"))
+    expect(verdicts.nth(0)).to_contain_text(re.compile(r"Motion \(RSP\): .*it falls by -?\d\.\d{4}; with random"))
     expect(verdicts.nth(1)).to_contain_text(re.compile(r"Appearance \(A-VID\): .* of \d+ random ones"))
 
 

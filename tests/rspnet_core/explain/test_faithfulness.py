@@ -6,7 +6,14 @@ import torch
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting, MissingHead
-from rspnet_core.explain.faithfulness import Faithfulness, faithfulness, hide, moved, top_cells
+from rspnet_core.explain.faithfulness import (
+    Faithfulness,
+    changed_by_a_level,
+    faithfulness,
+    hide,
+    moved,
+    top_cells,
+)
 from rspnet_core.explain.similarity_maps import HEADS
 from rspnet_core.models import TwoHeadModel, create_torchvision_model
 from rspnet_core.models.features import clip_features
@@ -31,7 +38,11 @@ def test_hiding_what_the_map_marks_costs_more_than_hiding_other_areas(model: Two
     score = faithfulness(model, SPEC.normalisation, clip, clip, head)
     assert score.cosine == pytest.approx(1)
     assert score.area_share == 0.25
-    assert len(score.random_drops) == 10
+    assert 20 <= len(score.random_drops) <= 100
+    assert score.verdict == "true"
+    assert score.deletion_area < score.insertion_area
+    assert score.deletion[0] == score.insertion[-1] == score.cosine
+    assert score.deletion[-1] == score.insertion[0]
     assert score.drop > score.random_drop_interval[1]
     assert score.beaten_share == 1
 
@@ -72,8 +83,17 @@ def test_random_masks_have_the_size_of_the_maps_own_and_lie_elsewhere() -> None:
     assert {each.sum() for each in masks} == {3}
 
 
-def test_a_mask_with_few_other_places_gives_fewer_draws() -> None:
+def test_where_there_are_few_other_places_other_shapes_are_drawn_and_all_there_are_at_most() -> None:
     assert len(moved(np.array([[[True, False]]]), 10, np.random.default_rng(0))) == 1
+    column = np.zeros((1, 3, 4), bool)
+    column[0, :, 1] = True
+    masks = moved(column, 50, np.random.default_rng(0))
+    same_shape = [mask for mask in masks if mask.all(axis=1).any()]
+    assert len({mask.tobytes() for mask in [column, *masks]}) == 51
+    assert {int(mask.sum()) for mask in masks} == {3}
+    assert len(same_shape) == 3
+    assert [mask.tobytes() for mask in masks[:3]] == [mask.tobytes() for mask in same_shape]
+    assert len(moved(column, 1000, np.random.default_rng(0))) == 12 * 11 * 10 // 6 - 1
 
 
 def test_hidden_pixels_have_the_clips_mean_colour_and_the_others_are_untouched() -> None:
@@ -92,10 +112,56 @@ def test_scene_patches_lie_apart() -> None:
 
 
 def test_summary_of_random_drops() -> None:
-    score = Faithfulness(cosine=0.9, drop=0.25, random_drops=(0.0, 0.1, 0.2, 0.3), area_share=0.25)
+    score = scored(0.25, (0.0, 0.1, 0.2, 0.3))
     assert score.random_drop_mean == pytest.approx(0.15)
     assert score.random_drop_interval == pytest.approx((0.0075, 0.2925))
     assert score.beaten_share == 0.75
+    assert score.chance == 2 / 5
+
+
+def scored(drop: float, random_drops: tuple[float, ...], noise_floor: float = 0.001) -> Faithfulness:
+    curve = tuple(np.linspace(0.9, 0.1, 9).tolist())
+    return Faithfulness(0.9, drop, random_drops, 0.25, noise_floor, curve, curve[::-1])
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    """Eight of ten: 0.490 to 0.943, as tables have it; all of 100 leave room for 3.7 % that do as well."""
+    assert scored(0.25, (0.0,) * 8 + (0.3,) * 2).beaten_interval == pytest.approx((0.490, 0.943), abs=0.001)
+    assert scored(0.25, (0.0,) * 100).beaten_interval == pytest.approx((0.963, 1), abs=0.001)
+
+
+def test_areas_under_the_curves_are_their_means() -> None:
+    score = scored(0.25, (0.0,))
+    assert (score.deletion_area, score.insertion_area) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"),
+    [
+        (scored(0.25, (0.0,) * 95 + (0.3,) * 4), "true"),
+        (scored(0.25, (0.0,) * 94 + (0.3,) * 5), "no better than chance"),
+        (scored(0.0, (0.0,) * 100), "too small to tell"),
+        (scored(0.0009, (-0.0009,) * 100), "too small to tell"),
+        (scored(0.0009, (-0.002,) * 100), "no better than chance"),
+        (scored(0.25, (0.0,) * 10), "too few places to tell"),
+    ],
+)
+def test_a_verdict_needs_drops_above_the_noise_and_enough_random_areas(score: Faithfulness, verdict: str) -> None:
+    assert score.verdict == verdict
+
+
+def test_a_map_that_knows_nothing_is_seldom_called_true() -> None:
+    rng = np.random.default_rng(0)
+    called = [scored(*(drops[0], tuple(drops[1:]))).verdict == "true" for drops in rng.normal(size=(2000, 72))]
+    assert np.mean(called) == pytest.approx(0.05, abs=0.02)
+
+
+def test_noise_changes_each_value_by_a_level_at_most() -> None:
+    clip = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    changed = changed_by_a_level(clip, np.random.default_rng(1))
+    difference = changed.astype(int) - clip
+    assert changed.dtype == np.uint8
+    assert set(np.unique(difference)) == {-1, 0, 1}
 
 
 @pytest.mark.parametrize(
