@@ -239,6 +239,7 @@ def test_a_question_after_the_closing_is_confirmed_once_the_client_has_seen_it(m
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_pages_that_ask_in_the_moment_of_closing_lose_no_answer(served: Served) -> None:
     """Chains of events with pauses around the time that the stream is held: each answer comes."""
     video_id = served.services.videos(limit=1)[0].id

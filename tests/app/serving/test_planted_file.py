@@ -104,6 +104,7 @@ def settle(client: httpx.Client, answers: list[httpx.Response]) -> str:
     return "\n".join(said)
 
 
+@pytest.mark.slow
 def test_every_input_of_every_event_by_every_way(visitor: httpx.Client, planted: Path) -> None:
     events = events_of(visitor)
     inputs = [(event, number) for event in events for number in range(len(event["inputs"]))]

@@ -18,6 +18,7 @@ from app.serving.logs import set_up_logs
 from app.serving.metrics import Metrics
 from rspnet_core.errors import InvalidSetting, VideoError
 from tests.app.conftest import Served
+from tests.app.serving.test_media import wait_for
 
 
 @pytest.fixture
@@ -92,8 +93,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def test_each_request_is_a_line_of_json_with_its_id(client: httpx.Client, written: io.StringIO) -> None:
     answer = client.get("media/poster/0000000000000000.jpg", params={"secret": "hunter2"})
+    request_id = answer.headers["x-request-id"]
+    wait_for(lambda: request_id in written.getvalue())  # it is written when the answer has been sent
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
-    (line,) = [line for line in lines if line["request_id"] == answer.headers["x-request-id"]]
+    (line,) = [line for line in lines if line["request_id"] == request_id]
     assert (line["method"], line["route"], line["status"]) == ("GET", "/media/poster/{media_id}.jpg", 404)
     assert (line["level"], line["logger"], line["user"]) == ("INFO", "rspnet.app.requests", None)
     assert line["seconds"] >= 0

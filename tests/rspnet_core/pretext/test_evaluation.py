@@ -57,6 +57,7 @@ def test_relatives_of_another_playback_speed_do_not_count(sample: SampleManifest
     assert motion_before_look({"motion": vectors}, sample) == {"motion": 1.0}
 
 
+@pytest.mark.slow
 def test_the_command_measures_speed_ranking_and_both_heads_on_sample_videos(
     sample: SampleManifest, weights: Path
 ) -> None:

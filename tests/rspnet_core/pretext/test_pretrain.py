@@ -87,6 +87,7 @@ def test_fewer_videos_than_a_batch_are_refused(few_videos: Path, tmp_path: Path)
         pretrain(few_videos, tmp_path / "run", RECIPE, device="cpu")
 
 
+@pytest.mark.slow
 def test_retrieval_is_measured_while_training_and_decides_the_best_epoch(sample_videos: Path, tmp_path: Path) -> None:
     plan = RetrievalPlan(with_two_recordings(sample_videos, tmp_path / "labelled"), every_epochs=1)
     run = pretrain(sample_videos, tmp_path / "run", recipe(epochs=2), device="cpu", retrieval=plan)

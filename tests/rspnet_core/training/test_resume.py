@@ -42,6 +42,7 @@ def test_ctrl_c_saves_and_resume_equals_an_uninterrupted_run(
     assert_equal_runs(out, uninterrupted)
 
 
+@pytest.mark.slow
 def test_adamw_resumes_with_its_averages(sample_videos: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"optimiser": "adamw", "learning_rate": 1e-3, "epochs": 2})
     pretrain(sample_videos, tmp_path / "whole", recipe, device="cpu")

@@ -105,6 +105,7 @@ def test_a_child_that_hangs_is_replaced(video):
     assert errors == ["took longer than 3 s", None]
 
 
+@pytest.mark.slow
 def test_a_video_that_needs_too_much_memory_is_refused(tmp_path, video):
     large = make_video(tmp_path / "large.mp4", num_frames=3, width=7680, height=4320, options={"preset": "ultrafast"})
     with DecodePool(1, memory_bytes=150 * 2**20) as pool:
