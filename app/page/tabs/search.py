@@ -137,9 +137,12 @@ class _Search:
 
     def change(self, current: QueryHandle | None, event: gr.EventData) -> Updates:
         """What the panel's buttons do: search by the whole video again, or without one of the examples."""
-        if current is not None and event.action == "without":
+        if current is None or event.action != "without":
+            return self.cut(current, None, None)
+        try:
             return self.show(current.without(str(event.id)))
-        return self.cut(current, None, None)
+        except Exception as error:  # another example has left the library
+            return {self.parts.message: notice(message_of(error))}
 
     def ask(self, current: QueryHandle | None, kind: str, video_id: str) -> Updates:
         """Make a hit an example of the question; a look weighs both heads alike. Raises what cannot be one."""
