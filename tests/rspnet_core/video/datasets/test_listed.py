@@ -2,15 +2,17 @@
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rspnet_core.errors import DatasetError
+from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.video.datasets import listed_videos, scan
 from rspnet_core.video.datasets.names import Names
+from rspnet_core.video.reading.sniff import container_of
 from tests.rspnet_core.video.datasets.dataset_trees import UCF_VIDEOS, put
 
 FIRST, SECOND = UCF_VIDEOS[0], UCF_VIDEOS[3]
@@ -213,6 +215,9 @@ def assert_read_or_refused_by_line(content: bytes) -> None:
                 assert "line " in str(error) or "it is empty" in str(error)
             assert all(note.isprintable() for note in said)
         (root / "trainlist01.txt").write_bytes(content)
+        with suppress(VideoError):
+            container_of(root / "trainlist01.txt")
+            return  # begins like a video: it is one more
         try:
             assert len(scan(root).files) == len(UCF_VIDEOS)
         except DatasetError as error:
