@@ -16,6 +16,7 @@ def run(*arguments: str, password: str = "") -> subprocess.CompletedProcess[str]
     return subprocess.run(command, input=password, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_users_are_added_listed_changed_and_removed(tmp_path: Path) -> None:
     path = tmp_path / "users"
     options = ("--auth-file", str(path))

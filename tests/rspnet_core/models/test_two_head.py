@@ -58,6 +58,7 @@ def test_channels_last_bf16_keeps_the_features_and_computes_heads_in_float32(
     assert torch.allclose(out.motion.norm(dim=1), torch.ones(1), atol=1e-6)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_autocast_leaves_the_heads_in_float32(clips: Tensor) -> None:
     model = create_model("tsm18", seed=0).eval()

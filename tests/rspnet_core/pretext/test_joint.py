@@ -114,6 +114,7 @@ def test_the_encoder_is_written_as_it_was_trained() -> None:
     assert all(value.equal(before[name]) for name, value in joint.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_run_leaves_an_encoder_that_a_library_can_be_built_with(trained: Path) -> None:
     model, spec = load_encoder(str(trained / "model.safetensors"), None)
     assert (spec.trained, spec.geometry.frames_per_clip, spec.geometry.size) == (True, 4, 32)
@@ -125,6 +126,7 @@ def test_a_run_leaves_an_encoder_that_a_library_can_be_built_with(trained: Path)
     assert told <= figures.keys()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(store: Path, tmp_path: Path, trained: Path) -> None:
     out = tmp_path / "run"
     run = pretrain(store, out, RECIPE, device="cpu", listener=CtrlC(6))

@@ -24,6 +24,7 @@ def recipe(**changes: object) -> PretrainRecipe:
     return PretrainRecipe.model_validate(SETTINGS | changes)
 
 
+@pytest.mark.slow
 def test_the_model_of_a_run_builds_a_library(sample_videos: Path, few_videos: Path, tmp_path: Path) -> None:
     pretrain(sample_videos, tmp_path / "run", recipe(epochs=1), device="cpu")
     report = build_library(

@@ -47,6 +47,7 @@ def tuned(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.Tem
     return out
 
 
+@pytest.mark.slow
 def test_the_model_of_a_run_has_classes_and_builds_a_library(tuned: Path, few_videos: Path, tmp_path: Path) -> None:
     model, spec = load_checkpoint(tuned / "model.safetensors")
     assert spec.classes == ("Bounce", "Rise", "Shake", "SlideLeft", "SlideRight", "Spin", "Swing", "Zoom")

@@ -145,6 +145,7 @@ def test_networks_are_embedded_as_an_index_embeds_them() -> None:
 # The comparison
 
 
+@pytest.mark.slow
 def test_rows_are_trained_once_and_stand_beside_baselines_and_published_figures(
     compare: Compare, tmp_path: Path
 ) -> None:

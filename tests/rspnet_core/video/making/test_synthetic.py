@@ -101,6 +101,7 @@ def test_a_folder_with_something_else_is_refused_and_left_alone(tmp_path, truth)
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_paths_in_a_foreign_ground_truth_are_never_followed(tmp_path):
     folder, outside = tmp_path / "sample", tmp_path / "outside.mp4"
     write_sample_data(folder, groups=2)

@@ -256,6 +256,7 @@ def assert_result_or_a_video_error(answer, content: bytes) -> None:
 FUZZ = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, **FUZZ)
 @given(content=answers)
 def test_any_answer_gives_a_result_or_a_video_error(answer, content):
