@@ -8,17 +8,17 @@ from typing import Any
 
 import gradio as gr
 
+from app.api.asked import asked_video
 from app.api.heatmap import add_heatmap_endpoint
 from app.page.messages import answering
 from app.page.state import ENCODER
-from app.serving.visitors import visitor_of
 from app.session.queries import QueryHandle
 from app.session.ranking import HITS_PER_PAGE
 from app.session.services import Services
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, SearchResult, usual_weights
-from rspnet_core.errors import InvalidSetting, QueryNotFound
+from rspnet_core.errors import InvalidSetting
 
 MOST_HITS = 1000
 MOST_VIDEOS = 1000
@@ -50,9 +50,10 @@ def _add_search(services: Services) -> None:
         split: str = "",
         folder: str = "",
     ) -> dict[str, Any]:
-        handle = _asked(services, request, file, video_id, top, start_seconds, end_seconds)
+        most = _checked(top)
+        handle = asked_video(services, request, file, video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), top)
+        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), most)
 
     gr.Button().click(
         search,
@@ -92,10 +93,11 @@ def _add_compose(services: Services) -> None:
         split: str = "",
         folder: str = "",
     ) -> dict[str, Any]:
+        most = _checked(top)
         others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
-        handle = replace(_asked(services, request, file, video_id, top), others=others)
+        handle = replace(asked_video(services, request, file, video_id), others=others)
         weights = usual_weights(others.composition, backbone=backbone, motion=motion, appearance=appearance)
-        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), top)
+        return _found(services, handle, weights, Filters(label=label, split=split, folder=folder), most)
 
     gr.Button().click(
         compose,
@@ -127,32 +129,16 @@ def _filters() -> list[gr.Textbox]:
     ]
 
 
-def _asked(
-    services: Services,
-    request: gr.Request,
-    file: str | None,
-    video_id: str,
-    top: float,
-    start_seconds: float | None = None,
-    end_seconds: float | None = None,
-) -> QueryHandle:
-    """The query of a search for ``top`` hits."""
+def _checked(top: float) -> int:
     if not 1 <= top <= MOST_HITS:
         raise InvalidSetting(f"top: got {top:g}, allowed is 1 to {MOST_HITS}")
-    if not (file or video_id):
-        raise QueryNotFound("give a file or the id of an indexed video as video_id")
-    services.reload()
-    if file:
-        return services.embed(visitor_of(request), file, start_seconds, end_seconds)
-    return services.stored(video_id, start_seconds, end_seconds)
+    return int(top)
 
 
-def _found(
-    services: Services, handle: QueryHandle, weights: PartWeights, filters: Filters, top: float
-) -> dict[str, Any]:
+def _found(services: Services, handle: QueryHandle, weights: PartWeights, filters: Filters, top: int) -> dict[str, Any]:
     """The document of ``rspnet-index search --json``; an empty filter is none."""
     filters = Filters(label=filters.label or None, split=filters.split or None, folder=filters.folder or None)
-    found = services.rank(handle, weights, filters, per_page=int(top))
+    found = services.rank(handle, weights, filters, per_page=top)
     query = services.query(handle)
     result = SearchResult(
         query=query.source | {"weights": found.shares},

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.api.asked import asked_video
 from app.page.messages import answering
 from app.page.state import ENCODER
 from app.serving.visitors import visitor_of
@@ -13,7 +14,7 @@ from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, check_threshold
 from indexer.heatmap.figures import heatmap_document
 from indexer.heatmap.files import write_heatmap
-from rspnet_core.errors import InvalidSetting, QueryNotFound
+from rspnet_core.errors import InvalidSetting
 
 _FORMATS = ("png", "mp4", "gif")
 
@@ -33,13 +34,10 @@ def add_heatmap_endpoint(services: Services) -> None:
             kind: str = "png",
         ) -> tuple[str, dict[str, Any]]:
             visitor = visitor_of(request)
-            if not (file or video_id):
-                raise QueryNotFound("give a file, or the id of an indexed video as video_id")
             if kind not in _FORMATS:
                 raise InvalidSetting(f"format: allowed are {', '.join(_FORMATS)}")
             check_threshold(threshold)
-            services.reload()
-            query = services.embed(visitor, file) if file else services.stored(video_id)
+            query = asked_video(services, request, file, video_id)
             explanation = services.explain(query, match_id)
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, f"heatmap.{kind}")

@@ -66,6 +66,7 @@ def test_back_forward_and_reload_go_to_search_page_hit_and_tab(served: Served, o
 
 
 def test_each_tab_has_an_address_also_after_coming_back_to_the_start_twice(served: Served, open_page) -> None:
+    """Fails where an address does not come."""
     page = open_page(served.url)
     for name in ("Accuracy", "Library"):
         page.get_by_role("tab", name=name).click()
