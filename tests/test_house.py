@@ -167,3 +167,24 @@ def test_every_public_name_is_documented(path: str) -> None:
 def test_what_must_start_fast_does_not_load_pytorch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rspnet_core.cli.main",
+        "rspnet_core.pretext.pretrain",
+        "rspnet_core.pretext.motion_test",
+        "rspnet_core.tables.compare_tasks",
+        "rspnet_core.tables.task_table",
+        "rspnet_core.bench.store_speed",
+        "rspnet_core.bench.encode_speed",
+    ],
+)
+def test_what_runs_on_a_store_needs_no_decoders(module: str) -> None:
+    """A GPU machine without a network may have none (``make gpu-pack``)."""
+    absent = "sys.modules.update(dict.fromkeys(('av', 'decord', 'sqlalchemy', 'faiss', 'gradio')))"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys; {absent}; import {module}"], capture_output=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr.decode()

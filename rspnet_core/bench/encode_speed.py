@@ -1,8 +1,10 @@
 """What ten clips of noise cost each form of a network, in turns, so that a busy machine slows all alike::
 
     python -m rspnet_core.bench.encode_speed 5 112 resnet18 s3dg  # rounds, pixels, backbones
+    python -m rspnet_core.bench.encode_speed 20 112 resnet18 s3dg --device cuda
 
-``eager`` is the network as it is trained, in eval mode with channels-last memory.
+``eager`` is the network as it is trained, in eval mode with channels-last memory, in float32. On a GPU, ``torch`` and
+``torch bf16`` are the form that encodes in float32 and in the precision that a GPU encodes in.
 """
 
 import argparse
@@ -22,19 +24,23 @@ from rspnet_core.inference.torch_backend import TorchBackend
 from rspnet_core.models import Backbone, create_backbone_model, default_geometry
 
 _NUM_CLIPS = 10
+_CPU = torch.device("cpu")
 Run = Callable[[Tensor], Tensor]
 
 
-def forms_of(backbone: Backbone, geometry: ClipGeometry) -> dict[str, Run]:
-    """Every form of a backbone in float32 on the CPU, by its name."""
-    eager = copy.deepcopy(backbone)
+def forms_of(backbone: Backbone, geometry: ClipGeometry, device: torch.device = _CPU) -> dict[str, Run]:
+    """Every form of a backbone on a device, by its name; clips are float32, on that device."""
+    eager = copy.deepcopy(backbone).to(device)
     if backbone.is_volumetric:
         eager.to(memory_format=torch.channels_last_3d)
     forms: dict[str, Run] = {
         "eager": eager,
-        "torch": TorchBackend(backbone, device=torch.device("cpu"), precision=torch.float32),
+        "torch": TorchBackend(copy.deepcopy(backbone), device=device, precision=torch.float32),
     }
-    if find_spec("openvino"):
+    if device.type == "cuda":
+        lowered = TorchBackend(backbone, device=device, precision=torch.bfloat16)
+        forms["torch bf16"] = lambda clips: lowered(clips.bfloat16()).float()
+    elif find_spec("openvino"):
         forms["openvino"] = OpenVinoBackend(backbone, geometry, precision=torch.float32)
     return forms
 
@@ -45,16 +51,20 @@ def encode_seconds(forms: Mapping[str, Run], clips: Tensor, rounds: int) -> tupl
 
     Args:
         forms: by name; the first is the yardstick.
-        clips: float32 (B, 3, T, H, W).
+        clips: float32 (B, 3, T, H, W), on the forms' device.
         rounds: runs of each form, after one that is not counted.
     """
     features = [run(clips) for run in forms.values()]
+    if clips.is_cuda:
+        torch.cuda.synchronize()
     difference = max(float((other - features[0]).abs().max()) for other in features) / float(features[0].abs().max())
     seconds: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(rounds):
         for name, run in forms.items():
             started = time.perf_counter()
             run(clips)
+            if clips.is_cuda:
+                torch.cuda.synchronize()
             seconds[name].append(time.perf_counter() - started)
     return {name: median(values) for name, values in seconds.items()}, difference
 
@@ -65,14 +75,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("rounds", type=int, help="of each form")
     parser.add_argument("size", type=int, help="height and width of a frame in pixels")
     parser.add_argument("backbones", nargs="+")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     asked = parser.parse_args(arguments)
+    device = torch.device(asked.device)
     for backbone in asked.backbones:
         network = create_backbone_model(backbone, seed=0).eval().backbone
         geometry = ClipGeometry(frames_per_clip=default_geometry(backbone).frames_per_clip, size=asked.size)
         # In memory as pixels arrive: channels last.
         pixels = torch.randn(_NUM_CLIPS, geometry.frames_per_clip, asked.size, asked.size, 3)
-        seconds, difference = encode_seconds(forms_of(network, geometry), pixels.permute(0, 4, 1, 2, 3), asked.rounds)
-        columns = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
+        clips = pixels.to(device).permute(0, 4, 1, 2, 3)
+        seconds, difference = encode_seconds(forms_of(network, geometry, device), clips, asked.rounds)
+        columns = ", ".join(f"{name} {value:.4g} s" for name, value in seconds.items())
         print(f"{backbone}: {columns}; features differ by {difference:.1e}", flush=True)
 
 

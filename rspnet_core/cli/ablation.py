@@ -58,7 +58,8 @@ def ablation_command(
 
     Example: rspnet-train ablation kinetics400 ucf101 --figure 3 --backbone s3dg --recipe k400-s3dg-1000 --out figure3
     """
-    from rspnet_core.tables.jobs import Plan, Stopped
+    from rspnet_core.tables.jobs import Plan
+    from rspnet_core.tables.steps import Stopped
 
     if (table is None) == (figure is None) or figure not in (None, 3):
         raise InvalidSetting("choose one of --table 1, 2, 3 or 4 and --figure 3")

@@ -46,7 +46,7 @@ def compare_tasks_command(
     """
     from rspnet_core.atomic import replace_text
     from rspnet_core.tables.compare_tasks import Comparison, compare_tasks
-    from rspnet_core.tables.jobs import Stopped
+    from rspnet_core.tables.steps import Stopped
     from rspnet_core.tables.task_table import task_document, task_markdown
 
     plan = Comparison(

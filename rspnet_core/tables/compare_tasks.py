@@ -22,7 +22,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.tasks import OBJECTIVES
-from rspnet_core.tables.jobs import Step, Stopped, once
+from rspnet_core.tables.steps import Step, Stopped, once
 from rspnet_core.tables.task_scores import Describer, Scores, by_colour, by_energy, by_network, video_scores
 from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.listener import Listener

@@ -7,8 +7,9 @@ from typing import Any
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.reports.colours import INK, MUTED
-from rspnet_core.tables.jobs import Plan, Step, carry_on, check, once, tested
+from rspnet_core.tables.jobs import Plan, carry_on, check, tested
 from rspnet_core.tables.rows import OBJECTIVES, Row
+from rspnet_core.tables.steps import Step, once
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.run_folder import RunFolder, series
 

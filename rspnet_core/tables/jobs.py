@@ -6,7 +6,6 @@ OUT/rsp-avid.resnet18/seed0/pretrain/          a run of ``pretrain``
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,16 +19,10 @@ from rspnet_core.recognition.evaluate import evaluate, retrieve
 from rspnet_core.recognition.finetune import finetune
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.tables.rows import Row
+from rspnet_core.tables.steps import Document, Step, Stopped, once
 from rspnet_core.training.listener import Listener
-from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.recipe_file import load_recipe
 from rspnet_core.training.run_folder import RunFolder
-
-Document = dict[str, Any]
-
-
-class Stopped(Exception):
-    """Ctrl-C or SIGTERM ended a run; its state is saved."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +107,6 @@ def run_retrieval(plan: Plan, row: Row, seed: int, listener: Listener) -> list[D
     return [once(folder / f"retrieval{fold}.json", [first], partial(test, fold)) for fold in plan.folds]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One run of training, wanted or there."""
-
-    folder: Path
-    recipe: TrainRecipe
-
-    def check(self) -> None:
-        """Raise InvalidSetting when the folder holds a run of other settings."""
-        written = self.folder / "recipe.toml"
-        if written.exists() and load_recipe(type(self.recipe), str(written), {}) != self.recipe:
-            raise InvalidSetting(f"{self.folder} was begun with other settings; give the same ones, or another --out")
-
-
 def carry_on(plan: Plan, step: Step, listener: Listener) -> str:
     """Begin or go on with a run; gives where its weights are. Raises Stopped when it is stopped."""
     step.check()
@@ -162,19 +141,6 @@ def tested(plan: Plan, step: Step, listener: Listener) -> Document:
         listener=listener,
     )
     return found
-
-
-def once(path: Path, steps: list[Step], make: Callable[[], Document]) -> Document:
-    """What ``path`` holds, which ``steps`` lead to, made first if it is not there.
-
-    Raises InvalidSetting when it was made with other settings.
-    """
-    for step in steps:
-        step.check()
-    if not path.exists():
-        replace_text(path, json.dumps(make()))
-    document: Document = json.loads(path.read_text(encoding="utf-8"))
-    return document
 
 
 def _pretraining(plan: Plan, row: Row, seed: int) -> Step:

@@ -8,8 +8,9 @@ from typer.testing import CliRunner, Result
 
 from rspnet_core.cli.main import app
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.tables.jobs import Plan, Stopped, run_row
+from rspnet_core.tables.jobs import Plan, run_row
 from rspnet_core.tables.rows import Row
+from rspnet_core.tables.steps import Stopped
 from tests.rspnet_core.training.runs import CtrlC
 
 PRETRAIN = {"epochs": 1, "batch_size": 8, "frames_per_clip": 2, "clip_size": 32, "queue_size": 20}

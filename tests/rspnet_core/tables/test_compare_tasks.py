@@ -18,7 +18,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.motion_test import embed_store
 from rspnet_core.tables.compare_tasks import Comparison, compare_tasks
-from rspnet_core.tables.jobs import Stopped
+from rspnet_core.tables.steps import Stopped
 from rspnet_core.tables.task_scores import (
     Describer,
     by_energy,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.recognition.recipe import FinetuneRecipe
-from rspnet_core.tables.jobs import Step
+from rspnet_core.tables.steps import Step
 from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.recipe_file import load_recipe, to_toml
 
