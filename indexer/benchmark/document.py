@@ -19,6 +19,7 @@ def to_json(
     random: RandomScores,
     colour_histogram: RetrievalScores | None,
     motion_energy: RetrievalScores | None = None,
+    copies: Mapping[str, Any],
     protocol: Mapping[str, Any],
     weights: Mapping[str, float],
     encoder: Mapping[str, Any],
@@ -26,7 +27,8 @@ def to_json(
 ) -> dict[str, Any]:
     """Everything of a benchmark but the single queries, as JSON types; every score is a fraction.
 
-    ``motion_energy``: None where videos have none, or where it is the encoder itself. ``protocol``: how queries and
+    ``motion_energy``: None where videos have none, or where it is the encoder itself. ``copies``: see
+    ``copied.found_copies``. ``protocol``: how queries and
     gallery were chosen, ``layout`` and ``fold`` among it. ``encoder``: at least ``backbone``, ``weights`` (their
     source) and ``trained``. ``command``: the line that makes this report again.
     """
@@ -68,6 +70,7 @@ def to_json(
             "motion_energy": _baseline(motion_energy),
         },
         "published": _published(same_data=_is_ucf101_split_1(protocol, len(classes))),
+        "copies": dict(copies),
         "weights": dict(weights),
         "encoder": dict(encoder),
         "command": command,
@@ -157,6 +160,17 @@ def _published(*, same_data: bool) -> dict[str, Any]:
             for row in table.rows
         ],
     }
+
+
+def copies_line(report: Mapping[str, Any]) -> str:
+    """What is to be said of copies; empty where no query finds one first."""
+    copies = report["copies"]
+    if not copies["queries"]:
+        return ""
+    found = f"{copies['queries']:,} of {report['queries']:,} queries find a copy of themselves first"
+    share = f"{100 * copies['top_1']:.1f} points of top-1 are of copies"
+    other = "; rspnet-index duplicates finds those of other content too" if copies["by"] == "content" else ""
+    return f"{found}: {share}{other}"
 
 
 @dataclass(frozen=True)

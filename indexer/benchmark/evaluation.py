@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.benchmark.baselines import histogram_vectors, random_baseline
 from indexer.benchmark.centring import KeyedRows, centred
+from indexer.benchmark.copied import found_copies
 from indexer.benchmark.document import to_json
 from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors
@@ -22,6 +23,7 @@ from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue.queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.copies import known_copies, was_compared
 from indexer.retrieval.filters import no_such
 from indexer.retrieval.library import Library
 from indexer.retrieval.posters import read_poster
@@ -111,6 +113,7 @@ def evaluate(
         random=chance,
         colour_histogram=baseline(histograms, Layout({"colours": HISTOGRAM_BINS})),
         motion_energy=baseline(_energies(library, sides), Layout({"motion": ENERGY_DIMS})),
+        copies=found_copies(scores.results, known_copies(library), by_footage=was_compared(library)),
         protocol=sides.protocol | facts | prepare.facts(),
         weights=(weights or PartWeights()).shares(library.layout),
         encoder=library.record.description,

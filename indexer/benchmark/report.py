@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from indexer.benchmark.document import ComparisonRow, comparison_rows
+from indexer.benchmark.document import ComparisonRow, comparison_rows, copies_line
 from indexer.benchmark.plots import Line, curve_svg
 from indexer.benchmark.ranking import QueryResult
 from indexer.benchmark.scores import RetrievalScores
@@ -59,6 +59,7 @@ def write_html(
         ks=list(report["top_k"]),
         report=report,
         rows=comparison_rows(report),
+        copies=copies_line(report),
         curves={name: Markup(svg) for name, svg in _curves(comparison_rows(report)).items()},  # noqa: S704 # our own SVG
         confusion=Markup(confusion),  # noqa: S704
         classes=sorted(report["per_class"].items(), key=lambda item: (-item[1]["mean_average_precision"], item[0])),

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from indexer.benchmark.document import ComparisonRow, comparison_rows
+from indexer.benchmark.document import ComparisonRow, comparison_rows, copies_line
 from rspnet_core.text import printable
 
 _WORST_CLASSES = 10
@@ -68,6 +68,7 @@ def _footnote(report: Mapping[str, Any]) -> Text:
         lines.append(f"k = {', '.join(map(str, omitted))} left out: the gallery is smaller")
     if missing := report["protocol"]["classes_without_gallery"]:
         lines.append(f"counted as misses, no gallery video of: {', '.join(map(printable, missing))}")
+    lines += filter(None, [copies_line(report)])
     return Text("\n".join(lines), "dim")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import VideoRow, video_key
-from indexer.retrieval.footage_file import FootageFile, Pair, content_of, sha256_of
+from indexer.retrieval.footage_file import FILE_NAME, FootageFile, Pair, content_of, sha256_of
 from indexer.retrieval.library import Library
 from rspnet_core.config import WholeVideo
 from rspnet_core.errors import VideoError
@@ -55,16 +55,38 @@ class Copies:
 
 def find_copies(library: Library, progress: Progress = lambda what, done, total: None) -> Copies:
     """The copies among all videos of a library; reads those that were not compared before."""
-    by_content: dict[str, list[VideoRow]] = defaultdict(list)
-    for video in library.catalogue.videos(status="indexed"):
-        by_content[content_of(video)].append(video)
+    by_content = _by_content(library)
     with FootageFile.open(library.place.folder) as file:
         file.forget_all_but(by_content.keys())
         unreadable = _read(library, by_content, file, progress)
         found = _compare(library, _candidates(library, by_content), by_content, file, progress)
-    groups = _joined(by_content, [pair for pair, value in found.items() if value is not None and value >= SAME_FOOTAGE])
+    groups = _joined(by_content, found)
     untold = {content for pair, value in found.items() if value is None for content in pair}
     return Copies(groups, [video for content in untold for video in by_content[content]], unreadable)
+
+
+def known_copies(library: Library) -> list[list[VideoRow]]:
+    """Groups of copies as far as they are known already; reads no video.
+
+    Files of the same content, and what ``find_copies`` found of the same footage when it last ran.
+    """
+    found: dict[Pair, float | None] = {}
+    if was_compared(library):
+        with FootageFile.open(library.place.folder) as file:
+            found = file.agreed()
+    return _joined(_by_content(library), found)
+
+
+def was_compared(library: Library) -> bool:
+    """Whether ``find_copies`` ever ran here; until then only files of the same content are known to be copies."""
+    return (library.place.folder / FILE_NAME).exists()
+
+
+def _by_content(library: Library) -> dict[str, list[VideoRow]]:
+    by_content: dict[str, list[VideoRow]] = defaultdict(list)
+    for video in library.catalogue.videos(status="indexed"):
+        by_content[content_of(video)].append(video)
+    return by_content
 
 
 def _read(
@@ -177,9 +199,10 @@ class _Details:
         return grey(pictures)
 
 
-def _joined(by_content: Mapping[str, list[VideoRow]], same: list[Pair]) -> list[list[VideoRow]]:
-    """Groups of two videos or more, joined by content and by pairs of the same footage."""
+def _joined(by_content: Mapping[str, list[VideoRow]], agreed: Mapping[Pair, float | None]) -> list[list[VideoRow]]:
+    """Groups of two videos or more, joined by content and by pairs of contents that agree like the same footage."""
     group = {content: [content] for content in by_content}
+    same = [pair for pair, value in agreed.items() if value is not None and value >= SAME_FOOTAGE]
     for one, other in same:
         if one in group and other in group and group[one] is not group[other]:
             group[one] += group[other]

@@ -10,6 +10,7 @@ from app.page.messages import notice, telling
 from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs import ticks
 from app.page.tabs.adding import adding_panel
+from app.page.tabs.copies import copies_card
 from app.page.tabs.exporting import exporting_row
 from app.page.tabs.failures import failures
 from app.page.tabs.listing import ORDERS, Listing
@@ -28,6 +29,7 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
     with gr.Row(elem_classes="library-page"):
         with gr.Column(scale=5, min_width=320):
             failed = gr.HTML(elem_id="library-failed", js_on_load=_CARDS_JS)
+            copies = gr.HTML(elem_id="library-copies")
             text, order = _finding()
             exporting = exporting_row("#library-table")
             removal = _Removal()
@@ -39,10 +41,11 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
 
     def refresh() -> Updates:
         services.reload()
-        top: Updates = {facts: _facts(services), failed: failures(services), listing.text: ""}
-        return top | listing.updates(services, "", "name", 1) | {panel.folder: panel.folders(), listing.order: "name"}
+        top: Updates = {facts: _facts(services), failed: failures(services), copies: copies_card(services)}
+        listed = listing.updates(services, "", "name", 1) | {listing.text: "", listing.order: "name"}
+        return top | listed | {panel.folder: panel.folders()}
 
-    outputs = [facts, failed, listing.text, listing.order, *listing.outputs, panel.folder]
+    outputs = [facts, failed, copies, listing.text, listing.order, *listing.outputs, panel.folder]
     panel.ended.change(refresh, None, outputs, show_progress="hidden", api_visibility="private")
     removal.connect(services, panel.ended)
     return TabHandles(refresh=refresh, outputs=outputs)

@@ -38,7 +38,12 @@ def sides(classes, *, per_class=4, grouped=True, seed=0):
     return built
 
 
-def make_report(classes, *, trained=True, families=None, protocol=None, histogram=True, energy=False, **kwargs):
+NO_COPIES = {"by": "footage", "queries": 0, "top_1": 0.0}
+
+
+def make_report(
+    classes, *, trained=True, families=None, protocol=None, histogram=True, energy=False, copies=None, **kwargs
+):
     queries, gallery = sides(classes, **kwargs)
     scores = score(queries, gallery, families=families, bootstrap_samples=50)
     report = to_json(
@@ -46,6 +51,7 @@ def make_report(classes, *, trained=True, families=None, protocol=None, histogra
         random=random_baseline(queries.labels, gallery.labels, families=families),
         colour_histogram=score(gallery, queries, families=families, bootstrap_samples=50) if histogram else None,
         motion_energy=score(gallery, queries, families=families, bootstrap_samples=50) if energy else None,
+        copies=copies or NO_COPIES,
         protocol=protocol or {"layout": "folders", "fold": None},
         weights={"backbone": 1.0, "motion": 0.0, "appearance": 0.0},
         encoder={"backbone": "resnet18", "weights": "model.safetensors", "trained": trained},
@@ -218,6 +224,7 @@ def test_classes_without_gallery_and_missing_intervals_are_said(tmp_path):
         scores,
         random=random_baseline(one_query.labels, ["jump"] * 4, ks=(1,)),
         colour_histogram=None,
+        copies=NO_COPIES,
         protocol={},
         weights={"backbone": 1.0},
         encoder={"trained": True},
@@ -263,3 +270,14 @@ def test_terminal_shows_hostile_names_as_text():
     shown = shown_on_terminal(report)
     assert "\x1b" not in shown
     assert "[b]f" in shown
+
+
+def test_copies_are_told_where_a_query_finds_one_first(tmp_path):
+    report, scores = make_report(["run", "jump"], copies={"by": "content", "queries": 2, "top_1": 0.125})
+    page = write_html(report, scores, lambda _: None, tmp_path).read_text(encoding="utf-8")
+    told = "2 of 8 queries find a copy of themselves first: 12.5 points of top-1 are of copies; rspnet-index duplicates"
+    assert told in re.sub(r"\s+", " ", page)
+    assert told in re.sub(r"\s+", " ", shown_on_terminal(report))
+    report, scores = make_report(["run", "jump"])
+    assert "copies" not in shown_on_terminal(report)
+    assert "a copy of" not in write_html(report, scores, lambda _: None, tmp_path).read_text(encoding="utf-8")
