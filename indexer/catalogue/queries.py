@@ -24,6 +24,7 @@ from indexer.catalogue.records import (
     video_key,
 )
 from indexer.catalogue.seals import check_state
+from indexer.catalogue.selection import selected_keys
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, ClipVectors, unpack
 from indexer.catalogue.video_rows import splits_of, video_rows
 from rspnet_core.errors import QueryNotFound
@@ -182,20 +183,8 @@ class CatalogueQueries:
 
         ``split`` holds in ``fold``, or in any fold without one; ``folder`` is relative to the videos' root.
         """
-        statement = select(Video.key).where(Video.status == "indexed").order_by(Video.key)
-        if label is not None:
-            statement = statement.where(Video.label == label)
-        if split is not None or fold is not None:
-            sides = select(Split.video_key)
-            sides = sides if split is None else sides.where(Split.split == split)
-            sides = sides if fold is None else sides.where(Split.fold == fold)
-            statement = statement.where(Video.key.in_(sides))
-        prefix = (folder or "").strip("/")
-        if prefix not in ("", "."):
-            # Paths compare as bytes, and "0" is the byte after "/".
-            statement = statement.where(Video.path >= f"{prefix}/", Video.path < f"{prefix}0")
         with self._database.reading() as connection:
-            return np.fromiter(connection.scalars(statement), dtype=np.int64)
+            return selected_keys(connection, label=label, split=split, fold=fold, folder=folder)
 
     def video_vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Float32 (len(ids), D), in their order; QueryNotFound when one of them is no indexed video."""
