@@ -10,7 +10,7 @@ RspnetError                     exit code 1
 │   ├── NotAllowed              the visitor's role does not allow it
 │   ├── DatasetError            folder, list or label file is missing or does not fit
 │   ├── QueryNotFound
-│   └── NothingMatches          no video has such a class, split or folder
+│   └── NothingMatches          no video has such a class, split or folder, or is within such bounds
 ├── VideoError                  a video cannot be decoded
 │   └── NoVideoTrack            the file holds sound, subtitles or pictures alone
 ├── TrainingDiverged            the loss is not a number any more

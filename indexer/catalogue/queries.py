@@ -1,7 +1,7 @@
 """All that is read from the catalogue. Vectors come out in order of their keys, in batches, in constant memory."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from indexer.catalogue.records import (
     video_key,
 )
 from indexer.catalogue.seals import check_state
-from indexer.catalogue.selection import selected_keys
+from indexer.catalogue.selection import Measure, Span, measured_extent, selected_keys
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, ClipVectors, unpack
 from indexer.catalogue.video_rows import splits_of, video_rows
 from rspnet_core.errors import QueryNotFound
@@ -178,13 +178,21 @@ class CatalogueQueries:
         split: str | None = None,
         fold: int | None = None,
         folder: str | None = None,
+        within: Mapping[Measure, Span] | None = None,
     ) -> NDArray[np.int64]:
         """Keys, ascending, of the indexed videos that pass every filter given.
 
-        ``split`` holds in ``fold``, or in any fold without one; ``folder`` is relative to the videos' root.
+        ``split`` holds in ``fold``, or in any fold without one; ``folder`` is relative to the videos' root; a video of
+        which a measure is not known is ``within`` no bounds of it.
         """
+        named = {"label": label, "split": split, "folder": folder}
         with self._database.reading() as connection:
-            return selected_keys(connection, label=label, split=split, fold=fold, folder=folder)
+            return selected_keys(connection, **named, fold=fold, within=within or {})
+
+    def measured_extent(self, measure: Measure) -> tuple[float, float] | None:
+        """The least and the most of the indexed videos; None where it is known of none."""
+        with self._database.reading() as connection:
+            return measured_extent(connection, measure)
 
     def video_vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Float32 (len(ids), D), in their order; QueryNotFound when one of them is no indexed video."""

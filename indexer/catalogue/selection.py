@@ -1,14 +1,30 @@
 """Which videos pass filters, as keys: what a search is restricted to."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from indexer.catalogue.models import Split, Video
 
+Measure = Literal["duration_seconds", "size_bytes", "modified_ns"]
+"""What is known of a video as a number; ``modified_ns`` counts from 1970 in UTC."""
+Span = tuple[float | None, float | None]
+"""At least and at most, both included; None does not bound."""
+LARGEST_INT = 2**63 - 1
+"""What databases compare with: a whole number beyond it is refused by them."""
+
 
 def selected_keys(
-    connection: Connection, *, label: str | None, split: str | None, fold: int | None, folder: str | None
+    connection: Connection,
+    *,
+    label: str | None,
+    split: str | None,
+    fold: int | None,
+    folder: str | None,
+    within: Mapping[Measure, Span],
 ) -> NDArray[np.int64]:
     """Keys int64 (n,), ascending, of the indexed videos that pass every filter given."""
     statement = select(Video.key).where(Video.status == "indexed").order_by(Video.key)
@@ -23,4 +39,15 @@ def selected_keys(
     if prefix not in ("", "."):
         # Paths compare as bytes, and "0" is the byte after "/".
         statement = statement.where(Video.path >= f"{prefix}/", Video.path < f"{prefix}0")
+    for measure, (least, most) in within.items():
+        column = getattr(Video, measure)  # NULL is neither above nor below a bound: such a video does not pass
+        statement = statement if least is None else statement.where(column >= least)
+        statement = statement if most is None else statement.where(column <= most)
     return np.fromiter(connection.scalars(statement), dtype=np.int64)
+
+
+def measured_extent(connection: Connection, measure: Measure) -> tuple[float, float] | None:
+    """The least and the most of the indexed videos; None where it is known of none."""
+    column = getattr(Video, measure)
+    least, most = connection.execute(select(func.min(column), func.max(column)).where(Video.status == "indexed")).one()
+    return None if least is None else (least, most)

@@ -161,6 +161,14 @@ def search(
     label: LabelOption = None,
     split: SplitOption = None,
     folder: FolderOption = None,
+    min_seconds: Annotated[float | None, typer.Option(help="Only videos at least this long.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Only videos at most this long.")] = None,
+    min_mb: Annotated[float | None, typer.Option(help="Only files of at least so many megabytes.")] = None,
+    max_mb: Annotated[float | None, typer.Option(help="Only files of at most so many.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only files of this day (UTC) or later, such as 2026-03-01.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Only files of this day or earlier.")] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
     ] = 0.001,
@@ -197,6 +205,12 @@ def search(
             like=others.like,
             unlike=others.unlike,
             false_alarms=false_alarms,
+            min_seconds=min_seconds,
+            max_seconds=max_seconds,
+            min_mb=min_mb,
+            max_mb=max_mb,
+            since=since,
+            until=until,
         )
         warn_untrained(library.record.description)
     if as_json:

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import LabelledVideo
 from indexer.catalogue.published import AnyCatalogue
+from indexer.retrieval.bounds import BOUNDS, said_extent, spans
 from rspnet_core.errors import NothingMatches
 from rspnet_core.text import nearest, short
 
@@ -19,22 +20,44 @@ _NAMES_LISTED = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Restricts to videos of a class, a side of official split 1, a folder; None does not restrict."""
+    """Restricts to videos of a class, a side of official split 1, a folder, or within bounds; None does not restrict.
+
+    Bounds are included. A day of ``since`` and ``until`` is a whole one, in UTC. Raises InvalidSetting for a number
+    that is none or below 0, and for a lower bound above the upper one.
+    """
 
     label: str | None = None
     split: str | None = None
     folder: str | None = None
     """Relative to the data folder."""
+    min_seconds: float | None = None
+    """Of the video; one whose length is not known passes no bound of it."""
+    max_seconds: float | None = None
+    min_mb: float | None = None
+    """Of the file, in 1,000,000 bytes."""
+    max_mb: float | None = None
+    since: date | None = None
+    """When the file was last changed: a day, or as a ``datetime`` a moment."""
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        spans(self.bounds)
+
+    @property
+    def bounds(self) -> dict[str, float | date | None]:
+        """Those of ``BOUNDS``, by name."""
+        return {name: getattr(self, name) for name in BOUNDS}
 
 
 def keys_that_pass(catalogue: AnyCatalogue, filters: Filters) -> NDArray[np.int64] | None:
     """Keys, ascending, of the videos that pass; None where nothing is restricted. Raises NothingMatches."""
     if filters == Filters():
         return None
-    fold = None if filters.split is None else SHOWN_FOLD
-    keys = catalogue.select_keys(label=filters.label, split=filters.split, fold=fold, folder=filters.folder)
+    fold, within = None if filters.split is None else SHOWN_FOLD, spans(filters.bounds)
+    named = {"label": filters.label, "split": filters.split, "folder": filters.folder}
+    keys = catalogue.select_keys(**named, fold=fold, within=within)
     if not keys.size:
-        raise NothingMatches(_why_nothing(catalogue.labels_and_splits(SHOWN_FOLD), filters))
+        raise NothingMatches(_why_nothing(catalogue, filters))
     return keys
 
 
@@ -54,7 +77,8 @@ def no_such(kind: str, asked: str, known: Collection[str], where_none: str = "th
     return f"no {kind} {short(asked, 80)}; {hint} {some}{more}"
 
 
-def _why_nothing(videos: list[LabelledVideo], filters: Filters) -> str:
+def _why_nothing(catalogue: AnyCatalogue, filters: Filters) -> str:
+    videos = catalogue.labels_and_splits(SHOWN_FOLD)
     label, split, folder = filters.label, filters.split, (filters.folder or "").strip("/") or None
     labels = {video.label for video in videos if video.label is not None}
     splits = {video.split for video in videos if video.split is not None}
@@ -65,6 +89,12 @@ def _why_nothing(videos: list[LabelledVideo], filters: Filters) -> str:
     folders = folders_of(video.path for video in videos) if folder else set()
     if folder and folder not in folders:
         return no_such("folder", folder, folders, "all videos lie in the data folder itself")
+    bounds = {name: value for name, value in filters.bounds.items() if value is not None}
+    for name, value in bounds.items():
+        if not catalogue.select_keys(within=spans({name: value})).size:
+            extent = catalogue.measured_extent(BOUNDS[name].measure)
+            return f"no video is {BOUNDS[name].said(value)}: {said_extent(BOUNDS[name].measure, extent)}"
     asked = {"class": label, "split": split, "folder": folder}
     named = " and ".join(f"{kind} {name}" for kind, name in asked.items() if name)
-    return f"no video is of {named} at once, though each has some; leave one of them out"
+    parts = [f"of {named}"] * bool(named) + [BOUNDS[name].said(value) for name, value in bounds.items()]
+    return f"no video is {' and '.join(parts)} at once, though each has some; leave one of them out"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,7 @@ from indexer.catalogue.publish import open_current_index
 from indexer.catalogue.published import PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
+from indexer.retrieval.bounds import read_date
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
@@ -97,6 +99,12 @@ class Library(QuerySource):
         like: Sequence[str | Path] = (),
         unlike: Sequence[str | Path] = (),
         false_alarms: float = DEFAULT_RATE,
+        min_seconds: float | None = None,
+        max_seconds: float | None = None,
+        min_mb: float | None = None,
+        max_mb: float | None = None,
+        since: str | date | None = None,
+        until: str | date | None = None,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
@@ -119,13 +127,20 @@ class Library(QuerySource):
             like: hits shall be like these too.
             unlike: hits shall be less like these.
             false_alarms: share of unrelated pairs that may score higher than the score from which a hit is unusual.
+            min_seconds: only videos at least this long.
+            max_seconds: only videos at most this long.
+            min_mb: only files of at least so many megabytes, of 1,000,000 bytes.
+            max_mb: only files of at most so many.
+            since: only files last changed on this day of UTC or later; ISO text or a date, as a moment with a time too.
+            until: only files last changed on this day or earlier.
 
         Raises:
             QueryNotFound: the query or another example is neither a file nor an id.
             VideoError: the query cannot be decoded.
             MissingHead: a weight for a head that the library does not have.
-            InvalidSetting: a number out of range; ``look_of`` beside other examples, or with no weight of appearance.
-            NothingMatches: no video of the library passes ``label``, ``split`` and ``folder``.
+            InvalidSetting: a number out of range, or text that is no date; ``look_of`` beside other examples, or with
+                no weight of appearance.
+            NothingMatches: no video of the library passes all that restricts; says which has none, and what there is.
         """
         others = Examples(look_of=look_of, like=tuple(like), unlike=tuple(unlike))
         request = Request(
@@ -134,7 +149,17 @@ class Library(QuerySource):
             start_seconds=start_seconds,
             end_seconds=end_seconds,
             moments=moments,
-            filters=Filters(label=label, split=split, folder=folder),
+            filters=Filters(
+                label=label,
+                split=split,
+                folder=folder,
+                min_seconds=min_seconds,
+                max_seconds=max_seconds,
+                min_mb=min_mb,
+                max_mb=max_mb,
+                since=read_date("since", since),
+                until=read_date("until", until),
+            ),
             others=others,
             false_alarms=false_alarms,
         )

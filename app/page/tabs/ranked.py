@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
@@ -114,7 +115,8 @@ def explained(match_id: str) -> str:
 
 def filters_of(chosen: Mapping[str, str]) -> Filters:
     """The filters that the dropdowns say."""
-    return Filters(**{name: None if value == ALL else value for name, value in chosen.items()})
+    found: dict[str, Any] = {name: None if value == ALL else value for name, value in chosen.items()}
+    return Filters(**found)
 
 
 def chips(filters: Filters) -> str:

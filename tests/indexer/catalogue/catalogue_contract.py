@@ -343,6 +343,26 @@ class CatalogueContract:
         assert selected(label="X", split="train", folder="a") == {1}
         assert selected(label="'; DROP TABLE videos; --") == set()
 
+    def test_bounds_are_included_and_what_is_not_known_is_in_none(self, catalogue):
+        filled(catalogue, 0)
+        assert catalogue.measured_extent("duration_seconds") is None
+        for path, long, size in (("a", 1.5, 2**62), ("b", 2.5, 0), ("c", None, 7)):
+            entry = make_entry(path, duration_seconds=long, size_bytes=size, modified_ns=-size)
+            catalogue.commit_indexed(entry, make_vectors())
+        catalogue.commit_failed(make_entry("bad", size_bytes=2**62 + 1), "broken")
+
+        def selected(**within):
+            keys = set(catalogue.select_keys(within=within).tolist())
+            return "".join(row.path for row in catalogue.videos() if video_key(row.id) in keys)
+
+        assert selected() == selected(duration_seconds=(None, None)) == "abc"
+        assert selected(duration_seconds=(0, None)) == selected(duration_seconds=(1.5, 2.5)) == "ab"
+        assert selected(duration_seconds=(1.6, None)) == selected(size_bytes=(None, 0)) == "b"
+        assert selected(size_bytes=(2**62, None)) == selected(modified_ns=(-(2**63) + 1, -(2**62))) == "a"
+        assert selected(size_bytes=(1, 2**63 - 1), duration_seconds=(1, 2)) == "a"
+        assert catalogue.measured_extent("duration_seconds") == (1.5, 2.5)
+        assert catalogue.measured_extent("size_bytes") == (0, 2**62)
+
     def test_a_benchmark_sees_the_splits_of_one_fold(self, catalogue):
         filled(catalogue, 0)
         catalogue.commit_indexed(make_entry("a", label="X", group="g1", splits={1: "train", 2: "test"}), make_vectors())
