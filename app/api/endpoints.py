@@ -22,6 +22,8 @@ from rspnet_core.errors import InvalidSetting
 
 MOST_HITS = 1000
 MOST_VIDEOS = 1000
+_OF_THE_SERVER = {"data", "folder"}
+"""What ``info`` says that is not for visitors: where on the server things are."""
 
 
 def add_endpoints(services: Services) -> None:
@@ -190,7 +192,8 @@ def _add_library(services: Services) -> None:
             )
         shown = services.videos(offset=int(offset), limit=int(limit))
         failed = services.library.catalogue.failed()
-        return services.info() | {
+        told = {name: value for name, value in services.info().items() if name not in _OF_THE_SERVER}
+        return told | {
             "videos_shown": [
                 {
                     "id": video.id,
@@ -210,7 +213,7 @@ def _add_library(services: Services) -> None:
             gr.Number(0, label="offset: videos to leave out at the beginning", precision=0),
             gr.Number(100, label="limit: most videos to list", precision=0),
         ],
-        gr.JSON(label="the document of rspnet-index info --json, with videos and failed files"),
+        gr.JSON(label="the document of rspnet-index info --json, without its folders, with videos and failed files"),
         api_name="library",
         api_description="What the library holds: videos, failures, encoder, generation.",
     )

@@ -130,6 +130,20 @@ def test_report_and_library(client: Client, services: Services) -> None:
     assert library["failed"][0]["reason"]
 
 
+def test_no_answer_says_where_on_the_server_anything_is(client: Client, services: Services) -> None:
+    video_id = services.videos(limit=1)[0].id
+    answers = [
+        client.predict(api_name="/library"),
+        client.predict(api_name="/report"),
+        client.predict(video_id=video_id, api_name="/search"),
+        client.predict(video_id=video_id, api_name="/compose"),
+    ]
+    folder = str(services.place.folder.resolve())
+    roots = [str(root) for root in services.roots()]
+    for answer in answers:
+        assert not any(place in json.dumps(answer) for place in (folder, *roots))
+
+
 def test_endpoints_work_without_a_client_library(served: Served, services: Services) -> None:
     """As the README does with curl: one request for an event, one that waits for it."""
     video_id = services.videos(limit=1)[0].id
