@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.block_function import BlockFunction
 
 from app.api.endpoints import add_endpoints
 from app.page.components import component
@@ -68,12 +69,17 @@ def create_app(services: Services) -> gr.Blocks:
 
 
 class Page(gr.Blocks):
-    """Gradio's page, which says of a value that it does not take no more than that."""
+    """Gradio's page, which says of a value that it does not take no more than that.
 
-    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list[Any]:
+    A program may leave out the last values of an endpoint, as one that knows an older version does: they are None.
+    """
+
+    async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """The values of an event, checked by their components; the errors of some repeat what was sent."""
         try:
-            values: list[Any] = await super().preprocess_data(*args, **kwargs)
+            if block_fn.api_visibility == "public":
+                inputs = [*inputs, *[None] * (len(block_fn.inputs) - len(inputs))]
+            values: list[Any] = await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except Exception as error:
             raise gr.Error(_NOT_TAKEN, print_exception=False) from error
         return values

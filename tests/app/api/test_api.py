@@ -49,6 +49,25 @@ def test_search_by_an_id_with_filters(client: Client, services: Services) -> Non
     assert part["query"]["start_seconds"] == 1
 
 
+@pytest.mark.parametrize("endpoint", ["/search", "/compose"])
+def test_bounds_are_obeyed_or_refused_in_words(client: Client, services: Services, endpoint: str) -> None:
+    rows = {row.id: row.duration_seconds for row in services.library.catalogue.videos(status="indexed")}
+    longest = max(filter(None, rows.values()))
+    video_id = next(iter(rows))
+    found = client.predict(video_id=video_id, min_seconds=longest, until="9999-12-31", top=50, api_name=endpoint)
+    assert {hit["id"] for hit in found["hits"]} == {key for key, seconds in rows.items() if seconds == longest}
+    plain = client.predict(video_id=video_id, min_seconds=None, since="", api_name=endpoint)
+    assert plain == client.predict(video_id=video_id, api_name=endpoint)
+    for wrong, says in (
+        ({"since": "soon"}, "^since: got 'soon', allowed are days such as 2026-03-01"),
+        ({"max_mb": -1}, "^max_mb: got -1, allowed are numbers from 0$"),
+        ({"until": "1999-12-31"}, "^no video is dated 1999-12-31 or earlier: dates of files here are "),
+        ({"min_seconds": 9, "max_seconds": 8}, "^min_seconds 9 is above max_seconds 8"),
+    ):
+        with pytest.raises(AppError, match=says):
+            client.predict(video_id=video_id, **wrong, api_name=endpoint)
+
+
 def test_a_question_of_several_videos(client: Client, services: Services) -> None:
     one, other = (services.videos(text=text, limit=1)[0].id for text in ("Spin", "Bounce"))
     found = client.predict(video_id=one, look_of=other, top=3, api_name="/compose")
@@ -145,7 +164,7 @@ def test_no_answer_says_where_on_the_server_anything_is(client: Client, services
 
 
 def test_endpoints_work_without_a_client_library(served: Served, services: Services) -> None:
-    """As the README does with curl: one request for an event, one that waits for it."""
+    """As the README does with curl: one request for an event, one that waits for it. The last values are left out."""
     video_id = services.videos(limit=1)[0].id
     call = f"{served.url}gradio_api/call/search"
     body = {"data": [None, video_id, 0, 0, 1, 2, None, None, "", "", ""]}
