@@ -7,11 +7,13 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from app.serving.media import LIBRARY_ID, QUERY_ID
 from app.session.queries import QueryHandle
+from indexer.retrieval.bounds import BOUNDS, NUMBERS_ALLOWED, date_of, spans
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
@@ -21,7 +23,8 @@ from rspnet_core.errors import InvalidSetting
 DEFAULT_WEIGHTS, NO_FILTERS, NO_EXAMPLES = PartWeights(), Filters(), Examples[str]()
 EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
 """Parameters by what their videos are to the question."""
-FILTERS = ("label", "split", "folder")
+NAMED_FILTERS = ("label", "split", "folder")
+FILTERS = (*NAMED_FILTERS, *BOUNDS)
 TABS = ("search", "why", "accuracy", "map", "library")
 _MOST_PAGES = 10**6
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
@@ -92,7 +95,7 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         video_id=values.get("video"),
         upload_id=values.get("upload") if "video" not in values else None,
         weights=PartWeights(**shares) if any(shares.values()) else DEFAULT_WEIGHTS,
-        filters=Filters(**{name: values.get(name) for name in FILTERS}),
+        filters=_filters(values, problems),
         start_seconds=start,
         end_seconds=end,
         page=values.get("hits", 1),
@@ -100,6 +103,19 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         match_id=values.get("match"),
         others=others,
     )
+
+
+def _filters(values: dict[str, Any], problems: list[str]) -> Filters:
+    """Those that go together: of two bounds that contradict each other, neither."""
+    found = {name: values[name] for name in FILTERS if name in values}
+    for measure in {bound.measure: None for bound in BOUNDS.values()}:
+        ends = [name for name, bound in BOUNDS.items() if bound.measure == measure]
+        try:
+            spans({name: found.get(name) for name in ends})
+        except InvalidSetting as error:
+            problems.append(f"{', '.join(ends)}: {error}; both are left out")
+            found = {name: value for name, value in found.items() if name not in ends}
+    return Filters(**found)
 
 
 def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str | None:
@@ -120,10 +136,16 @@ def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: i
     for name, seconds in (("start", handle.start_seconds), ("end", handle.end_seconds)):
         if seconds is not None:
             parameters[name] = _shortest(seconds)
-    parameters |= {name: value for name in FILTERS if (value := getattr(filters, name)) is not None}
+    parameters |= {name: _text(value) for name in FILTERS if (value := getattr(filters, name)) is not None}
     if page > 1:
         parameters["hits"] = str(page)
     return f"?{urlencode(parameters, errors='replace', safe=',')}"
+
+
+def _text(value: str | float | date) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) else _shortest(value)
 
 
 def _shortest(value: float) -> str:
@@ -162,6 +184,10 @@ def _seconds(text: str) -> float:
     return _number(text, math.inf, "are seconds from 0")
 
 
+def _amount(text: str) -> float:
+    return _number(text, math.inf, NUMBERS_ALLOWED)
+
+
 def _page(text: str) -> int:
     allowed = f"are whole numbers from 1 to {_MOST_PAGES:,}"
     _checked(text, re.compile("[0-9]{1,7}").fullmatch, allowed)
@@ -186,7 +212,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "start": _seconds,
     "end": _seconds,
     **dict.fromkeys(PARTS, _share),
-    **dict.fromkeys(FILTERS, _word),
+    **dict.fromkeys(NAMED_FILTERS, _word),
+    **{name: date_of if bound.takes_date else _amount for name, bound in BOUNDS.items()},
     "look": _video,
     "like": _videos,
     "unlike": _videos,

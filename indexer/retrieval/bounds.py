@@ -11,7 +11,7 @@ from rspnet_core.text import short
 
 Value = float | date
 """Seconds, megabytes of 1,000,000 bytes, or a date: a whole day of UTC, or as a ``datetime`` a moment."""
-DATES_ALLOWED = "are days such as 2026-03-01, or moments such as 2026-03-01T12:30 (UTC) and 2026-03-01T12:30+02:00"
+_DATES_ALLOWED = "are days such as 2026-03-01, or moments such as 2026-03-01T12:30 (UTC) and 2026-03-01T12:30+02:00"
 NUMBERS_ALLOWED = "are numbers from 0"
 _BYTES_PER_MB = 1_000_000
 _CLOCK_SECONDS = 1e-6
@@ -36,7 +36,7 @@ class Bound:
 
     def said(self, value: Value) -> str:
         """The bound in words: at least 5 s long."""
-        return self.words.format(value.isoformat() if isinstance(value, date) else f"{value:.15g}")
+        return self.words.format(_plain(value))
 
     def in_catalogue(self, value: Value) -> float:
         """The value in the catalogue's unit, no larger than it can compare with."""
@@ -63,10 +63,18 @@ def read_date(name: str, value: str | date | None) -> date | None:
     """The day, or the ``datetime``, that ISO 8601 text means; what is no text as it is. Raises InvalidSetting."""
     if not isinstance(value, str):
         return value
+    try:
+        return date_of(value)
+    except ValueError as error:
+        raise InvalidSetting(f"{name}: got {short(value, 40)!r}, allowed {error}") from None
+
+
+def date_of(text: str) -> date:
+    """The day, or the ``datetime``, that ISO 8601 text means; ValueError for other text says what is allowed."""
     for kind in (date, datetime):
         with suppress(ValueError):
-            return kind.fromisoformat(value)
-    raise InvalidSetting(f"{name}: got {short(value, 40)!r}, allowed {DATES_ALLOWED}")
+            return kind.fromisoformat(text)
+    raise ValueError(_DATES_ALLOWED)
 
 
 def spans(values: Mapping[str, Value | None]) -> dict[Measure, Span]:
@@ -86,9 +94,14 @@ def spans(values: Mapping[str, Value | None]) -> dict[Measure, Span]:
         end = bound.in_catalogue(value)
         found[bound.measure] = least, most = (end, most) if bound.is_least else (least, end)
         if least is not None and most is not None and least > most:
-            low, high = (each for each in BOUNDS if BOUNDS[each].measure == bound.measure)
-            raise InvalidSetting(f"{low} {values[low]} is above {high} {values[high]}; no video could pass both")
+            said = [f"{each} {_plain(end)}" for each in BOUNDS
+                    if BOUNDS[each].measure == bound.measure and (end := values[each]) is not None]  # fmt: skip
+            raise InvalidSetting(f"{' is above '.join(said)}; no video could pass both")
     return found
+
+
+def _plain(value: Value) -> str:
+    return value.isoformat() if isinstance(value, date) else f"{value:.15g}"
 
 
 def said_extent(measure: Measure, extent: tuple[float, float] | None) -> str:

@@ -15,13 +15,14 @@ from app.page.components import content
 from app.page.messages import message_of, notice
 from app.page.state import SharedState, Updates
 from app.page.tabs import cards
-from app.page.tabs.search_layout import ALL, FILTER_TITLES, SearchParts
+from app.page.tabs.filters import chips, filters_of
+from app.page.tabs.search_layout import SearchParts
 from app.session.queries import QueryHandle
 from app.session.ranking import RankedPage
 from app.session.services import Services
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
-from rspnet_core.errors import NothingMatches, RspnetError
+from rspnet_core.errors import InvalidSetting, NothingMatches, RspnetError
 from rspnet_core.text import printable
 
 
@@ -60,6 +61,17 @@ class Ranker:
     def outputs(self) -> list[Block]:
         """What ``updates`` changes."""
         return [*self.parts.ranked, self.parts.chips, self.state.weights, self.state.address]
+
+    def chosen(
+        self, handle: QueryHandle | None, shares: Mapping[str, float], fields: Mapping[str, Any], page: int
+    ) -> Updates:
+        """A page of the ranking by what the fields of the filters say; why there is none where one says it wrongly."""
+        try:
+            filters = filters_of(fields)
+        except InvalidSetting as error:
+            problem = Ranking(notice(message_of(error), kind="warning"))
+            return problem.updates(self.parts) | {self.state.address: gr.skip()}
+        return self.updates(handle, shares, filters, page)
 
     def updates(
         self,
@@ -111,28 +123,6 @@ def checksum(search: str) -> int:
 def explained(match_id: str) -> str:
     """The value of the component ``address`` when a hit is explained."""
     return _address(match=match_id)
-
-
-def filters_of(chosen: Mapping[str, str]) -> Filters:
-    """The filters that the dropdowns say."""
-    found: dict[str, Any] = {name: None if value == ALL else value for name, value in chosen.items()}
-    return Filters(**found)
-
-
-def chips(filters: Filters) -> str:
-    """Each filter that is obeyed, as a button that takes it away."""
-    buttons = "".join(
-        f'<button type="button" class="chip filter" data-action="drop" data-id="{name}" '
-        f'aria-label="Remove the filter {title}: {escape(printable(value))}">{title}: {escape(printable(value))}'
-        f'<span aria-hidden="true">×</span></button>'
-        for name, title in FILTER_TITLES.items()
-        if (value := getattr(filters, name)) is not None
-    )
-    return (
-        f'<div class="chips filters" role="group" aria-label="Filters of this search">{buttons}</div>'
-        if buttons
-        else ""
-    )
 
 
 def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found: RankedPage) -> str:

@@ -10,8 +10,9 @@ from app.page import permalink
 from app.page.components import content
 from app.page.messages import message_of, notice
 from app.page.state import ENCODER, Updates
+from app.page.tabs.filters import field_values
 from app.page.tabs.ranked import Ranker, checksum
-from app.page.tabs.search_layout import ALL, welcome
+from app.page.tabs.search_layout import welcome
 from app.serving.visitors import Visitor, visitor_of
 from app.session.queries import QueryHandle
 from app.session.services import Services
@@ -78,7 +79,7 @@ class _Restorer:
             parts.end: handle and handle.end_seconds,
         }
         updates |= {slider: shares[part] for part, slider in parts.sliders.items()}
-        updates |= {dropdown: getattr(filters, name) or ALL for name, dropdown in parts.filters.items()}
+        updates |= {parts.filters[name]: value for name, value in field_values(filters).items()}
         if not handle:
             updates[state.address] = content(restored=checksum(search))
         return ranked | updates | {parts.message: _notice(problems)}

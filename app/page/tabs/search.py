@@ -8,17 +8,17 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from app.page import permalink
 from app.page.messages import message_of, notice, telling
 from app.page.state import ENCODER, SharedState, TabHandles, Updates
 from app.page.tabs import cards
-from app.page.tabs.ranked import Ranker, explained, filters_of
+from app.page.tabs.filters import field_values, filter_choices
+from app.page.tabs.ranked import Ranker, explained
 from app.page.tabs.restoring import connect_address
 from app.page.tabs.search_layout import (
-    ALL,
     PLAYER_TIME,
     SearchParts,
     example_cards,
-    filter_choices,
     lay_out,
     welcome,
 )  # fmt: skip
@@ -53,7 +53,7 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
         services.reload()
         choices = filter_choices(services)
         updates: Updates = {parts.examples: example_cards(services)}
-        return updates | {dropdown: gr.Dropdown(choices=choices[name]) for name, dropdown in parts.filters.items()}
+        return updates | {parts.filters[name]: gr.Dropdown(choices=offered) for name, offered in choices.items()}
 
     return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
 
@@ -182,14 +182,19 @@ class _Search:
     def connect_ranking(self) -> None:
         """Sliders and filters rank again from the first page; the pager turns pages."""
         moved = [self.parts.sliders[part].input for part in self.services.parts]
-        chosen = [dropdown.input for dropdown in self.parts.filters.values()]
-        gr.on([*moved, *chosen], **self._ranking(first_page=True), trigger_mode="always_last")
+        texts = [field for field in self.parts.filters.values() if isinstance(field, gr.Textbox)]
+        chosen = [field.input for field in self.parts.filters.values() if field not in texts]
+        entered = [text.submit for text in texts]
+        gr.on([*moved, *chosen, *entered], **self._ranking(first_page=True), trigger_mode="always_last")
+        # A text that is left may be as it was: the page of hits then stays.
+        gr.on([text.blur for text in texts], **self._ranking(), trigger_mode="always_last")
         for button, step in ((self.parts.previous, -1), (self.parts.following, 1)):
             button.click(**self._ranking(step=step))
 
         @telling
         def drop(event: gr.EventData) -> Updates:
-            return {self.parts.filters[str(event.id)]: ALL}
+            name = str(event.id)
+            return {self.parts.filters[name]: field_values(permalink.NO_FILTERS)[name]}
 
         self.parts.chips.select(
             drop, None, [*self.parts.filters.values()], show_progress="hidden", api_visibility="private"
@@ -221,9 +226,9 @@ class _Search:
 
         def rank(values: dict[Block, Any]) -> Updates:
             shares = {part: values[slider] for part, slider in self.parts.sliders.items()}
-            filters = filters_of({name: values[dropdown] for name, dropdown in self.parts.filters.items()})
+            chosen = {name: values[field] for name, field in self.parts.filters.items()}
             page = 1 if first_page else values[self.parts.page] + step
-            return self.ranker.updates(values[self.state.query], shares, filters, page)
+            return self.ranker.chosen(values[self.state.query], shares, chosen, page)
 
         return {
             "fn": rank,

@@ -10,9 +10,9 @@ from app.page import permalink
 from app.page.components import component
 from app.page.tabs import cards
 from app.page.tabs.exporting import ExportingRow, exporting_row
+from app.page.tabs.filters import Field, filter_fields
 from app.session.services import Services
 
-ALL = "All"
 _EXAMPLES = 6
 _CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
 _HINTS = {
@@ -20,7 +20,6 @@ _HINTS = {
     "motion": "how things move (RSP head)",
     "appearance": "what things look like (A-VID head)",
 }
-FILTER_TITLES = {"label": "Class", "split": "Split", "folder": "Folder"}
 PLAYER_TIME = "Math.round((document.querySelector('#query video')?.currentTime ?? 0) * 100) / 100"
 """JavaScript: where the query's player stands, in seconds."""
 _FOLD = '<button type="button" class="fold-controls" aria-expanded="false">Weights, filters, examples</button>'
@@ -42,7 +41,7 @@ class SearchParts:
     search: gr.Button
     examples: gr.HTML
     sliders: dict[str, gr.Slider]
-    filters: dict[str, gr.Dropdown]
+    filters: dict[str, Field]
     welcome: gr.HTML
     chips: gr.HTML
     summary: gr.HTML
@@ -71,7 +70,7 @@ def lay_out(services: Services) -> SearchParts:
             with gr.Column(elem_classes="search-controls"):
                 sliders = _sliders(services)
                 with gr.Accordion("Filters", open=False):
-                    filters = _filters(services)
+                    filters = filter_fields(services)
                 segment = _segment()
                 with gr.Accordion("Record a clip", open=False, elem_id="record"):
                     camera = gr.Video(
@@ -132,23 +131,6 @@ def _sliders(services: Services) -> dict[str, gr.Slider]:
                 buttons=[],
             )
     return sliders
-
-
-def _filters(services: Services) -> dict[str, gr.Dropdown]:
-    choices = filter_choices(services)
-    return {
-        name: gr.Dropdown(choices[name], value=ALL, label=label, elem_id=f"filter-{name}", interactive=True)
-        for name, label in FILTER_TITLES.items()
-    }
-
-
-def filter_choices(services: Services) -> dict[str, list[str]]:
-    """What each filter offers."""
-    if services.is_empty:
-        return {name: [ALL] for name in ("label", "split", "folder")}
-    opened = services.opened
-    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
-    return {name: [ALL, *values] for name, values in found.items()}
 
 
 def example_cards(services: Services) -> str:

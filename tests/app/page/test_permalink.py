@@ -1,4 +1,5 @@
 from dataclasses import fields
+from datetime import UTC, timedelta, timezone
 from urllib.parse import urlencode
 
 import httpx
@@ -26,6 +27,12 @@ PARAMETERS = [
     "label",
     "split",
     "folder",
+    "min_seconds",
+    "max_seconds",
+    "min_mb",
+    "max_mb",
+    "since",
+    "until",
     "look",
     "like",
     "unlike",
@@ -42,7 +49,14 @@ ODD = {
         key: ["", "x", "nan", "inf", "-1", "1.1", "1_0", " 1", "١", "9" * 5000]
         for key in ["backbone", "motion", "appearance"]
     },
-    **{key: ["", "x", "nan", "inf", "1e999", "-1", "1_0", "١"] for key in ["start", "end"]},
+    **{
+        key: ["", "x", "nan", "inf", "1e999", "-1", "1_0", "١"]
+        for key in ["start", "end", "min_seconds", "max_seconds", "min_mb", "max_mb"]
+    },
+    **{
+        key: ["", "x", "0", "2026", "2026-02-30", "2026-3-1", "01.03.2026", "2026-03-01T25:00", "<b>", "\0", "9" * 5000]
+        for key in ["since", "until"]
+    },
     "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
     "match": ["", "x", "0" * 17],
     "look": ["", "x", "0" * 17],
@@ -79,6 +93,17 @@ def test_what_is_wrong_only_beside_another_is_told() -> None:
     assert len(problems) == 4
     for text in ("end: got 2", "video: got twice", "backbone, motion, appearance: got 0", "a part of it means nothing"):
         assert text in told
+
+
+def test_bounds_that_contradict_each_other_are_left_out_and_told() -> None:
+    asked, problems = permalink.parse(
+        "?video=0000000000000000&min_seconds=9&max_seconds=8&since=2026-03-01&until=2026-02-01&max_mb=5&label=Spin"
+    )
+    assert asked == permalink.Request("0" * 16, filters=Filters(label="Spin", max_mb=5))
+    assert problems == [
+        "min_seconds, max_seconds: min_seconds 9 is above max_seconds 8; no video could pass both; both are left out",
+        "since, until: since 2026-03-01 is above until 2026-02-01; no video could pass both; both are left out",
+    ]
 
 
 def test_examples_that_do_not_go_together_are_left_out_and_told() -> None:
@@ -133,7 +158,21 @@ weights = (
     st.tuples(share, share, share).filter(any).map(lambda s: PartWeights(backbone=s[0], motion=s[1], appearance=s[2]))
 )
 words = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-filters = st.builds(Filters, label=words, split=words, folder=words)
+zones = st.sampled_from([None, UTC, timezone(timedelta(hours=-9, minutes=-30)), timezone(timedelta(seconds=1))])
+dates = st.none() | st.dates() | st.datetimes(timezones=zones)
+low = st.sampled_from([None, 0.0, 5e-324, 1 / 3])
+high = st.sampled_from([None, 0.5, 60.0, 1e300])
+filters = st.builds(
+    Filters,
+    label=words,
+    split=words,
+    folder=words,
+    min_seconds=low,
+    max_seconds=high,
+    min_mb=low,
+    max_mb=high,
+    since=dates,
+) | st.builds(Filters, until=dates)
 seconds = st.sampled_from([(None, None), (1.5, None), (None, 0.25), (0.1, 1e9), (5e-324, 1 / 3)])
 ids = st.from_regex("[0-9a-f]{16}", fullmatch=True)
 some = st.lists(ids, max_size=4, unique=True).map(tuple)

@@ -1,0 +1,98 @@
+"""The filters of the Search tab: fields that are typed or chosen, what they say, and the chips that take them away."""
+
+from collections.abc import Mapping
+from datetime import date
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.session.services import Services
+from indexer.retrieval.bounds import BOUNDS, read_date
+from indexer.retrieval.filters import Filters
+from rspnet_core.text import printable
+
+ALL = "All"
+Field = gr.Dropdown | gr.Number | gr.Textbox
+NAMED = {"label": "Class", "split": "Split", "folder": "Folder"}
+"""Filters whose values are chosen from those that the library has, and their titles."""
+_TYPED = {
+    "min_seconds": "At least (seconds)",
+    "max_seconds": "At most (seconds)",
+    "min_mb": "At least (MB)",
+    "max_mb": "At most (MB)",
+    "since": "Dated from",
+    "until": "Dated until",
+}
+_DATES = [name for name in _TYPED if BOUNDS[name].takes_date]
+_A_ROW = 2
+
+
+def filter_fields(services: Services) -> dict[str, Field]:
+    """A field for each filter, by its name."""
+    choices = filter_choices(services)
+    fields: dict[str, Field] = {
+        name: gr.Dropdown(choices[name], value=ALL, label=title, elem_id=f"filter-{name}", interactive=True)
+        for name, title in NAMED.items()
+    }
+    names = list(_TYPED)
+    for first in range(0, len(names), _A_ROW):
+        with gr.Row():
+            fields |= {name: _typed(name) for name in names[first : first + _A_ROW]}
+    return fields
+
+
+def _typed(name: str) -> Field:
+    shared: dict[str, Any] = {"label": _TYPED[name], "elem_id": f"filter-{name.replace('_', '-')}", "min_width": 100}
+    if name in _DATES:
+        return gr.Textbox("", placeholder="2026-03-01", max_lines=1, **shared)
+    return gr.Number(None, **shared)
+
+
+def filter_choices(services: Services) -> dict[str, list[str]]:
+    """What each of ``NAMED`` offers."""
+    if services.is_empty:
+        return {name: [ALL] for name in NAMED}
+    opened = services.opened
+    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
+    return {name: [ALL, *values] for name, values in found.items()}
+
+
+def filters_of(chosen: Mapping[str, Any]) -> Filters:
+    """What the fields say; raises InvalidSetting for text that is no date, and for bounds that cannot be."""
+    found = {name: None if value in (ALL, "") else value for name, value in chosen.items()}
+    return Filters(**found | {name: read_date(name, found[name]) for name in _DATES if name in found})
+
+
+def field_values(filters: Filters) -> dict[str, Any]:
+    """What the fields show for these filters."""
+    return {name: _shown(name, getattr(filters, name)) for name in (*NAMED, *_TYPED)}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if value is None:
+        return ALL if name in NAMED else "" if name in _DATES else None
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def chips(filters: Filters) -> str:
+    """Each filter that is obeyed, as a button that takes it away."""
+    buttons = "".join(
+        f'<button type="button" class="chip filter" data-action="drop" data-id="{name}" '
+        f'aria-label="Remove the filter {text}">{text}<span aria-hidden="true">×</span></button>'
+        for name in (*NAMED, *BOUNDS)
+        if (value := getattr(filters, name)) is not None
+        for text in [escape(printable(_said(name, value)))]
+    )
+    return (
+        f'<div class="chips filters" role="group" aria-label="Filters of this search">{buttons}</div>'
+        if buttons
+        else ""
+    )
+
+
+def _said(name: str, value: Any) -> str:
+    if name in NAMED:
+        return f"{NAMED[name]}: {value}"
+    said = BOUNDS[name].said(value)
+    return said[0].upper() + said[1:]
