@@ -83,20 +83,17 @@ def spans(values: Mapping[str, Value | None]) -> dict[Measure, Span]:
     Raises:
         InvalidSetting: a number that is none or below 0, or a lower end above the upper one.
     """
+    given = {name: value for name in BOUNDS if (value := values.get(name)) is not None}
     found: dict[Measure, Span] = {}
-    for name, bound in BOUNDS.items():
-        value = values.get(name)
-        if value is None:
-            continue
+    for name, value in given.items():
         if not isinstance(value, date) and not 0 <= value < float("inf"):
-            raise InvalidSetting(f"{name}: got {value:g}, allowed {NUMBERS_ALLOWED}")
-        least, most = found.get(bound.measure, (None, None))
-        end = bound.in_catalogue(value)
-        found[bound.measure] = least, most = (end, most) if bound.is_least else (least, end)
+            raise InvalidSetting(f"{name}: got {_plain(value)}, allowed {NUMBERS_ALLOWED}")
+        measure, end = BOUNDS[name].measure, BOUNDS[name].in_catalogue(value)
+        least, most = found.get(measure, (None, None))
+        found[measure] = least, most = (end, most) if BOUNDS[name].is_least else (least, end)
         if least is not None and most is not None and least > most:
-            said = [f"{each} {_plain(end)}" for each in BOUNDS
-                    if BOUNDS[each].measure == bound.measure and (end := values[each]) is not None]  # fmt: skip
-            raise InvalidSetting(f"{' is above '.join(said)}; no video could pass both")
+            both = [f"{each} {_plain(given[each])}" for each in given if BOUNDS[each].measure == measure]
+            raise InvalidSetting(f"{' is above '.join(both)}; no video could pass both")
     return found
 
 

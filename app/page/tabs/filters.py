@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 
 from app.session.services import Services
-from indexer.retrieval.bounds import BOUNDS, read_date
+from indexer.retrieval.bounds import BOUNDS, NUMBERS_ALLOWED, read_date
 from indexer.retrieval.filters import Filters
-from rspnet_core.text import printable
+from rspnet_core.errors import InvalidSetting
+from rspnet_core.text import printable, short
 
 ALL = "All"
-Field = gr.Dropdown | gr.Number | gr.Textbox
+Field = gr.Dropdown | gr.Textbox
 NAMED = {"label": "Class", "split": "Split", "folder": "Folder"}
 """Filters whose values are chosen from those that the library has, and their titles."""
 _TYPED = {
@@ -24,7 +25,6 @@ _TYPED = {
     "since": "Dated from",
     "until": "Dated until",
 }
-_DATES = [name for name in _TYPED if BOUNDS[name].takes_date]
 _A_ROW = 2
 
 
@@ -42,11 +42,16 @@ def filter_fields(services: Services) -> dict[str, Field]:
     return fields
 
 
-def _typed(name: str) -> Field:
-    shared: dict[str, Any] = {"label": _TYPED[name], "elem_id": f"filter-{name.replace('_', '-')}", "min_width": 100}
-    if name in _DATES:
-        return gr.Textbox("", placeholder="2026-03-01", max_lines=1, **shared)
-    return gr.Number(None, **shared)
+def _typed(name: str) -> gr.Textbox:
+    """Numbers are texts too: the browser would make an empty ``gr.Number`` 0, which is a bound."""
+    return gr.Textbox(
+        "",
+        label=_TYPED[name],
+        placeholder="2026-03-01" if BOUNDS[name].takes_date else "any",
+        max_lines=1,
+        elem_id=f"filter-{name.replace('_', '-')}",
+        min_width=100,
+    )
 
 
 def filter_choices(services: Services) -> dict[str, list[str]]:
@@ -58,21 +63,31 @@ def filter_choices(services: Services) -> dict[str, list[str]]:
     return {name: [ALL, *values] for name, values in found.items()}
 
 
-def filters_of(chosen: Mapping[str, Any]) -> Filters:
-    """What the fields say; raises InvalidSetting for text that is no date, and for bounds that cannot be."""
-    found = {name: None if value in (ALL, "") else value for name, value in chosen.items()}
-    return Filters(**found | {name: read_date(name, found[name]) for name in _DATES if name in found})
+def filters_of(chosen: Mapping[str, str]) -> Filters:
+    """What the fields say; raises InvalidSetting for text that is no number or date, and for bounds that cannot be."""
+    named: dict[str, Any] = {name: None if chosen[name] == ALL else chosen[name] for name in NAMED}
+    typed: dict[str, Any] = {name: _read(name, text) for name in _TYPED if (text := chosen[name].strip())}
+    return Filters(**named, **typed)
 
 
-def field_values(filters: Filters) -> dict[str, Any]:
+def _read(name: str, text: str) -> Any:
+    if BOUNDS[name].takes_date:
+        return read_date(name, text)
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidSetting(f"{name}: got {short(text, 40)!r}, allowed {NUMBERS_ALLOWED}") from None
+
+
+def field_values(filters: Filters) -> dict[str, str]:
     """What the fields show for these filters."""
     return {name: _shown(name, getattr(filters, name)) for name in (*NAMED, *_TYPED)}
 
 
-def _shown(name: str, value: Any) -> Any:
+def _shown(name: str, value: Any) -> str:
     if value is None:
-        return ALL if name in NAMED else "" if name in _DATES else None
-    return value.isoformat() if isinstance(value, date) else value
+        return ALL if name in NAMED else ""
+    return value.isoformat() if isinstance(value, date) else str(value).removesuffix(".0")
 
 
 def chips(filters: Filters) -> str:

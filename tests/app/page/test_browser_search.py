@@ -116,6 +116,38 @@ def test_filters_and_pages(served: Served, open_page) -> None:
     expect(cards(page)).to_have_count(4)
 
 
+def test_typed_filters_are_chips_that_take_them_away(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    page.get_by_role("button", name="Filters").click()
+    chip = page.get_by_role("group", name="Filters of this search").get_by_role("button")
+    page.get_by_label("At most (seconds)").fill("900")
+    page.get_by_label("At most (seconds)").press("Enter")
+    expect(chip).to_have_text("At most 900 s long×")
+    page.get_by_label("Dated from").fill("1999-12-31")
+    page.get_by_label("Dated from").press("Tab")
+    expect(chip).to_have_text(["At most 900 s long×", "Dated 1999-12-31 or later×"])
+    page.wait_for_url("**max_seconds=900*since=1999-12-31*")
+    page.reload()
+    expect(chip).to_have_count(2)
+    page.get_by_role("button", name="Filters").click()
+    expect(page.get_by_label("At most (seconds)")).to_have_value("900")
+    expect(page.get_by_label("Dated from")).to_have_value("1999-12-31")
+    page.get_by_label("Dated until").fill("soon")
+    page.get_by_label("Dated until").press("Enter")
+    expect(page.locator("#results")).to_contain_text("until: got 'soon', allowed are days such as 2026-03-01")
+    page.get_by_label("Dated until").fill("1999-12-31")
+    page.get_by_label("Dated until").press("Enter")
+    expect(page.locator("#results")).to_contain_text("no video is dated 1999-12-31 or earlier: dates of files here are")
+    for left in ((2, "Dated until"), (1, "Dated from"), (0, "At most (seconds)")):
+        chip.nth(left[0]).click()
+        expect(chip).to_have_count(left[0])
+        expect(page.get_by_label(left[1])).to_have_value("")
+    expect(cards(page)).to_have_count(12)
+    page.wait_for_function("() => !/since|until|max_seconds/.test(location.search)")
+
+
 def test_a_link_restores_its_search(served: Served, open_page) -> None:
     page = open_page(served.url)
     page.locator("#examples .example").nth(2).click()

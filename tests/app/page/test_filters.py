@@ -45,8 +45,10 @@ def test_each_filter_is_a_chip_that_takes_it_away() -> None:
     ("typed", "says"),
     [
         ({"since": "March"}, "since: got 'March', allowed are days such as 2026-03-01"),
-        ({"min_seconds": -1}, "min_seconds: got -1, allowed are numbers from 0"),
-        ({"min_mb": 3, "max_mb": 2}, "min_mb 3 is above max_mb 2"),
+        ({"min_seconds": "-1"}, "min_seconds: got -1, allowed are numbers from 0"),
+        ({"max_seconds": "2,5"}, "max_seconds: got '2,5', allowed are numbers from 0"),
+        ({"max_seconds": "nan"}, "max_seconds: got nan, allowed are numbers from 0"),
+        ({"min_mb": "3", "max_mb": " 2 "}, "min_mb 3 is above max_mb 2"),
     ],
 )
 def test_what_is_typed_wrongly_is_told(typed: dict[str, Any], says: str) -> None:
