@@ -24,7 +24,7 @@ from indexer.catalogue.records import (
     video_key,
 )
 from indexer.catalogue.seals import check_state
-from indexer.catalogue.selection import Measure, Span, measured_extent, selected_keys
+from indexer.catalogue.selection import Measure, Span, has_one_of, measured_extent, repeated_contents, selected_keys
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, ClipVectors, unpack
 from indexer.catalogue.video_rows import splits_of, video_rows
 from rspnet_core.errors import QueryNotFound
@@ -127,6 +127,12 @@ class CatalogueQueries:
     def find_content(self, content_hash: str | None) -> str | None:
         """The id of an indexed video with this content, None when there is none or the content is not known."""
         return None if content_hash is None else self.find_contents([content_hash]).get(content_hash)
+
+    def of_contents(self, contents: Iterable[str]) -> list[VideoRow]:
+        """Indexed videos of these contents, and of all contents that several videos have."""
+        with self._database.reading() as connection:
+            wanted = map(has_one_of, chunks({*contents, *repeated_contents(connection)}))
+            return [row for some in wanted for row in video_rows(connection, self._predicted, some)]
 
     def videos(self, *, ids: Iterable[str] | None = None, status: Status | None = None) -> Iterator[VideoRow]:
         """Videos in order of root and path, or those of ``ids`` in the order given, unknown ids left out."""

@@ -1,11 +1,11 @@
 """Which videos pass filters, as keys: what a search is restricted to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from indexer.catalogue.models import Split, Video
 
@@ -51,3 +51,18 @@ def measured_extent(connection: Connection, measure: Measure) -> tuple[float, fl
     column = getattr(Video, measure)
     least, most = connection.execute(select(func.min(column), func.max(column)).where(Video.status == "indexed")).one()
     return None if least is None else (least, most)
+
+
+def repeated_contents(connection: Connection) -> list[str]:
+    """Contents that more than one indexed video has."""
+    statement = select(Video.content_hash).where(Video.status == "indexed", Video.content_hash.is_not(None))
+    return [
+        content
+        for content in connection.scalars(statement.group_by(Video.content_hash).having(func.count() > 1))
+        if content
+    ]
+
+
+def has_one_of(contents: Collection[str]) -> ColumnElement[bool]:
+    """Whether an indexed video has one of these contents."""
+    return and_(Video.status == "indexed", Video.content_hash.in_(contents))

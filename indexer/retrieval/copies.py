@@ -55,7 +55,7 @@ class Copies:
 
 def find_copies(library: Library, progress: Progress = lambda what, done, total: None) -> Copies:
     """The copies among all videos of a library; reads those that were not compared before."""
-    by_content = _by_content(library)
+    by_content = _by_content(library.catalogue.videos(status="indexed"))
     with FootageFile.open(library.place.folder) as file:
         file.forget_all_but(by_content.keys())
         unreadable = _read(library, by_content, file, progress)
@@ -74,7 +74,8 @@ def known_copies(library: Library) -> list[list[VideoRow]]:
     if was_compared(library):
         with FootageFile.open(library.place.folder) as file:
             found = file.agreed()
-    return _joined(_by_content(library), found)
+    contents = {content for pair in _same(found) for content in pair}
+    return _joined(_by_content(library.catalogue.of_contents(contents)), found)
 
 
 def was_compared(library: Library) -> bool:
@@ -82,9 +83,9 @@ def was_compared(library: Library) -> bool:
     return (library.place.folder / FILE_NAME).exists()
 
 
-def _by_content(library: Library) -> dict[str, list[VideoRow]]:
+def _by_content(videos: Iterable[VideoRow]) -> dict[str, list[VideoRow]]:
     by_content: dict[str, list[VideoRow]] = defaultdict(list)
-    for video in library.catalogue.videos(status="indexed"):
+    for video in videos:
         by_content[content_of(video)].append(video)
     return by_content
 
@@ -202,8 +203,7 @@ class _Details:
 def _joined(by_content: Mapping[str, list[VideoRow]], agreed: Mapping[Pair, float | None]) -> list[list[VideoRow]]:
     """Groups of two videos or more, joined by content and by pairs of contents that agree like the same footage."""
     group = {content: [content] for content in by_content}
-    same = [pair for pair, value in agreed.items() if value is not None and value >= SAME_FOOTAGE]
-    for one, other in same:
+    for one, other in _same(agreed):
         if one in group and other in group and group[one] is not group[other]:
             group[one] += group[other]
             for content in group[other]:
@@ -218,6 +218,10 @@ def _joined(by_content: Mapping[str, list[VideoRow]], agreed: Mapping[Pair, floa
     return sorted(
         (rows for rows in groups if len(rows) > 1), key=lambda rows: (-len(rows), rows[0].root_id, rows[0].path)
     )
+
+
+def _same(agreed: Mapping[Pair, float | None]) -> list[Pair]:
+    return [pair for pair, value in agreed.items() if value is not None and value >= SAME_FOOTAGE]
 
 
 def on_both_sides(group: Iterable[VideoRow]) -> bool:
