@@ -85,7 +85,7 @@ def wait_for(condition) -> None:
 @pytest.fixture
 def long_video(tmp_path: Path) -> Path:
     """Two frames, 25 minutes apart: quickly written, and long in the making as a proxy of 37,500 frames."""
-    return make_video(tmp_path / "long.mp4", num_frames=2, width=320, height=180, pts=[0, 25 * 1500])
+    return make_video(tmp_path / "long.mp4", num_frames=2, width=640, height=360, pts=[0, 25 * 1500])
 
 
 @pytest.mark.parametrize("end", ["killed", "closed", "late"])
@@ -95,7 +95,7 @@ def test_a_proxy_that_does_not_come_to_its_end_leaves_nothing(
     media_id = media.add_query(long_video, HASH, ME)
     folder = tmp_path / "uploads"
     if end == "late":
-        monkeypatch.setattr("app.serving.media.PROXY_TIMEOUT_SECONDS", 2)
+        monkeypatch.setattr("app.serving.media.PROXY_TIMEOUT_SECONDS", 3)
     errors: list[str] = []
 
     def ask() -> None:
@@ -116,7 +116,7 @@ def test_a_proxy_that_does_not_come_to_its_end_leaves_nothing(
     assert not thread.is_alive() and process.returncode == -9
     assert list(folder.iterdir()) == []
     (error,) = errors
-    assert ("took longer than 2 s" if end == "late" else "stopped the decoder process") in error
+    assert ("took longer than 3 s" if end == "late" else "stopped the decoder process") in error
     if end == "closed":
         with pytest.raises(VideoError, match="the app is ending"):
             media.proxy(media_id, ME)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from indexer.ingest import backend_choice
 from indexer.ingest.build import build_library
@@ -55,7 +56,7 @@ def test_vectors_of_a_named_backend_are_those_of_pytorch_and_searches_use_it(
         assert library.record.fingerprint == by_torch.record.fingerprint
         for row in library.catalogue.videos():
             pair = library.catalogue.video_vector(row.id), by_torch.catalogue.video_vector(row.id)
-            np.testing.assert_allclose(*pair, atol=1e-5)
+            np.testing.assert_allclose(*pair, atol=1e-5 if encoders[0].precision == torch.float32 else 2e-3)
         query = sorted(few_videos.rglob("*.mp4"))[0]
         found, expected = library.search(query), by_torch.search(query)
         assert library.encoder.backend == "openvino"

@@ -111,7 +111,11 @@ def test_a_name_that_is_not_utf8_is_indexed(build, few_videos: Path) -> None:
     assert odd in ids_and_vectors(few_videos)
 
 
-def test_ctrl_c_publishes_what_is_done_and_the_next_build_goes_on(build, few_videos: Path) -> None:
+def test_ctrl_c_publishes_what_is_done_and_the_next_build_goes_on(
+    build, few_videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.ingest.committer.VIDEOS_PER_COMMIT", 1)  # a fast machine would store all at once
+
     def stop_at_two(report: BuildReport) -> None:
         if report.indexed == 2:
             raise KeyboardInterrupt

@@ -71,4 +71,4 @@ def test_every_layout_of_pixels_is_mapped(tmp_path, pixels):
     path = write_hdr(tmp_path / "a.mkv", "pq", "-c:v", "ffv1", pixels=pixels)
     clips = read_clips(path, CLIPS).frames
     frames = shown(path, CLIPS.size, filters=TO_SDR.replace("yuv420p", "yuv444p"))
-    assert mean_difference(clips[0, :1], frames[:1]) < 4
+    assert mean_difference(clips[0, :1], frames[:1]) < 5
