@@ -27,10 +27,9 @@ def to_json(
 ) -> dict[str, Any]:
     """Everything of a benchmark but the single queries, as JSON types; every score is a fraction.
 
-    ``motion_energy``: None where videos have none, or where it is the encoder itself. ``copies``: see
-    ``copied.found_copies``. ``protocol``: how queries and
-    gallery were chosen, ``layout`` and ``fold`` among it. ``encoder``: at least ``backbone``, ``weights`` (their
-    source) and ``trained``. ``command``: the line that makes this report again.
+    ``motion_energy``: None where videos have none, or where it is the encoder itself. ``copies``: of ``found_copies``.
+    ``protocol``: how queries and gallery were chosen, ``layout`` and ``fold`` among it. ``encoder``: at least
+    ``backbone``, ``weights`` (their source) and ``trained``. ``command``: the line that makes this report again.
     """
     classes = {*scores.per_class, *scores.confusion_labels}
     return {

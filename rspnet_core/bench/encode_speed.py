@@ -10,14 +10,15 @@
 import argparse
 import copy
 import sys
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from statistics import median
 
 import torch
 from torch import Tensor
 
+from rspnet_core.bench.clock import seconds_of
 from rspnet_core.config import ClipGeometry
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
 from rspnet_core.inference.torch_backend import TorchBackend
@@ -55,17 +56,11 @@ def encode_seconds(forms: Mapping[str, Run], clips: Tensor, rounds: int) -> tupl
         rounds: runs of each form, after one that is not counted.
     """
     features = [run(clips) for run in forms.values()]
-    if clips.is_cuda:
-        torch.cuda.synchronize()
     difference = max(float((other - features[0]).abs().max()) for other in features) / float(features[0].abs().max())
     seconds: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(rounds):
         for name, run in forms.items():
-            started = time.perf_counter()
-            run(clips)
-            if clips.is_cuda:
-                torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(seconds_of(partial(run, clips), clips.device))
     return {name: median(values) for name, values in seconds.items()}, difference
 
 

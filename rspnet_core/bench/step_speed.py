@@ -9,10 +9,10 @@ import multiprocessing
 import resource
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, Literal
@@ -22,6 +22,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from rspnet_core.bench.clock import seconds_of
 from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
 from rspnet_core.errors import InvalidSetting, RspnetError
 from rspnet_core.models import create_model, entry_with_heads
@@ -193,11 +194,7 @@ def _serve(connection: Connection, kind: StepKind, recipe: PretrainRecipe, devic
 
 def _seconds(step: Callable[[SeenVideos], None], recipe: PretrainRecipe, number: int, fabric: Fabric) -> float:
     videos = noise_videos(recipe, number, fabric.device)
-    started = time.perf_counter()
-    step(videos)
-    if fabric.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return seconds_of(partial(step, videos), fabric.device)
 
 
 def _rspnet_step(recipe: PretrainRecipe, fabric: Fabric) -> Callable[[SeenVideos], None]:

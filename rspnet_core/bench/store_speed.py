@@ -9,9 +9,9 @@
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from rspnet_core.bench.clock import seconds_of
 from rspnet_core.pretext.batches import BatchMaker
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.learners import build_learner, new_optimiser
@@ -95,25 +96,13 @@ def store_speed(store: FrameStore, recipe: JointRecipe, num_steps: int, device: 
     seconds = {name: _median_seconds(run, num_steps, fabric.device) for name, run in parts.items()}
     with FlopCounterMode(display=False) as counter:
         train(batch)
-    precision = machine.lowered_to or torch.float32
-    rate = _product_rate(fabric.device, precision)
+    rate = _product_rate(fabric.device, machine.lowered_to or torch.float32)
     return StoreSpeed(recipe.batch_size, len(batch.clips), seconds, float(counter.get_total_flops()), rate)
 
 
 def _median_seconds(run: Callable[[int], object], num: int, device: torch.device) -> float:
-    seconds = []
-    for step in range(_UNTIMED + num):
-        _wait_for(device)
-        started = time.perf_counter()
-        run(step)
-        _wait_for(device)
-        seconds.append(time.perf_counter() - started)
+    seconds = [seconds_of(partial(run, step), device) for step in range(_UNTIMED + num)]
     return median(seconds[_UNTIMED:])
-
-
-def _wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _product_rate(device: torch.device, precision: torch.dtype) -> float:

@@ -275,9 +275,18 @@ def test_terminal_shows_hostile_names_as_text():
 def test_copies_are_told_where_a_query_finds_one_first(tmp_path):
     report, scores = make_report(["run", "jump"], copies={"by": "content", "queries": 2, "top_1": 0.125})
     page = write_html(report, scores, lambda _: None, tmp_path).read_text(encoding="utf-8")
+    assert "smaller. 2 of 8 queries find" in re.sub(r"\s+", " ", page)
     told = "2 of 8 queries find a copy of themselves first: 12.5 points of top-1 are of copies; rspnet-index duplicates"
     assert told in re.sub(r"\s+", " ", page)
     assert told in re.sub(r"\s+", " ", shown_on_terminal(report))
     report, scores = make_report(["run", "jump"])
     assert "copies" not in shown_on_terminal(report)
     assert "a copy of" not in write_html(report, scores, lambda _: None, tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("trained", "warned"), [(False, True), (True, False), (None, False)])
+def test_only_random_weights_are_warned_of(tmp_path, trained, warned):
+    """None is an encoder without weights, such as ``energy``."""
+    report, scores = make_report(["run", "jump"], trained=trained)
+    page = write_html(report, scores, lambda _: None, tmp_path).read_text(encoding="utf-8")
+    assert ("untrained" in page) == ("untrained" in shown_on_terminal(report)) == warned

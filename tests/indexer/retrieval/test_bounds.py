@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.catalogue.catalogue import Catalogue, VideoEntry
-from indexer.retrieval.bounds import BOUNDS, read_date
+from indexer.retrieval.bounds import BOUNDS, read_date, spans
 from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
 from rspnet_core.errors import InvalidSetting, NothingMatches
@@ -129,9 +129,14 @@ def test_bounds_that_cannot_be_are_refused(asked: dict[str, Any], says: str) -> 
 
 
 def test_one_day_from_its_first_to_its_last_nanosecond_is_no_contradiction() -> None:
-    Filters(since=date(2026, 3, 1), until=date(2026, 3, 1))
+    day = date(2026, 3, 1)
+    (first, last) = spans(Filters(since=day, until=day).bounds)["modified_ns"]
+    assert first is not None and last == first + DAY_NS - 1
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    Filters(since=moment, until=moment.astimezone(timezone(timedelta(hours=5))))
+    (first, last) = spans(Filters(since=moment, until=moment.astimezone(timezone(timedelta(hours=5)))).bounds)[
+        "modified_ns"
+    ]
+    assert first == last
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,10 @@ def test_accuracies_are_counted_as_the_release_counts_them() -> None:
       {"avid": 1.501338005, "rsp": 0.157822505, "sp": 0.631320715}]),
 ], ids=str)  # fmt: skip
 def test_losses_are_those_of_the_first_version(settings: dict[str, object], losses: list[dict[str, float]]) -> None:
-    """Two batches one after the other; the figures are from the code before clips were planned as views."""
+    """Two batches one after the other; the figures are from the code before clips were planned as views.
+
+    Of a CPU with AVX2; one with AVX-512 adds in another order, and differs by 3e-6 at most.
+    """
     torch.manual_seed(0)
     recipe = PretrainRecipe.model_validate({"backbone": "tsm18", "queue_size": 6, "momentum": 0.5, **settings})
     made = RSPNetObjective(create_model("tsm18", seed=0, head=recipe.head), recipe)
@@ -150,4 +153,4 @@ def test_losses_are_those_of_the_first_version(settings: dict[str, object], loss
         outcome = made.loss(batch(seed).batch, made.query)
         made.after_step(outcome)
         for name, value in expected.items():
-            assert outcome.figures[f"{name}_loss"].item() == pytest.approx(value, rel=1e-5, abs=1e-6)
+            assert outcome.figures[f"{name}_loss"].item() == pytest.approx(value, rel=4e-6, abs=1e-6)

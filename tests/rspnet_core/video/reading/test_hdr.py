@@ -66,9 +66,11 @@ def test_eight_bits_in_h264_are_mapped_too(tmp_path):
     assert mean_difference(read_clips(path, CLIPS).frames[0, :1], shown(path, CLIPS.size, filters=TO_SDR)[:1]) < 5
 
 
-@pytest.mark.parametrize("pixels", ["gbrp10le", "yuv444p12le", "yuv422p10le", "gray10le"])
-def test_every_layout_of_pixels_is_mapped(tmp_path, pixels):
+@pytest.mark.parametrize(
+    ("pixels", "most"), [("gbrp10le", 4), ("yuv444p12le", 4), ("yuv422p10le", 4), ("gray10le", 4.5)]
+)
+def test_every_layout_of_pixels_is_mapped(tmp_path, pixels, most):
     path = write_hdr(tmp_path / "a.mkv", "pq", "-c:v", "ffv1", pixels=pixels)
     clips = read_clips(path, CLIPS).frames
     frames = shown(path, CLIPS.size, filters=TO_SDR.replace("yuv420p", "yuv444p"))
-    assert mean_difference(clips[0, :1], frames[:1]) < 5
+    assert mean_difference(clips[0, :1], frames[:1]) < most
