@@ -20,7 +20,7 @@ from indexer.benchmark.scores import RetrievalScores
 from indexer.benchmark.sides import LeaveOut, Sides, sides_of
 from indexer.benchmark.whitening import whitened
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
-from indexer.catalogue.queries import KeyedVectors
+from indexer.catalogue.vector_queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.copies import known_copies, was_compared

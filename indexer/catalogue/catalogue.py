@@ -15,11 +15,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from indexer.catalogue.changes import Changes, changes_since, forget_changes
 from indexer.catalogue.check import damaged_among, damaged_videos, database_problems
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.commits import PREDICTED, VIDEOS_PER_COMMIT, Outcome, replace_videos, write_outcomes
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Build, Clip, Encoder, Root, Split, Vector, Video
 from indexer.catalogue.prediction import Prediction
-from indexer.catalogue.queries import CatalogueQueries, chunks, encoder_record
+from indexer.catalogue.queries import CatalogueQueries
 from indexer.catalogue.records import (
     BuildRecord,
     Counts,
@@ -41,6 +42,7 @@ from indexer.catalogue.seals import (
     seal_videos,
 )
 from indexer.catalogue.stored import age_retired
+from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import HISTOGRAM_BINS, ClipVectors, VideoVectors
 from rspnet_core.errors import EncoderMismatch
 

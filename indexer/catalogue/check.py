@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, Row, func, null, select, text, true
 
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.database import Database
 from indexer.catalogue.models import Clip, Vector, Video
-from indexer.catalogue.queries import chunks, encoder_record
 from indexer.catalogue.records import EncoderRecord, id_of_key
 from indexer.catalogue.seals import broken_seals, check_settings
 from indexer.catalogue.stored import stored_vectors
+from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS, vector_problem
 from rspnet_core.errors import LibraryError
 

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from indexer.catalogue.models import Clip, Vector, Video
 from indexer.catalogue.prediction import Prediction
-from indexer.catalogue.queries import encoder_record
 from indexer.catalogue.records import VideoEntry, id_of_key
 from indexer.catalogue.rows import clip_rows, columns, insert_splits, retire_videos
 from indexer.catalogue.seals import SEALED, seal_of_video
+from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import VideoVectors, pack, vector_problem
 from rspnet_core.errors import LibraryError
 

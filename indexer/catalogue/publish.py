@@ -14,7 +14,7 @@ import numpy as np
 
 from indexer.catalogue.catalogue import Catalogue, EncoderRecord
 from indexer.catalogue.published_rows import ROWS_NAME, laid_over, row_layers, rows_of
-from indexer.catalogue.queries import VECTORS_PER_BATCH
+from indexer.catalogue.vector_queries import VECTORS_PER_BATCH
 from indexer.index import generations
 from indexer.index.durable import Sink
 from indexer.index.index_types import FILE_NAME, FLAT, SearchIndex, SegmentIndex, index_type

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from indexer.catalogue.catalogue import Catalogue
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.database import Database
 from indexer.catalogue.published_rows import DIGESTS, ROWS_NAME, laid_over, row_layers
-from indexer.catalogue.queries import (
-    VECTORS_PER_BATCH,
-    CatalogueQueries,
-    KeyedVectors,
-    all_indexed,
-    chunks,
-    not_indexed,
-)
+from indexer.catalogue.queries import CatalogueQueries
 from indexer.catalogue.records import id_of_key, video_key
 from indexer.catalogue.stored import retired_vectors, stored_vectors
+from indexer.catalogue.vector_queries import (
+    VECTORS_PER_BATCH,
+    KeyedVectors,
+    all_indexed,
+    not_indexed,
+)
 from indexer.catalogue.vectors import ClipVectors, VideoVectors
 from indexer.index import generations
 from indexer.index.index_types import SearchIndex

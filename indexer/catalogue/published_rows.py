@@ -26,9 +26,10 @@ from sqlalchemy import (
 )
 
 from indexer.catalogue.catalogue import Catalogue
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.database import HEAD_REVISION
 from indexer.catalogue.models import Base, Build, Encoder, Root, Split, State, Vector, Video
-from indexer.catalogue.queries import VECTORS_PER_BATCH, chunks
+from indexer.catalogue.vector_queries import VECTORS_PER_BATCH
 from indexer.index.generations import Generation
 from indexer.index.manifest import Segment
 from indexer.index.segments import Keys, decided_keys

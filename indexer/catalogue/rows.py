@@ -8,10 +8,10 @@ from sqlalchemy import Connection, insert, literal, select, update
 
 from indexer.catalogue.changes import note_change
 from indexer.catalogue.models import Clip, Split, State, Vector
-from indexer.catalogue.queries import encoder_record
 from indexer.catalogue.records import VideoEntry
 from indexer.catalogue.seals import seal_of_state
 from indexer.catalogue.stored import retire
+from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import VideoVectors, pack
 
 _LARGEST = 2**63 - 1

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from indexer.catalogue.catalogue import Outcome, VideoEntry, VideoVectors
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.commits import VIDEOS_PER_COMMIT
-from indexer.catalogue.queries import chunks
 from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.committer import Committer
 from indexer.ingest.encoder import ClipEncoder

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import EncoderRecord, Outcome, VideoEntry, VideoVectors
-from indexer.catalogue.queries import chunks
+from indexer.catalogue.chunks import chunks
 from indexer.catalogue.vectors import HISTOGRAM_BINS
 from indexer.index.place import Place
 from indexer.ingest.spectrum import SPECTRUM, PartSpectrum

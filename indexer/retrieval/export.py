@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import VideoRow, id_of_key
-from indexer.catalogue.queries import chunks
+from indexer.catalogue.chunks import chunks
 from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
 from rspnet_core.errors import LibraryError

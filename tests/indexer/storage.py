@@ -9,8 +9,8 @@ import indexer  # whose Library is imported where it is used: processes that onl
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
 from indexer.catalogue.models import Vector
 from indexer.catalogue.publish import publish_index
-from indexer.catalogue.queries import encoder_record
 from indexer.catalogue.stored import stored_vectors
+from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import ENERGY_DIMS
 from indexer.index import generations
 from indexer.index.place import Place
