@@ -78,9 +78,8 @@ def rank(
     ids, catalogue = [row.id for row in rows], opened.library.catalogue
     stored = zip(rows, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
     hits = [_hit(opened.library, asked, row, by_id[row.id], shares, vector, clips) for row, vector, clips in stored]
-    folder = opened.library.place.folder
     return RankedPage(
-        hits=marked(hits, rows, {"id": query.source["id"]} if "id" in query.source else {}, catalogue, folder),
+        hits=marked(hits, rows, query, opened.library),
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,

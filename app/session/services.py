@@ -169,7 +169,7 @@ class Services(Shelf):
                 raise VideoError(f"{handle.name}: {decoded.error}")
         progress(0.4, f"Embedding {len(decoded.clips.frames)} clips")
         with self._encoding, self.metrics.stage("encode"):
-            return opened.library.clips_query(source, decoded.clips)
+            return opened.library.clips_query(source, decoded.clips, Path(handle.path), self._decoding)
 
     def _find_video(self, video_id: str) -> Source:
         video = self.video(video_id)

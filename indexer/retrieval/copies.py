@@ -13,20 +13,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.catalogue import VideoRow, video_key
-from indexer.retrieval.footage_file import FILE_NAME, FootageFile, Pair, content_of, sha256_of
+from indexer.retrieval.footage_file import FILE_NAME, FootageFile, Pair, content_of
+from indexer.retrieval.footage_reading import compared, frames_of
 from indexer.retrieval.library import Library
 from rspnet_core.config import WholeVideo
 from rspnet_core.errors import VideoError
-from rspnet_core.video.footage import FRAMES, LIKELY, Footage, grey, match
+from rspnet_core.video.footage import FRAMES, Footage, grey
 from rspnet_core.video.reading.sandbox import DecodePool
-from rspnet_core.video.same_footage import SAME_FOOTAGE, agreement, detail_frames
+from rspnet_core.video.same_footage import SAME_FOOTAGE, detail_frames
 
 NEIGHBOURS = 16
 """Nearest videos that each one is compared with; of 5,680 pairs of copies all were among them."""
@@ -114,25 +115,10 @@ def _asked_ahead(
 ) -> Iterator[tuple[str, "Future[Any]"]]:
     waiting: list[tuple[str, Future[Any]]] = []
     for content, videos in missing.items():
-        waiting.append((content, _asked(library, videos, pool, FRAMES)))
+        waiting.append((content, frames_of(library, videos, pool, FRAMES)))
         if len(waiting) > _VIDEOS_AHEAD:
             yield waiting.pop(0)
     yield from waiting
-
-
-def _asked(library: Library, videos: list[VideoRow], pool: DecodePool, wanted: WholeVideo) -> "Future[Any]":
-    """The frames, to come, of the first file that still has the content that was indexed."""
-    problem = VideoError("changed since it was indexed; run the build again")
-    for video in videos:
-        path = library.path_of(video)
-        try:
-            if video.content_hash in (None, sha256_of(path)):
-                return pool.frames(path, wanted)
-        except VideoError as error:
-            problem = error
-    failed: Future[Any] = Future()
-    failed.set_exception(problem)
-    return failed
 
 
 def _candidates(library: Library, by_content: Mapping[str, list[VideoRow]]) -> list[Pair]:
@@ -163,23 +149,13 @@ def _compare(
             one, other = footage(pair[0]), footage(pair[1])
             if one is not None and other is not None:
                 with suppress(VideoError):  # a file that went meanwhile: asked again the next time
-                    new.append((pair, _agreement(pair, one, other, details)))
+                    new.append((pair, compared(one, other, partial(details.of, pair))))
             if len(new) >= _PAIRS_PER_COMMIT or done == len(missing):
                 file.keep_agreed(new)
                 known.update(new)
                 new.clear()
             progress("comparing", done, len(missing))
     return known
-
-
-def _agreement(pair: Pair, one: Footage, other: Footage, details: "_Details") -> float | None:
-    """Of two contents: by their small pictures alone where these differ; None where too little moves to tell."""
-    found = match(one, other)
-    if found is None:
-        return 0.0
-    if not (one.has_motion or other.has_motion):
-        return None
-    return found.correlation if found.correlation < LIKELY else agreement(*details.of(pair), found)
 
 
 class _Details:
@@ -196,7 +172,7 @@ class _Details:
         return self._held(pair[0], wanted), self._held(pair[1], wanted)
 
     def _read(self, content: str, wanted: WholeVideo) -> NDArray[np.uint8]:
-        pictures, _ = _asked(self._library, self._by_content[content], self._pool, wanted).result()
+        pictures, _ = frames_of(self._library, self._by_content[content], self._pool, wanted).result()
         return grey(pictures)
 
 

@@ -1,64 +1,53 @@
 """Which hits are copies of the query or of a better hit: by content, and by what ``duplicates`` has found."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from indexer.catalogue.catalogue import VideoRow
-from indexer.catalogue.published import AnyCatalogue
-from indexer.retrieval.footage_file import FILE_NAME, FootageFile, content_of, sha256_of
-from indexer.retrieval.search import Hit
-from rspnet_core.errors import VideoError
+from indexer.retrieval.footage_file import FILE_NAME, FootageFile, content_of
+from indexer.retrieval.query_source import QuerySource
+from indexer.retrieval.search import Hit, Query
 from rspnet_core.video.same_footage import SAME_FOOTAGE
 
 QUERY = "query"
 """Stands for the query where a hit is a copy of it."""
 
 
-def marked(
-    hits: Sequence[Hit], videos: Sequence[VideoRow], source: dict[str, Any], catalogue: AnyCatalogue, folder: Path
-) -> list[Hit]:
-    """The hits with what they are copies of.
+def marked(hits: Sequence[Hit], videos: Sequence[VideoRow], query: Query, library: QuerySource) -> list[Hit]:
+    """The hits, best first, with what they are copies of; ``videos`` are theirs.
 
-    Args:
-        hits: best first.
-        videos: theirs.
-        source: the query's ``id`` or ``path``, as a search prints them.
-        catalogue: what the query's id is looked up in.
-        folder: the library's. Where ``duplicates`` never ran, only the same content counts.
+    Where ``duplicates`` never ran, only the same content counts.
     """
-    named = {QUERY: _content_of_query(source, videos, catalogue)}
-    same = _same_footage(folder, {content_of(video) for video in videos} | {named[QUERY]})
+    kept = library.place.folder / FILE_NAME
+    with FootageFile.open(kept.parent) if kept.exists() else nullcontext() as file:
+        named = {QUERY: _contents_of_query(query, videos, library, file)}
+        same = _same_footage(file, {content_of(video) for video in videos} | named[QUERY])
     found: list[Hit] = []
     for hit, video in zip(hits, videos, strict=True):
-        content = content_of(video)
-        found.append(
-            replace(hit, copy_of=next((name for name, other in named.items() if other in same[content]), None))
-        )
+        alike = same[content_of(video)]
+        found.append(replace(hit, copy_of=next((name for name, contents in named.items() if contents & alike), None)))
         if found[-1].copy_of is None:
-            named[video.id] = content
+            named[video.id] = {content_of(video)}
     return found
 
 
-def _content_of_query(source: dict[str, Any], videos: Sequence[VideoRow], catalogue: AnyCatalogue) -> str:
-    """That of an indexed video; of a file, its hash, where a hit has its size; else empty."""
-    if "id" in source:
-        return next((content_of(video) for video in catalogue.videos(ids=[source["id"]])), "")
-    path = Path(source.get("path", ""))
-    with suppress(OSError, VideoError):
-        if path.is_file() and path.stat().st_size in {video.size_bytes for video in videos}:
-            return sha256_of(path)
-    return ""
+def _contents_of_query(
+    query: Query, videos: Sequence[VideoRow], library: QuerySource, file: FootageFile | None
+) -> set[str]:
+    """That of an indexed video; of a file, its own where a hit has it, and those of hits that show the same."""
+    if "id" in query.source:
+        return {content_of(video) for video in library.catalogue.videos(ids=[query.source["id"]])}
+    if query.footage is None:
+        return set()
+    own = {query.footage.content_among(videos)} - {""}
+    return own | (query.footage.same_among(videos, library, file) if file else set())
 
 
-def _same_footage(folder: Path, contents: set[str]) -> dict[str, set[str]]:
+def _same_footage(file: FootageFile | None, contents: set[str]) -> dict[str, set[str]]:
     """Each content with those that were found to be copies of it."""
     same = {content: {content} for content in contents}
-    if (folder / FILE_NAME).exists():
-        with FootageFile.open(folder) as file:
-            for one, other in file.copies_of(contents, SAME_FOOTAGE):
-                same[one].add(other)
-                same[other].add(one)
+    for one, other in file.copies_of(contents, SAME_FOOTAGE) if file else ():
+        same[one].add(other)
+        same[other].add(one)
     return same

@@ -198,7 +198,7 @@ class Library(QuerySource):
             self.hit(video, str(self.path_of(video)), question, by_id[video.id], vector, shares)
             for video, vector in zip(videos, vectors, strict=True)
         ]
-        return marked(hits, videos, question.source, self.catalogue, self.place.folder)
+        return marked(hits, videos, question, self)
 
     def _with_moments(self, hits: list[Hit], query_clips: NDArray[np.float32]) -> list[Hit]:
         clips = self.catalogue.clips_of([hit.id for hit in hits])

@@ -12,6 +12,7 @@ from indexer.catalogue.catalogue import EncoderRecord, LabelledVideo, VideoRow
 from indexer.catalogue.published import AnyCatalogue
 from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.search import Query
 from rspnet_core.errors import LibraryDamaged, QueryNotFound, VideoError
 from rspnet_core.text import told_apart
@@ -105,7 +106,8 @@ class QuerySource:
         path, row = self.locate(query)
         if row is not None and start_seconds is end_seconds is None:
             return self.stored_query({"id": row.id, "path": str(path)} | segment, row, with_clips=with_clips)
-        return self.clips_query({"path": str(path)} | segment, self._decode(path, start_seconds, end_seconds))
+        clips = self._decode(path, start_seconds, end_seconds)
+        return self.clips_query({"path": str(path)} | segment, clips, path, self._decoder)
 
     def stored_query(self, source: dict[str, Any], video: VideoRow, *, with_clips: bool = True) -> Query:
         """An indexed video as a query, by what is stored of it. Raises QueryNotFound when it has gone meanwhile."""
@@ -113,10 +115,11 @@ class QuerySource:
         clips = self.catalogue.clip_vectors(video.id).vectors if with_clips else vector[None][:0]
         return Query(source, vector, clips, video.predicted)
 
-    def clips_query(self, source: dict[str, Any], clips: "Clips") -> Query:
-        """Decoded clips as a query, embedded now."""
+    def clips_query(self, source: dict[str, Any], clips: "Clips", path: Path, pool: "DecodePool") -> Query:
+        """Decoded clips as a query, embedded now; ``pool`` reads their file again, to tell its copies."""
         encoded = self.encoder.encode([clips.frames])[0]
-        return Query(source, encoded.video, encoded.vectors, self.encoder.prediction(encoded))
+        footage = QueryFootage(path, clips.info.fps, pool)
+        return Query(source, encoded.video, encoded.vectors, self.encoder.prediction(encoded), footage=footage)
 
     def locate(self, query: str | Path) -> tuple[Path, VideoRow | None]:
         """The file that ``query`` names, or the file and row of the indexed video with that id.

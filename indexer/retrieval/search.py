@@ -18,6 +18,7 @@ from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.composition import ONE_VIDEO, Composition, Examples
 from indexer.retrieval.filters import Filters
+from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.rarity import DEFAULT_RATE, Chance, Percentiles, check_rate
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
@@ -113,6 +114,8 @@ class Query:
     predicted: Prediction | None
     """Its class, where the encoder has a classifier."""
     composition: Composition = ONE_VIDEO
+    footage: QueryFootage | None = None
+    """Of a file: what copies are told by."""
 
     @property
     def named(self) -> dict[str, Any]:

@@ -7,6 +7,12 @@ from app.page.tabs.copies import copies_card
 from app.session.services import Services
 from indexer.ingest.build import build_library
 from indexer.retrieval.copies import find_copies
+from indexer.retrieval.search import PartWeights
+from rspnet_core.video.making.encode import write_video
+from tests.app.conftest import EDITOR
+from tests.conftest import Once
+from tests.indexer.retrieval.test_copies import COPIES, found_in, write_takes
+from tests.rspnet_core.video.takes import take
 
 
 def test_groups_are_listed_and_names_are_text(own_library: Path) -> None:
@@ -40,3 +46,15 @@ def test_what_leaks_comes_first_and_is_told(tmp_path: Path, sample_videos: Path,
     assert "2 groups of copies, 5 videos, 1 on both sides of a split" in card
     assert card.index("test.mp4") < card.index("one0.mp4")
     assert card.count("leak") == 1
+
+
+def test_an_upload_of_the_same_footage_is_folded_with_its_copies(
+    once: Once, small_weights: Path, tmp_path: Path
+) -> None:
+    library, upload = tmp_path / "index", tmp_path / "upload.mp4"
+    build_library(once("takes", write_takes), index=library, weights=str(small_weights), device="cpu")
+    write_video(upload, take(1, frames=60)[3:, 2:-2, 2:-2])
+    found_in(library)
+    with Services(library, device="cpu") as services:
+        hits = services.rank(services.embed(EDITOR, upload), PartWeights()).hits
+    assert {hit.path for hit in hits if hit.copy_of == "query"} == COPIES

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -9,8 +10,10 @@ from PIL import Image
 
 from indexer.ingest.build import build_library
 from indexer.retrieval.copies import Copies, find_copies
+from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.footage_file import FILE_NAME
 from indexer.retrieval.library import Library
+from indexer.retrieval.query_footage import QueryFootage
 from rspnet_core.video.making.encode import write_video
 from tests.conftest import Once
 from tests.indexer.cli.test_cli import rspnet_index
@@ -91,6 +94,40 @@ def test_a_search_says_which_hits_are_copies(library: Path, takes: Path) -> None
     shown = rspnet_index(*asked).stdout
     assert "copies of 1: " in shown
     assert len([line for line in shown.splitlines() if line[:2].strip().isdigit()]) == len(hits) - 4
+
+
+def test_a_file_outside_the_library_is_told_from_its_copies_by_footage(library: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    write_video(mine, take(1, frames=60)[3:, 2:-2, 2:-2])
+    with Library.open(library, device="cpu") as opened:
+        unknown = {hit.copy_of for hit in opened.search(mine, top=10)}
+        find_copies(opened)
+        found = {hit.path: hit.copy_of for hit in opened.search(mine, top=10)}
+    assert "query" not in unknown  # nothing was compared yet
+    assert {Path(path).name for path, copy_of in found.items() if copy_of == "query"} == {Path(c).name for c in COPIES}
+
+
+def test_a_query_is_read_once_for_all_its_searches_and_may_go(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.mp4"
+    write_video(mine, take(1, frames=60)[3:, 2:-2, 2:-2])
+    found_in(library)
+    asked: list[Path] = []
+    with Library.open(library, device="cpu") as opened:
+        question = opened.embed(mine)
+        hits = opened.search(mine, top=10).hits
+        videos = list(opened.catalogue.videos(ids=[hit.id for hit in hits], status="indexed"))
+        read = opened._decoder.frames
+        monkeypatch.setattr(opened._decoder, "frames", lambda path, wanted: asked.append(path) or read(path, wanted))
+        first = marked(hits, videos, question, opened)
+        assert asked.count(mine) >= 1
+        asked.clear()
+        mine.unlink()
+        assert marked(hits, videos, question, opened) == first
+        assert asked == []
+        gone = replace(question, footage=QueryFootage(mine, 25.0, opened._decoder))
+        assert {hit.copy_of for hit in marked(hits, videos, gone, opened)}.isdisjoint({"query"})
 
 
 def test_copies_of_a_hit_that_is_not_the_query_fold_under_it(library: Path, takes: Path) -> None:
