@@ -59,11 +59,12 @@ def _add_search(services: Services) -> None:
         max_mb: float | None = None,
         since: str = "",
         until: str = "",
+        added_since: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         handle = asked_video(services, request, file, video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until)
+        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since)
         return _found(services, handle, weights, filters, most)
 
     gr.Button().click(
@@ -109,12 +110,13 @@ def _add_compose(services: Services) -> None:
         max_mb: float | None = None,
         since: str = "",
         until: str = "",
+        added_since: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
         handle = replace(asked_video(services, request, file, video_id), others=others)
         weights = usual_weights(others.composition, backbone=backbone, motion=motion, appearance=appearance)
-        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until)
+        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since)
         return _found(services, handle, weights, filters, most)
 
     gr.Button().click(
@@ -151,6 +153,7 @@ def _filter_fields() -> list[Component]:
         gr.Number(None, label="max_mb: only files of at most so many megabytes"),
         gr.Textbox("", label="since: only files of this day (UTC) or later, as 2026-03-01, or of a moment"),
         gr.Textbox("", label="until: only files of this day or earlier"),
+        gr.Textbox("", label="added_since: only videos first indexed on this day or later"),
     ]
 
 
@@ -164,6 +167,7 @@ def _filters(
     max_mb: float | None,
     since: str,
     until: str,
+    added_since: str,
 ) -> Filters:
     """Empty text restricts nothing."""
     return Filters(
@@ -176,6 +180,7 @@ def _filters(
         max_mb=max_mb,
         since=read_date("since", since or None),
         until=read_date("until", until or None),
+        added_since=read_date("added_since", added_since or None),
     )
 
 

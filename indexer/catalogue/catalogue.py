@@ -184,22 +184,24 @@ class Catalogue(CatalogueQueries):
         """Record why a file cannot be indexed; vectors that it had are dropped."""
         self.commit([Outcome(entry=entry, reason=reason)])
 
-    def copy_vectors(self, copies: Iterable[tuple[str, VideoEntry]]) -> list[VideoEntry]:
+    def copy_vectors(self, copies: Iterable[tuple[str, VideoEntry]], *, keep_dates: bool = False) -> list[VideoEntry]:
         """Store entries with the vectors, class and media facts of the videos, by id, whose content they have.
 
-        Returns those that were not stored, because the video of that id does not hold their content any more.
+        ``keep_dates``: of files that moved, also when they were first indexed. Returns those that were not stored,
+        because the video of that id does not hold their content any more.
         """
         left: list[VideoEntry] = []
         for chunk in chunks(copies, VIDEOS_PER_COMMIT):
             with self._database.writing() as connection:
-                refused = [entry for twin, entry in chunk if not self._copy(connection, video_key(twin), entry)]
+                facts = (*_SOURCE_FACTS, "added_ns") if keep_dates else _SOURCE_FACTS
+                refused = [entry for twin, entry in chunk if not self._copy(connection, video_key(twin), entry, facts)]
                 if copied := {entry.key for _, entry in chunk} - {entry.key for entry in refused}:
                     new_content(connection, stored=copied)
             left += refused
         return left
 
-    def _copy(self, connection: Connection, source: int, entry: VideoEntry) -> bool:
-        facts = select(*(getattr(Video, name) for name in _SOURCE_FACTS)).where(
+    def _copy(self, connection: Connection, source: int, entry: VideoEntry, names: Sequence[str]) -> bool:
+        facts = select(*(getattr(Video, name) for name in names)).where(
             Video.key == source,
             Video.key != entry.key,
             Video.status == "indexed",

@@ -69,9 +69,8 @@ def _problems(
 ) -> dict[int, str]:
     """Problems of the rows of these videos, or of all, and of the values of others that have none."""
     encoder = encoder_record(connection)
-    problems = dict.fromkeys(
-        broken_seals(connection, rows_of) if database.has_seals else (), "its row is not the one that was stored"
-    )
+    broken = broken_seals(connection, rows_of, has_added=database.has_added) if database.has_seals else ()
+    problems = dict.fromkeys(broken, "its row is not the one that was stored")
     dims = 0 if encoder is None else encoder.dims
     problems |= _structure_problems(connection, dims, rows_of, has_energy=database.has_energy)
     for chunk in chunks((key for key in values_of if key not in problems), VIDEOS_PER_READ):

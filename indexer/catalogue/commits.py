@@ -1,5 +1,6 @@
 """Group commit: what became of many video files, written in one transaction with one statement a table."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -49,8 +50,20 @@ def write_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> list[
     return sorted(shown)
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What is remembered of a row that makes room for a new one."""
+
+    seal: bytes | None
+    status: str
+    added_ns: int | None
+
+
 def replace_videos(connection: Connection, rows: Sequence[tuple[VideoEntry, dict[str, Any]]]) -> dict[int, bool]:
-    """Put new rows in the place of all that hangs on their keys; key -> whether just this row was there before."""
+    """Put new rows in the place of all that hangs on their keys; key -> whether just this row was there before.
+
+    A video that was indexed before keeps its date of that, another one has it from now on, or from what ``rows`` say.
+    """
     by_key: dict[int, tuple[VideoEntry, dict[str, Any]]] = {}
     for entry, more in rows:
         key = entry.key
@@ -58,22 +71,34 @@ def replace_videos(connection: Connection, rows: Sequence[tuple[VideoEntry, dict
             raise _equal_keys(key, entry.path, by_key[key][0].path)
         by_key[key] = (entry, more)
     there = _make_room(connection, {key: entry for key, (entry, _) in by_key.items()})
-    described = [_NOTHING | columns(entry) | {"key": key} | more for key, (entry, more) in by_key.items()]
+    described = [
+        _NOTHING | columns(entry) | {"key": key, "added_ns": _added_ns(there.get(key), more)} | more
+        for key, (entry, more) in by_key.items()
+    ]
     for row, (entry, _) in zip(described, rows, strict=True):
         row["seal"] = seal_of_video(row, entry.splits)
     connection.execute(_INSERT, described)
     insert_splits(connection, {key: entry.splits for key, (entry, _) in by_key.items()})
-    return {key: there.get(key) == row["seal"] for key, row in zip(by_key, described, strict=True)}
+    return {key: key in there and there[key].seal == row["seal"] for key, row in zip(by_key, described, strict=True)}
 
 
-def _make_room(connection: Connection, entries: Mapping[int, VideoEntry]) -> dict[int, bytes | None]:
-    """Delete the rows of these keys with all that hangs on them; returns their seals."""
-    known = select(Video.key, Video.seal, Video.root_id, Video.path).where(Video.key.in_(list(entries)))
+def _added_ns(before: _Before | None, more: Mapping[str, Any]) -> int | None:
+    """When a video was first indexed, as far as that is known; a file that always failed never was."""
+    if before is not None and (before.status == "indexed" or before.added_ns is not None):
+        return before.added_ns
+    return time.time_ns() if more["status"] == "indexed" else None
+
+
+def _make_room(connection: Connection, entries: Mapping[int, VideoEntry]) -> dict[int, _Before]:
+    """Delete the rows of these keys with all that hangs on them; returns what is remembered of them."""
+    named = (Video.key, Video.root_id, Video.path, Video.seal, Video.status, Video.added_ns)
     there = {}
-    for key, seal, root_id, path in connection.execute(known):
+    for key, root_id, path, seal, status, added_ns in connection.execute(
+        select(*named).where(Video.key.in_(list(entries)))
+    ):
         if (root_id, path) != (entries[key].root_id, entries[key].path):
             raise _equal_keys(key, entries[key].path, path)
-        there[key] = seal
+        there[key] = _Before(seal, status, added_ns)
     if there:
         retire_videos(connection, list(there))
         connection.execute(delete(Video).where(Video.key.in_(list(there))))

@@ -18,11 +18,12 @@ from indexer.catalogue.engines import open_engine
 from indexer.catalogue.seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 PREDICTIONS_SINCE = "0002"
 SEALS_SINCE = "0003"
 ENERGY_SINCE = "0004"
-REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE, ENERGY_SINCE, HEAD_REVISION)
+ADDED_SINCE = HEAD_REVISION
+REVISIONS = ("0001", PREDICTIONS_SINCE, SEALS_SINCE, ENERGY_SINCE, "0005", ADDED_SINCE)
 OWN_LOCK_SECONDS = 2.0
 """How long a server may take to notice that a connection of this process has gone, and to free its lock."""
 WRITER_LOCK = 0x7273706E6574
@@ -71,6 +72,11 @@ class Database:
     def has_energy(self) -> bool:
         """Whether videos have the column of motion energy."""
         return self._revision >= ENERGY_SINCE
+
+    @property
+    def has_added(self) -> bool:
+        """Whether videos have the column of when they were first indexed."""
+        return self._revision >= ADDED_SINCE
 
     def close(self) -> None:
         """Give back all connections and, on PostgreSQL, the writer lock."""

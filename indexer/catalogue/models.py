@@ -132,6 +132,8 @@ class Video(Base):
     num_clips: Mapped[int]
     predicted_class: Mapped[str | None] = mapped_column(AnyText)
     predicted_probability: Mapped[float | None] = mapped_column(Double)
+    added_ns: Mapped[int | None] = mapped_column(BigInteger)
+    """When it was first indexed, from 1970 in UTC; None where a version that did not keep it had indexed it before."""
     seal: Mapped[bytes | None]
     """Over all other columns and the video's splits."""
 

@@ -112,11 +112,23 @@ def _lay_over(rows: sqlite3.Connection, content: bytes, keys: Keys) -> None:
     for table in _LIBRARY:
         rows.execute(f"DELETE FROM {table.name}")  # noqa: S608
     for table in (*_LIBRARY, *_OF_VIDEOS):
-        names = ", ".join(column.name for column in table.columns)
+        names = ", ".join(_common_columns(rows, table))
         rows.execute(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM later.{table.name}")  # noqa: S608
     rows.execute("UPDATE alembic_version SET version_num = (SELECT version_num FROM later.alembic_version)")
     rows.execute("COMMIT")
     rows.execute("DETACH later")
+
+
+def _common_columns(rows: sqlite3.Connection, table: Table) -> list[str]:
+    """Those that the later layer has, added to what it is laid over where an older version wrote that without them."""
+    below, later = (
+        {column[1] for column in rows.execute(f"PRAGMA {layer}.table_info({table.name})")}
+        for layer in ("main", "later")
+    )
+    for column in table.columns:
+        if column.name in later - below:
+            rows.execute(f"ALTER TABLE main.{table.name} ADD COLUMN {column.name} {column.type}")
+    return [column.name for column in table.columns if column.name in later]
 
 
 def _connect() -> sqlite3.Connection:

@@ -148,12 +148,14 @@ class CatalogueQueries(VectorQueries):
         """
         named = {"label": label, "split": split, "folder": folder}
         with self._database.reading() as connection:
-            return selected_keys(connection, **named, fold=fold, within=within or {})
+            return selected_keys(
+                connection, **named, fold=fold, within=within or {}, has_added=self._database.has_added
+            )
 
     def measured_extent(self, measure: Measure) -> tuple[float, float] | None:
         """The least and the most of the indexed videos; None where it is known of none."""
         with self._database.reading() as connection:
-            return measured_extent(connection, measure)
+            return measured_extent(connection, measure, has_added=self._database.has_added)
 
     def builds(self) -> list[BuildRecord]:
         """All builds, the latest first."""

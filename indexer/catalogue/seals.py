@@ -19,6 +19,8 @@ from rspnet_core.errors import LibraryDamaged
 
 SEALED = tuple(name for name in Video.__mapper__.columns.keys() if name != "seal")  # noqa: SIM118
 """The attributes of a video's row that its seal covers."""
+_YOUNGER = {"added_ns"}
+"""Attributes that are younger than seals: a row without them has the seal that older versions gave it."""
 _REALS = {"fps", "duration_seconds", "predicted_probability"}
 
 
@@ -30,7 +32,8 @@ def _digest(values: Iterable[Any]) -> bytes:
 
 def seal_of_video(row: Mapping[str, Any], splits: Mapping[int, str]) -> bytes:
     """Of a row of ``videos`` by attribute names, those left out being None, and its splits by fold."""
-    values = [float(row[name]) if name in _REALS and row.get(name) is not None else row.get(name) for name in SEALED]
+    names = [name for name in SEALED if name not in _YOUNGER or row.get(name) is not None]
+    values = [float(row[name]) if name in _REALS and row.get(name) is not None else row.get(name) for name in names]
     return _digest([*values, *(part for fold in sorted(splits) for part in (fold, splits[fold]))])
 
 
@@ -81,9 +84,12 @@ def _damaged(what: str) -> LibraryDamaged:
     )
 
 
-def broken_seals(connection: Connection, keys: Iterable[int] | None = None) -> list[int]:
-    """Keys, of all videos or among ``keys``, of the rows that are not those that were stored."""
-    return [key for key, before, now in _seals(connection, keys) if before != now]
+def broken_seals(connection: Connection, keys: Iterable[int] | None = None, *, has_added: bool = True) -> list[int]:
+    """Keys, of all videos or among ``keys``, of the rows that are not those that were stored.
+
+    ``has_added``: whether the tables have that column; those that no build has brought up to date yet have not.
+    """
+    return [key for key, before, now in _seals(connection, keys, has_added=has_added) if before != now]
 
 
 def seal_videos(connection: Connection, keys: Iterable[int] | None = None) -> None:
@@ -106,9 +112,12 @@ def seal_all(connection: Connection) -> None:
         connection.execute(update(Encoder).where(Encoder.id == row.id).values(seal=seal))
 
 
-def _seals(connection: Connection, keys: Iterable[int] | None) -> Iterable[tuple[int, bytes | None, bytes]]:
+def _seals(
+    connection: Connection, keys: Iterable[int] | None, *, has_added: bool = True
+) -> Iterable[tuple[int, bytes | None, bytes]]:
     """Key, the seal that is stored, and the seal that fits."""
-    columns = [getattr(Video, name) for name in SEALED]
+    names = [name for name in SEALED if has_added or name not in _YOUNGER]
+    columns = [getattr(Video, name) for name in names]
     videos = select(Video.seal, *columns)
     sides = select(Split.video_key, Split.fold, Split.split)
     if keys is not None:
@@ -118,5 +127,5 @@ def _seals(connection: Connection, keys: Iterable[int] | None) -> Iterable[tuple
     for key, fold, split in connection.execute(sides):
         splits[key][fold] = split
     for seal, *values in connection.execute(videos).all():
-        row = dict(zip(SEALED, values, strict=True))
+        row = dict(zip(names, values, strict=True))
         yield row["key"], seal, seal_of_video(row, splits.get(row["key"], {}))

@@ -1,16 +1,16 @@
 """Which videos pass filters, as keys: what a search is restricted to."""
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, null, select
 
 from indexer.catalogue.models import Split, Video
 
-Measure = Literal["duration_seconds", "size_bytes", "modified_ns"]
-"""What is known of a video as a number; ``modified_ns`` counts from 1970 in UTC."""
+Measure = Literal["duration_seconds", "size_bytes", "modified_ns", "added_ns"]
+"""What is known of a video as a number; ``modified_ns`` and ``added_ns`` count from 1970 in UTC."""
 Span = tuple[float | None, float | None]
 """At least and at most, both included; None does not bound."""
 LARGEST_INT = 2**63 - 1
@@ -25,6 +25,7 @@ def selected_keys(
     fold: int | None,
     folder: str | None,
     within: Mapping[Measure, Span],
+    has_added: bool,
 ) -> NDArray[np.int64]:
     """Keys int64 (n,), ascending, of the indexed videos that pass every filter given."""
     statement = select(Video.key).where(Video.status == "indexed").order_by(Video.key)
@@ -40,15 +41,23 @@ def selected_keys(
         # Paths compare as bytes, and "0" is the byte after "/".
         statement = statement.where(Video.path >= f"{prefix}/", Video.path < f"{prefix}0")
     for measure, (least, most) in within.items():
-        column = getattr(Video, measure)  # NULL is neither above nor below a bound: such a video does not pass
+        column = _column(
+            measure, has_added=has_added
+        )  # NULL is neither above nor below a bound: such a video does not pass
         statement = statement if least is None else statement.where(column >= least)
         statement = statement if most is None else statement.where(column <= most)
     return np.fromiter(connection.scalars(statement), dtype=np.int64)
 
 
-def measured_extent(connection: Connection, measure: Measure) -> tuple[float, float] | None:
+def _column(measure: Measure, *, has_added: bool) -> ColumnElement[Any]:
+    """Its values; NULL where the tables do not have ``added_ns`` yet, as no build has brought them up to date."""
+    column: ColumnElement[Any] = getattr(Video, measure).expression
+    return column if has_added or measure != "added_ns" else cast(null(), BigInteger)
+
+
+def measured_extent(connection: Connection, measure: Measure, *, has_added: bool) -> tuple[float, float] | None:
     """The least and the most of the indexed videos; None where it is known of none."""
-    column = getattr(Video, measure)
+    column = _column(measure, has_added=has_added)
     least, most = connection.execute(select(func.min(column), func.max(column)).where(Video.status == "indexed")).one()
     return None if least is None else (least, most)
 

@@ -169,6 +169,9 @@ def search(
         str | None, typer.Option(metavar="DATE", help="Only files of this day (UTC) or later, such as 2026-03-01.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Only files of this day or earlier.")] = None,
+    added_since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only videos that were first indexed on this day or later.")
+    ] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
     ] = 0.001,
@@ -211,6 +214,7 @@ def search(
             max_mb=max_mb,
             since=since,
             until=until,
+            added_since=added_since,
         )
         warn_untrained(library.record.description)
     if as_json:

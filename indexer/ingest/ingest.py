@@ -19,7 +19,7 @@ from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
-from indexer.ingest.roots import adopt_root, let_moved_go
+from indexer.ingest.roots import adopt_root, ids_of_gone, let_moved_go
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.video.reading.probe import VideoInfo
@@ -57,7 +57,8 @@ class Ingest:
         """
         started = time.perf_counter()
         root_id, moved = adopt_root(self._catalogue, self._library.place, dataset, root)
-        plan = plan_build(dataset, root, root_id, self._catalogue)
+        gone_roots = ids_of_gone(self._catalogue, self._library.place, but=root_id)
+        plan = plan_build(dataset, root, root_id, self._catalogue, gone_roots=gone_roots)
         self._report = BuildReport(
             layout=dataset.layout, notes=list(dataset.notes), total=len(dataset.files), moved=moved
         )
@@ -79,8 +80,9 @@ class Ingest:
 
     def _apply_known(self, plan: Plan) -> None:
         """All that needs no decoder; copies come before drops: a renamed file's vectors lie under its old name."""
-        not_copied = self._catalogue.copy_vectors(plan.copy)
-        self._report.reused = len(plan.copy) - len(not_copied)
+        not_copied = self._catalogue.copy_vectors(plan.moved, keep_dates=True)
+        not_copied += self._catalogue.copy_vectors(plan.copy)
+        self._report.reused = len(plan.moved) + len(plan.copy) - len(not_copied)
         plan.embed += not_copied
         self._catalogue.update_entries(plan.update)
         self._report.skipped += len(plan.update)

@@ -1,11 +1,13 @@
 """What a build has to do, decided by comparing a folder with the catalogue before any video is decoded.
 
 A file whose size and time are known is skipped unread; one whose content hash is known is not embedded again,
-whatever its name is now; one that failed is tried again; what left the folder leaves the library.
+whatever its name is now; one that failed is tried again; what left the folder leaves the library. A known content at
+a new path is a file that moved where a video of it leaves meanwhile, else a copy.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,8 @@ class Plan:
     """New or changed files."""
     copy: list[tuple[str, VideoEntry]] = field(default_factory=list)
     """Ids whose vectors serve another path with the same content."""
+    moved: list[tuple[str, VideoEntry]] = field(default_factory=list)
+    """The same, where the file of that id is not there any more: what is known of it holds for the new path."""
     update: list[VideoEntry] = field(default_factory=list)
     """Unchanged content, changed label, split or time."""
     unchanged: int = 0
@@ -60,9 +64,12 @@ def _entry(file: VideoFile, root: Path, root_id: int) -> tuple[VideoEntry, str |
     return entry, problem
 
 
-def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue) -> Plan:
+def plan_build(
+    dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue, *, gone_roots: Iterable[int] = ()
+) -> Plan:
     """Compare the folder with the catalogue; reads a file's content only where its size is already known.
 
+    ``gone_roots``: ids of other data folders that are not there any more.
     Raises DatasetError when the catalogue has official splits of these videos and the lists are not found any more.
     """
     known = catalogue.known(root_id)
@@ -83,10 +90,12 @@ def plan_build(dataset: Dataset, root: Path, root_id: int, catalogue: Catalogue)
                 plan.update.append(entry.with_content(before.content_hash))
         else:
             _plan_content(plan, entry, before, known_sizes, root, unknown)
-    _plan_twins(plan, unknown, catalogue)
     hidden = tuple(dataset.unreadable)
     missed = known if dataset.only is None else known.keys() & dataset.only
-    plan.gone = [known[path].id for path in missed if not path.startswith(hidden)]
+    gone = [known[path] for path in missed if not path.startswith(hidden)]
+    plan.gone = [video.id for video in gone]
+    gone += [video for gone_root in gone_roots for video in catalogue.known(gone_root).values()]
+    _plan_twins(plan, unknown, catalogue, gone)
     return plan
 
 
@@ -127,12 +136,18 @@ def _plan_content(
         unknown.append(entry)
 
 
-def _plan_twins(plan: Plan, entries: list[VideoEntry], catalogue: Catalogue) -> None:
+def _plan_twins(plan: Plan, entries: list[VideoEntry], catalogue: Catalogue, gone: Iterable[KnownVideo]) -> None:
     """Place files whose content is known: the same content needs no second embedding."""
+    left = defaultdict[str | None, list[str]](list)
+    for video in gone:
+        if video.status == "indexed":
+            left[video.content_hash].append(video.id)
     twins = catalogue.find_contents(entry.content_hash for entry in entries if entry.content_hash)
     for entry in entries:
         twin = twins.get(entry.content_hash or "")
-        if twin is None or twin == entry.id:
+        if twin is not None and left[entry.content_hash]:
+            plan.moved.append((left[entry.content_hash].pop(0), entry))
+        elif twin is None or twin == entry.id:
             plan.embed.append(entry)
         else:
             plan.copy.append((twin, entry))

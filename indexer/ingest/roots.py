@@ -95,14 +95,18 @@ def _holds(path: Path, expected: str | None) -> bool:
         return False
 
 
+def ids_of_gone(catalogue: Catalogue, place: Place, *, but: int) -> list[int]:
+    """Of the data folders that are surely not there any more, all but one."""
+    return [root for root, path in catalogue.roots().items() if root != but and is_gone(folder_of(place, path))]
+
+
 def let_moved_go(catalogue: Catalogue, place: Place, root_id: int) -> list[str]:
     """Drop what data folders that are gone hold and ``root_id`` holds now too; a note for each of those folders."""
     notes = []
     here = {video.content_hash for video in catalogue.known(root_id).values() if video.status == "indexed"}
-    for other, path in catalogue.roots().items():
-        folder = folder_of(place, path)
-        if other == root_id or not is_gone(folder):
-            continue
+    roots = catalogue.roots()
+    for other in ids_of_gone(catalogue, place, but=root_id):
+        folder = folder_of(place, roots[other])
         known = catalogue.known(other).values()
         found = [video.id for video in known if video.status == "indexed" and video.content_hash in here]
         rest = sum(video.status == "indexed" for video in known) - len(found)

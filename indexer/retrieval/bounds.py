@@ -1,4 +1,4 @@
-"""Bounds on what is known of videos: how long they are, how large their files, of which date. Both ends included."""
+"""Bounds on what is known of videos: how long they are, how large their files, of which dates. Both ends included."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +17,13 @@ _BYTES_PER_MB = 1_000_000
 _CLOCK_SECONDS = 1e-6
 """Of containers, and the last digit that is told: 6 frames at 25 a second last 0.24000000000000002 seconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WHATS = {"duration_seconds": "durations", "size_bytes": "sizes", "modified_ns": "dates of files"}
+_WHATS = {
+    "duration_seconds": "durations",
+    "size_bytes": "sizes",
+    "modified_ns": "dates of files",
+    "added_ns": "dates of adding",
+}
+_DATES = {"modified_ns", "added_ns"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Bound:
     @property
     def takes_date(self) -> bool:
         """Whether its value is a date, else it is a number."""
-        return self.measure == "modified_ns"
+        return self.measure in _DATES
 
     def said(self, value: Value) -> str:
         """The bound in words: at least 5 s long."""
@@ -55,6 +61,7 @@ BOUNDS = {
     "max_mb": Bound("size_bytes", False, "at most {} MB large"),
     "since": Bound("modified_ns", True, "dated {} or later"),
     "until": Bound("modified_ns", False, "dated {} or earlier"),
+    "added_since": Bound("added_ns", True, "added {} or later"),
 }
 """By the name of the filter."""
 
@@ -105,7 +112,7 @@ def said_extent(measure: Measure, extent: tuple[float, float] | None) -> str:
     """What there is of a measure, in words."""
     if extent is None:
         return f"{_WHATS[measure]} are not known here"
-    if measure == "modified_ns":
+    if measure in _DATES:
         low, high = (_EPOCH + timedelta(microseconds=each // 1000) for each in extent)
         first, last = (each.replace(tzinfo=None).isoformat(timespec="seconds") for each in (low, high))
         return f"{_WHATS[measure]} here are {first}Z to {last}Z"

@@ -22,7 +22,7 @@ _NAMES_LISTED = 8
 class Filters:
     """Restricts to videos of a class, a side of official split 1, a folder, or within bounds; None does not restrict.
 
-    Bounds are included. A day of ``since`` and ``until`` is a whole one, in UTC. Raises InvalidSetting for a number
+    Bounds are included. A day of a date is a whole one, in UTC. Raises InvalidSetting for a number
     that is none or below 0, and for a lower bound above the upper one.
     """
 
@@ -39,6 +39,8 @@ class Filters:
     since: date | None = None
     """When the file was last changed: a day, or as a ``datetime`` a moment."""
     until: date | None = None
+    added_since: date | None = None
+    """When the library first indexed the video; one that an older version had indexed before has no such date."""
 
     def __post_init__(self) -> None:
         spans(self.bounds)

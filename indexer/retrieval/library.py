@@ -105,6 +105,7 @@ class Library(QuerySource):
         max_mb: float | None = None,
         since: str | date | None = None,
         until: str | date | None = None,
+        added_since: str | date | None = None,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
@@ -133,6 +134,7 @@ class Library(QuerySource):
             max_mb: only files of at most so many.
             since: only files last changed on this day of UTC or later; ISO text or a date, as a moment with a time too.
             until: only files last changed on this day or earlier.
+            added_since: only videos that the library first indexed on this day or later, wherever their files lie now.
 
         Raises:
             QueryNotFound: the query or another example is neither a file nor an id.
@@ -159,6 +161,7 @@ class Library(QuerySource):
                 max_mb=max_mb,
                 since=read_date("since", since),
                 until=read_date("until", until),
+                added_since=read_date("added_since", added_since),
             ),
             others=others,
             false_alarms=false_alarms,

@@ -1,14 +1,16 @@
 """Small rows and vectors for the tests of storage."""
 
 import json
+import sqlite3
 
 import numpy as np
-from sqlalchemy import select, update
+from sqlalchemy import NullPool, create_engine, select, update
 
 import indexer  # whose Library is imported where it is used: processes that only write start without PyTorch
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue, EncoderRecord, VideoEntry, VideoVectors, id_of_key
 from indexer.catalogue.models import Vector
 from indexer.catalogue.publish import publish_index
+from indexer.catalogue.seals import seal_videos
 from indexer.catalogue.stored import stored_vectors
 from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import ENERGY_DIMS
@@ -59,6 +61,9 @@ def filled(catalogue, count=5):
 
 def make_older(connection, revision):
     """Turn the tables of a catalogue into those of an older revision."""
+    forget_added(connection)
+    if revision == "0005":
+        return
     connection.exec_driver_sql("DROP TABLE changes")
     if revision == "0004":
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
@@ -78,6 +83,27 @@ def make_older(connection, revision):
         for column in ("predicted_class", "predicted_probability"):
             connection.exec_driver_sql(f"ALTER TABLE videos DROP COLUMN {column}")
     connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+
+
+def forget_added(connection):
+    """Turn the tables of a catalogue, or the rows of a segment, into those of revision 0005."""
+    connection.exec_driver_sql("UPDATE videos SET added_ns = NULL")
+    seal_videos(connection)
+    connection.exec_driver_sql("ALTER TABLE videos DROP COLUMN added_ns")
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
+
+
+def publish_older(folder):
+    """Publish a library of one segment again the way that the version of revision 0005 did."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    with generations.open_current(folder) as generation:
+        index, content = generation.verified("index.faiss").read(), generation.manifest.content
+        memory.deserialize(generation.verified("rows.sqlite").read())
+    with create_engine("sqlite+pysqlite://", creator=lambda: memory, poolclass=NullPool).connect() as connection:
+        forget_added(connection)
+        rows = memory.serialize()
+    writers = {"index.faiss": lambda sink: sink.write(index), "rows.sqlite": lambda sink: sink.write(rows)}
+    generations.publish(folder, writers, content)
 
 
 def forget_rows(folder):

@@ -24,6 +24,7 @@ _TYPED = {
     "max_mb": "At most (MB)",
     "since": "Dated from",
     "until": "Dated until",
+    "added_since": "Added since",
 }
 _A_ROW = 2
 

@@ -54,7 +54,9 @@ def test_bounds_are_obeyed_or_refused_in_words(client: Client, services: Service
     rows = {row.id: row.duration_seconds for row in services.library.catalogue.videos(status="indexed")}
     longest = max(filter(None, rows.values()))
     video_id = next(iter(rows))
-    found = client.predict(video_id=video_id, min_seconds=longest, until="9999-12-31", top=50, api_name=endpoint)
+    found = client.predict(
+        video_id=video_id, min_seconds=longest, until="9999-12-31", top=50, added_since="2000-01-01", api_name=endpoint
+    )
     assert {hit["id"] for hit in found["hits"]} == {key for key, seconds in rows.items() if seconds == longest}
     plain = client.predict(video_id=video_id, min_seconds=None, since="", api_name=endpoint)
     assert plain == client.predict(video_id=video_id, api_name=endpoint)
@@ -62,6 +64,7 @@ def test_bounds_are_obeyed_or_refused_in_words(client: Client, services: Service
         ({"since": "soon"}, "^since: got 'soon', allowed are days such as 2026-03-01"),
         ({"max_mb": -1}, "^max_mb: got -1, allowed are numbers from 0$"),
         ({"until": "1999-12-31"}, "^no video is dated 1999-12-31 or earlier: dates of files here are "),
+        ({"added_since": "9999-12-31"}, "^no video is added 9999-12-31 or later: dates of adding here are 20"),
         ({"min_seconds": 9, "max_seconds": 8}, "^min_seconds 9 is above max_seconds 8"),
     ):
         with pytest.raises(AppError, match=says):

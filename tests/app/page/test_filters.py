@@ -14,7 +14,12 @@ from indexer.retrieval.filters import Filters
 from rspnet_core.errors import InvalidSetting
 
 SOME = Filters(
-    label="<b>", min_seconds=2.5, max_mb=0, since=datetime(2026, 3, 1, 12, tzinfo=UTC), until=date(2026, 4, 1)
+    label="<b>",
+    min_seconds=2.5,
+    max_mb=0,
+    since=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    until=date(2026, 4, 1),
+    added_since=date(2026, 5, 1),
 )
 
 
@@ -36,6 +41,7 @@ def test_each_filter_is_a_chip_that_takes_it_away() -> None:
         ("max_mb", "At most 0 MB large"),
         ("since", "Dated 2026-03-01T12:00:00+00:00 or later"),
         ("until", "Dated 2026-04-01 or earlier"),
+        ("added_since", "Added 2026-05-01 or later"),
     ]
     assert 'aria-label="Remove the filter At least 2.5 s long"' in html
     assert chips(Filters()) == ""

@@ -33,6 +33,7 @@ PARAMETERS = [
     "max_mb",
     "since",
     "until",
+    "added_since",
     "look",
     "like",
     "unlike",
@@ -55,7 +56,7 @@ ODD = {
     },
     **{
         key: ["", "x", "0", "2026", "2026-02-30", "2026-3-1", "01.03.2026", "2026-03-01T25:00", "<b>", "\0", "9" * 5000]
-        for key in ["since", "until"]
+        for key in ["since", "until", "added_since"]
     },
     "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
     "match": ["", "x", "0" * 17],
@@ -172,7 +173,7 @@ filters = st.builds(
     min_mb=low,
     max_mb=high,
     since=dates,
-) | st.builds(Filters, until=dates)
+) | st.builds(Filters, until=dates, added_since=dates)
 seconds = st.sampled_from([(None, None), (1.5, None), (None, 0.25), (0.1, 1e9), (5e-324, 1 / 3)])
 ids = st.from_regex("[0-9a-f]{16}", fullmatch=True)
 some = st.lists(ids, max_size=4, unique=True).map(tuple)

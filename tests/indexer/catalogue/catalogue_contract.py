@@ -239,6 +239,54 @@ class CatalogueContract:
                 assert (rows[0] == make_vectors().motion_energy).all()
             assert old.counts().indexed == len(list(old.videos())) == 4
 
+    def test_a_video_keeps_when_it_was_first_indexed(self, catalogue, monkeypatch):
+        filled(catalogue, 0)
+
+        def added_since(moment):
+            keys = set(catalogue.select_keys(within={"added_ns": (moment, None)}).tolist())
+            return "".join(row.path for row in catalogue.videos() if video_key(row.id) in keys)
+
+        def at(moment):
+            monkeypatch.setattr("indexer.catalogue.commits.time.time_ns", lambda: moment)
+
+        at(1)
+        catalogue.commit_indexed(make_entry("a"), make_vectors())
+        catalogue.commit_failed(make_entry("b"), "broken")
+        catalogue.commit_indexed(make_entry("c"), make_vectors())
+        at(2)
+        catalogue.commit_failed(make_entry("c"), "broken for a while")
+        for path in "abc":
+            catalogue.commit_indexed(make_entry(path, content_hash="new"), make_vectors(2))
+        catalogue.update_entries([make_entry("a", content_hash="new", label="X")])
+        assert (added_since(1), added_since(2)) == ("abc", "b")
+        at(3)
+        source = make_entry("a").id
+        assert catalogue.copy_vectors([(source, make_entry("copy", content_hash="new"))]) == []
+        assert catalogue.copy_vectors([(source, make_entry("moved", content_hash="new"))], keep_dates=True) == []
+        assert (added_since(3), added_since(2)) == ("copy", "bcopy")
+        assert catalogue.measured_extent("added_ns") == (1, 3)
+        assert catalogue.check(deep=True) == []
+        with catalogue._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE videos SET added_ns = 2 WHERE added_ns = 3")
+        assert list(catalogue.damaged()) == [make_entry("copy").id]
+
+    def test_videos_of_before_have_no_such_date_even_when_they_are_encoded_again(self, catalogue, target):
+        ids = filled(catalogue, 2)
+        with catalogue._database.writing() as connection:
+            make_older(connection, "0005")
+        catalogue.close()
+        with Catalogue.open(target, write=False) as old:
+            assert old.check(deep=True) == []
+            assert old.select_keys(within={"added_ns": (0, None)}).tolist() == []
+            assert old.measured_extent("added_ns") is None
+            assert len(list(old.videos())) == 2
+        with Catalogue.open(target, write=True) as new:
+            new.commit_indexed(make_entry("Class0/0.mp4", content_hash="new"), make_vectors(9))
+            new.commit_indexed(make_entry("new.mp4"), make_vectors(8))
+            assert new.select_keys(within={"added_ns": (0, None)}).tolist() == [make_entry("new.mp4").key]
+            assert {row.id for row in new.videos()} == {*ids, make_entry("new.mp4").id}
+            assert new.check(deep=True) == []
+
     def test_vectors_are_not_copied_from_a_video_whose_content_changed_meanwhile(self, catalogue):
         source, _ = filled(catalogue, 2)
         entry = make_entry("c.mp4", content_hash="another")

@@ -14,8 +14,8 @@ from indexer.index import generations
 from indexer.index.index_types import FILE_NAME as INDEX_NAME
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import repair_library, verify_library
-from rspnet_core.errors import LibraryDamaged
-from tests.indexer.storage import answers, make_entry, make_library, make_older, make_vectors
+from rspnet_core.errors import LibraryDamaged, NothingMatches
+from tests.indexer.storage import answers, make_entry, make_library, make_older, make_vectors, publish_older
 
 
 @pytest.fixture(scope="module")
@@ -227,14 +227,22 @@ def test_an_older_catalogue_and_its_generation_go_on_without_being_written_again
     with catalogue._database.writing() as connection:
         make_older(connection, "0004")
     catalogue.close()
+    publish_older(folder)
     before = files(folder)
+    assert damage(folder) == []
+    with Library.open(folder, device="cpu") as old, pytest.raises(NothingMatches, match="adding are not known here"):
+        old.search(make_entry("Class1/1.mp4").id, added_since="1999-01-01")
     with Catalogue.open(folder / FILE_NAME, write=True) as catalogue:
         publish_index(catalogue, folder)
         assert files(folder) == before
         catalogue.commit_indexed(make_entry("Class1/new.mp4"), make_vectors(50))
         publish_index(catalogue, folder)
-    assert numbers(folder) == [1, 2]
+    assert numbers(folder) == [2, 3]
     assert damage(folder) == []
+    with Library.open(folder, device="cpu") as library:
+        query = make_entry("Class1/1.mp4").id
+        assert [hit.path for hit in library.search(query, added_since="1999-01-01")] == ["/data/Class1/new.mp4"]
+        assert len(library.search(query, top=20)) == 13
 
 
 @pytest.mark.parametrize("name", ["000001/index.faiss", "000002/rows.sqlite", "000002/keys.npy", "000002/index.faiss"])

@@ -1,13 +1,15 @@
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from indexer.catalogue.catalogue import Catalogue
+from indexer.catalogue.catalogue import Catalogue, video_key
 from indexer.index.lock import WriterLock
 from indexer.ingest.build import build_library
 from indexer.ingest.report import BuildReport
+from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import verify_library
 from rspnet_core.errors import (
@@ -17,8 +19,11 @@ from rspnet_core.errors import (
     InvalidSetting,
     LibraryBusy,
     LibraryError,
+    NothingMatches,
     WeightsError,
 )
+from rspnet_core.video.making.encode import write_video
+from rspnet_core.video.making.scenes import Look, render
 
 
 @pytest.fixture
@@ -68,6 +73,7 @@ def test_a_touched_file_of_the_same_content_is_not_embedded_again(build, few_vid
 def test_a_renamed_file_keeps_its_vectors_and_takes_the_label_of_its_new_folder(build, few_videos: Path) -> None:
     build()
     before = set(ids_and_vectors(few_videos).values())
+    later = datetime.now(UTC)
     video = next(few_videos.rglob("*.mp4"))
     (few_videos / "Renamed").mkdir()
     video.rename(few_videos / "Renamed" / "v_Renamed_g09_c01.mp4")
@@ -78,6 +84,23 @@ def test_a_renamed_file_keeps_its_vectors_and_takes_the_label_of_its_new_folder(
         assert [row.label for row in library.catalogue.videos() if row.path == "Renamed/v_Renamed_g09_c01.mp4"] == [
             "Renamed"
         ]
+        with pytest.raises(NothingMatches):
+            keys_that_pass(library.catalogue, Filters(added_since=later))
+
+
+def test_only_what_was_not_there_before_is_added_since_then(build, few_videos: Path) -> None:
+    build()
+    later = datetime.now(UTC)
+    one, other, *_ = sorted(few_videos.rglob("*.mp4"))
+    shutil.copy(one, few_videos / "copy.mp4")
+    write_video(
+        other, render("Spin", Look.of_group(7, seed=1), playback_speed=1, phase=0.3, num_frames=20, fps=25), fps=25
+    )
+    build()
+    with Library.open(few_videos, device="cpu") as library:
+        keys = keys_that_pass(library.catalogue, Filters(added_since=later))
+        assert keys is not None
+        assert [row.path for row in library.catalogue.videos() if video_key(row.id) in keys] == ["copy.mp4"]
 
 
 def test_unreadable_files_are_failures_with_reasons_and_are_tried_again(build, few_videos: Path) -> None:

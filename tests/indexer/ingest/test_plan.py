@@ -1,4 +1,5 @@
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,27 @@ def test_new_content_of_a_known_size_is_hashed_and_embedded(tmp_path: Path) -> N
         plan = plan_build(dataset_of(["a.mp4"]), tmp_path, 1, catalogue)
         assert [entry.path for entry in plan.embed] == ["a.mp4"]
         assert plan.embed[0].content_hash is not None
+
+
+def test_a_known_content_at_a_new_path_moved_where_a_video_of_it_leaves_and_else_is_a_copy(tmp_path: Path) -> None:
+    def twins(path: str) -> VideoFile:
+        (tmp_path / path).write_text("same")
+        return VideoFile(path, None, None, {})
+
+    with library_of(tmp_path, ["stays.mp4", "goes.mp4"]) as catalogue:
+        for name in ("stays.mp4", "goes.mp4"):
+            entry = catalogue.known(1)[name]
+            catalogue.drop([entry.id])
+            known = make_entry(name, size_bytes=4, modified_ns=0, content_hash=sha256(b"same").hexdigest())
+            catalogue.commit_indexed(known, make_vectors())
+        files = [twins(path) for path in ("stays.mp4", "new1.mp4", "new2.mp4")]
+        plan = plan_build(Dataset("x", files, []), tmp_path, 1, catalogue)
+        assert [(twin, entry.path) for twin, entry in plan.moved] == [(make_entry("goes.mp4").id, "new1.mp4")]
+        assert [entry.path for _, entry in plan.copy] == ["new2.mp4"]
+        assert plan.gone == [make_entry("goes.mp4").id]
+        other = catalogue.root_id("elsewhere")
+        catalogue.commit_indexed(
+            make_entry("far.mp4", root_id=other, size_bytes=4, content_hash=sha256(b"same").hexdigest()), make_vectors()
+        )
+        plan = plan_build(Dataset("x", files, []), tmp_path, 1, catalogue, gone_roots=[other])
+        assert [entry.path for _, entry in plan.moved] == ["new1.mp4", "new2.mp4"]

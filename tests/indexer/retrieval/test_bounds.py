@@ -186,6 +186,8 @@ def test_searches_obey_bounds(shelf: Path) -> None:
         assert found(min_seconds=0.5) == found(since="2026-01-02") == ["1.mp4"]
         assert found(max_seconds=0.24) == found(until=date(2026, 1, 1)) == ["0.mp4"]
         assert found(since="2026-01-01T02:00+02:00", until="2026-01-01T00:00") == ["0.mp4"]
+        today = datetime.now(UTC).date()
+        assert found(added_since=today) == found(added_since=str(today)) == ["0.mp4", "1.mp4"]
         with pytest.raises(InvalidSetting, match="since: got 'soon'"):
             found(since="soon")
 
@@ -196,6 +198,7 @@ def test_the_command_says_what_is_wrong_in_one_line(shelf: Path) -> None:
         ("--min-mb", "500"): "no video is at least 500 MB large: sizes here are 0.0",
         ("--until", "2025-06-01"): "no video is dated 2025-06-01 or earlier: "
         "dates of files here are 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z",
+        ("--added-since", "2999-01-01"): "no video is added 2999-01-01 or later: dates of adding here are 20",
         ("--since", "2026-01-02", "--max-seconds", "1"): "no video is at most 1 s long and dated 2026-01-02 or later "
         "at once, though each has some; leave one of them out",
         ("--label", "cat", "--min-seconds", "1", "--max-mb", "0"): "no video is at most 0 MB large",
