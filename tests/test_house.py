@@ -85,6 +85,7 @@ DOORS = {
     "gradio": "app/",
     "ray": "indexer/ingest/engines/",
     "openvino": "rspnet_core/inference/",
+    "onnxruntime": "rspnet_core/inference/",
 }
 MOST_LINES = 300
 

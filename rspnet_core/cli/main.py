@@ -15,6 +15,7 @@ from rspnet_core.cli.pretrain import curve_command, pretrain_command
 from rspnet_core.cli.recipes import recipes_command, subset_command
 from rspnet_core.cli.recognition import compare_command, evaluate_command, finetune_command, probe_command
 from rspnet_core.cli.training import JsonOption
+from rspnet_core.config import Pooling
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.text import as_line, printable
 
@@ -99,6 +100,29 @@ def halve_weights(
     model, spec = load_checkpoint(file)
     written = save_checkpoint(model.half(), spec, out)
     _show(_document(out, model, written), as_json, f"wrote {out} and {out.with_suffix('.json').name}")
+
+
+@weights_app.command("export")
+def export_weights(
+    weights: Annotated[
+        str, typer.Argument(help="A .safetensors or official file, or a name as of --weights.", show_default=False)
+    ],
+    onnx: Annotated[Path, typer.Option(help="The .onnx to write.", show_default=False)],
+    pooling: Annotated[Pooling, typer.Option(help="Pooling of the backbone's part.")] = "max-mean",
+    as_json: JsonOption = False,
+) -> None:
+    """Write an encoder as an ONNX file: frames in, features and the vectors of both heads out, any number of clips.
+
+    The file is compared with PyTorch before it is kept. Needs rspnet[onnx].
+
+    Example: rspnet-train weights export rspnet:small --onnx small.onnx
+    """
+    from rspnet_core.inference.onnx_export import export_onnx
+    from rspnet_core.weights.sources import load_encoder
+
+    outputs = export_onnx(*load_encoder(weights, None), onnx, pooling=pooling)
+    shapes = "; ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in outputs.items())
+    print(as_line({"file": str(onnx), "outputs": outputs}) if as_json else printable(f"wrote {onnx}: {shapes}"))
 
 
 @weights_app.command("pull")

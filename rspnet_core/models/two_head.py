@@ -77,10 +77,17 @@ class EncoderModel(nn.Module):
             features: float (N, C, T', H', W'), feature maps of the clips.
             pooling: how the backbone's part is pooled, where the backbone does not pool in a way of its own.
         """
-        pooled = self.backbone.pool(features, pooling)
-        pooled |= {name: project(features, self.heads[name]) for name in PARTS if name in self.heads}
+        pooled = self._pooled(features, pooling)
         averaged = {name: part.mean(dim=0, dtype=torch.float64) for name, part in pooled.items()}
         return Vectors(joined(self.backbone.finish(pooled)), joined(self.backbone.finish(averaged)))
+
+    def parts(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
+        """Of each of N clips alone: its parts float32 (N, length), in the order of PARTS, not of unit length."""
+        return self.backbone.finish(self._pooled(features, pooling))
+
+    def _pooled(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
+        heads = {name: project(features, self.heads[name]) for name in PARTS if name in self.heads}
+        return self.backbone.pool(features, pooling) | heads
 
     def features(self, clips: Tensor) -> Tensor:
         """Clips (B, 3, T, H, W), normalised, in the weights' dtype (float32) -> feature map (B, C, T', H', W').

@@ -1,0 +1,110 @@
+"""ONNX files: any other program computes from them what PyTorch does."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from rspnet_core.cli.main import app
+from rspnet_core.config import PARTS, ClipGeometry, EncoderSpec, Normalisation
+from rspnet_core.errors import InvalidSetting, WeightsError
+from rspnet_core.inference import onnx_export
+from rspnet_core.inference.onnx_export import export_onnx
+from rspnet_core.models import BackboneModel, create_model
+from rspnet_core.models.energy import Energy
+from rspnet_core.models.two_head import EncoderModel
+from rspnet_core.weights.checkpoint import describe, save_checkpoint
+from tests import tiny
+from tests.rspnet_core.inference.test_folded import NAMES, with_trained_statistics
+from tests.test_docs_reference import assert_described
+
+SMALL = ClipGeometry(frames_per_clip=9, size=48)
+needs_onnx = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="rspnet[onnx] is not installed",
+)
+
+
+def encoder(backbone: str) -> tuple[EncoderModel, EncoderSpec]:
+    model = create_model(backbone, seed=0).eval()
+    with_trained_statistics(model.backbone)
+    model.add_classifier(3)
+    normalisation = Normalisation(mean=(0.2, 0.5, 0.7), std=(0.3, 0.2, 0.1))
+    spec = describe(model, backbone, source="test", trained=False, geometry=SMALL, normalisation=normalisation)
+    return model, spec.model_copy(update={"classes": ("a", "b", "c")})
+
+
+@torch.inference_mode()
+def assert_same_vectors(backbone: str, path: Path) -> None:
+    import onnxruntime
+
+    model, spec = encoder(backbone)
+    shapes = export_onnx(model, spec, path, pooling="mean")
+    assert list(shapes) == ["features", *PARTS, "probabilities"]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    kept = json.loads(session.get_modelmeta().custom_metadata_map["rspnet"])
+    assert kept["pooling"] == "mean"
+    assert EncoderSpec.model_validate({name: value for name, value in kept.items() if name != "pooling"}) == spec
+    for count in (1, 5):
+        frames = np.random.default_rng(count).integers(256, size=(count, 9, 48, 48, 3), dtype=np.uint8)
+        features, *parts, probabilities = session.run(None, {"frames": frames})
+        pixels = torch.from_numpy(frames).permute(0, 4, 1, 2, 3) / 255
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1, 1) for v in (spec.normalisation.mean, spec.normalisation.std))
+        expected = model.features((pixels - mean) / std)
+        assert torch.allclose(torch.from_numpy(features), expected, atol=1e-4 * float(expected.abs().max()))
+        clips = model.vectors(expected, "mean").clips
+        assert torch.allclose(torch.from_numpy(np.concatenate(parts, axis=1)), clips, atol=1e-4)
+        assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+@needs_onnx
+def test_a_file_gives_pytorchs_vectors_for_any_number_of_clips(tmp_path: Path) -> None:
+    assert_same_vectors(tiny.NAME, tmp_path / "tiny.onnx")
+
+
+@needs_onnx
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_gives_the_vectors_of_every_backbone(name: str, tmp_path: Path) -> None:
+    assert_same_vectors(name, tmp_path / "encoder.onnx")
+
+
+@needs_onnx
+def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tiny.onnx").write_bytes(b"the one before")
+    monkeypatch.setattr(onnx_export, "LEAST_COSINE", 1.01)
+    with pytest.raises(WeightsError, match="features of 1 clips are not PyTorch's"):
+        export_onnx(*encoder(tiny.NAME), tmp_path / "tiny.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]
+    assert (tmp_path / "tiny.onnx").read_bytes() == b"the one before"
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    with pytest.raises(InvalidSetting, match=r"needs onnxruntime; `pip install 'rspnet\[onnx\]'`"):
+        export_onnx(*encoder(tiny.NAME), tmp_path / "tiny.onnx")
+
+
+def test_what_is_no_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: object())
+    model = BackboneModel(Energy()).eval()
+    spec = describe(model, "energy", source="no weights", trained=None, geometry=SMALL)
+    with pytest.raises(InvalidSetting, match="networks of rspnet and torchvision alone"):
+        export_onnx(model, spec, tmp_path / "energy.onnx")
+
+
+@needs_onnx
+def test_the_command_writes_the_file_and_says_its_outputs(tmp_path: Path) -> None:
+    model = create_model(tiny.NAME, seed=0).eval()
+    spec = describe(model, tiny.NAME, source="test", trained=False, geometry=SMALL)
+    save_checkpoint(model, spec, tmp_path / "tiny.safetensors")
+    asked = ("weights", "export", str(tmp_path / "tiny.safetensors"), "--onnx", str(tmp_path / "tiny.onnx"), "--json")
+    document = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert_described("rspnet-train-weights-export", document)
+    assert document["file"] == str(tmp_path / "tiny.onnx")
+    assert document["outputs"]["motion"] == ["clips", 128]
+    assert (tmp_path / "tiny.onnx").stat().st_size > 100_000
