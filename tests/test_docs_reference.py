@@ -244,7 +244,8 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     by_file = index_document("search", query, *in_library, "--moments")
     by_id = index_document("search", by_file["hits"][0]["id"], *in_library, "--start", 0, "--end", 1)
     by_all = index_document("search", query, *in_library, "--like", query, "--unlike", by_id["hits"][0]["id"])
-    assert_described("rspnet-index-search", by_file, by_id, by_all)
+    others = index_document("search", query, *in_library, "--leave-out", "recording")
+    assert_described("rspnet-index-search", by_file, by_id, by_all, others)
     for command in (
         ["info"],
         ["roots"],

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app.api.asked import asked_video
+from app.api.filter_fields import filter_fields, filters_of
 from app.api.heatmap import add_heatmap_endpoint
 from app.page.messages import answering
 from app.page.state import ENCODER
 from app.session.queries import QueryHandle
 from app.session.ranking import HITS_PER_PAGE
 from app.session.services import Services
-from indexer.retrieval.bounds import read_date
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
+from indexer.retrieval.own_group import told
 from indexer.retrieval.search import PartWeights, SearchResult, usual_weights
 from rspnet_core.errors import InvalidSetting
 
@@ -60,11 +60,14 @@ def _add_search(services: Services) -> None:
         since: str = "",
         until: str = "",
         added_since: str = "",
+        leave_out: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         handle = asked_video(services, request, file, video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
-        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since)
+        filters = filters_of(
+            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out
+        )
         return _found(services, handle, weights, filters, most)
 
     gr.Button().click(
@@ -78,7 +81,7 @@ def _add_search(services: Services) -> None:
             gr.Number(HITS_PER_PAGE, label="top: how many hits", precision=0),
             gr.Number(None, label="start_seconds: of the query's segment"),
             gr.Number(None, label="end_seconds: of the query's segment"),
-            *_filter_fields(),
+            *filter_fields(),
         ],
         gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="search",
@@ -111,12 +114,15 @@ def _add_compose(services: Services) -> None:
         since: str = "",
         until: str = "",
         added_since: str = "",
+        leave_out: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
         handle = replace(asked_video(services, request, file, video_id), others=others)
         weights = usual_weights(others.composition, backbone=backbone, motion=motion, appearance=appearance)
-        filters = _filters(label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since)
+        filters = filters_of(
+            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out
+        )
         return _found(services, handle, weights, filters, most)
 
     gr.Button().click(
@@ -131,56 +137,13 @@ def _add_compose(services: Services) -> None:
             gr.Number(None, label="appearance: weight of the appearance head, usually 0; 1 with look_of"),
             gr.Number(None, label="backbone: weight of the backbone, usually 1; 0 with look_of"),
             gr.Number(HITS_PER_PAGE, label="top: how many hits", precision=0),
-            *_filter_fields(),
+            *filter_fields(),
         ],
         gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="compose",
         api_description="Find what moves like one video and looks like another, or is like some and unlike others.",
         concurrency_id=ENCODER,
         concurrency_limit=1,
-    )
-
-
-def _filter_fields() -> list[Component]:
-    """In the order of ``_filters``, last of an endpoint: programs give values by their place, so new ones come last."""
-    return [
-        gr.Textbox("", label="label: only this class"),
-        gr.Textbox("", label="split: only train, test or val"),
-        gr.Textbox("", label="folder: only below this folder"),
-        gr.Number(None, label="min_seconds: only videos at least this long"),
-        gr.Number(None, label="max_seconds: only videos at most this long"),
-        gr.Number(None, label="min_mb: only files of at least so many megabytes"),
-        gr.Number(None, label="max_mb: only files of at most so many megabytes"),
-        gr.Textbox("", label="since: only files of this day (UTC) or later, as 2026-03-01, or of a moment"),
-        gr.Textbox("", label="until: only files of this day or earlier"),
-        gr.Textbox("", label="added_since: only videos first indexed on this day or later"),
-    ]
-
-
-def _filters(
-    label: str,
-    split: str,
-    folder: str,
-    min_seconds: float | None,
-    max_seconds: float | None,
-    min_mb: float | None,
-    max_mb: float | None,
-    since: str,
-    until: str,
-    added_since: str,
-) -> Filters:
-    """Empty text restricts nothing."""
-    return Filters(
-        label=label or None,
-        split=split or None,
-        folder=folder or None,
-        min_seconds=min_seconds,
-        max_seconds=max_seconds,
-        min_mb=min_mb,
-        max_mb=max_mb,
-        since=read_date("since", since or None),
-        until=read_date("until", until or None),
-        added_since=read_date("added_since", added_since or None),
     )
 
 
@@ -195,7 +158,7 @@ def _found(services: Services, handle: QueryHandle, weights: PartWeights, filter
     found = services.rank(handle, weights, filters, per_page=top)
     query = services.query(handle)
     result = SearchResult(
-        query=query.source | {"weights": found.shares},
+        query=query.source | told(found.left_out) | {"weights": found.shares},
         predicted=query.predicted,
         encoder=services.encoder,
         hits=found.hits,

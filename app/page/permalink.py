@@ -24,7 +24,7 @@ DEFAULT_WEIGHTS, NO_FILTERS, NO_EXAMPLES = PartWeights(), Filters(), Examples[st
 EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
 """Parameters by what their videos are to the question."""
 NAMED_FILTERS = ("label", "split", "folder")
-FILTERS = (*NAMED_FILTERS, *BOUNDS)
+FILTERS = (*NAMED_FILTERS, *BOUNDS, "leave_out")
 TABS = ("search", "why", "accuracy", "map", "library")
 _MOST_PAGES = 10**6
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
@@ -176,6 +176,10 @@ def _word(text: str) -> str:
     return _checked(text, bool, "is a name that videos of this library have")
 
 
+def _left_out(text: str) -> str:
+    return _checked(text, "recording".__eq__, "is recording")
+
+
 def _share(text: str) -> float:
     return _number(text, 1.0, "are numbers from 0 to 1")
 
@@ -214,6 +218,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(PARTS, _share),
     **dict.fromkeys(NAMED_FILTERS, _word),
     **{name: date_of if bound.takes_date else _amount for name, bound in BOUNDS.items()},
+    "leave_out": _left_out,
     "look": _video,
     "like": _videos,
     "unlike": _videos,

@@ -109,12 +109,12 @@ class OpenedLibrary:
         named = ((video.key, video.label if order == "class" else video.split) for video in self.videos)
         return {id_of_key(key): name for key, name in named if name is not None}
 
-    def allowed_keys(self, filters: Filters) -> NDArray[np.int64] | None:
+    def allowed_keys(self, filters: Filters, own_groups: frozenset[str] = frozenset()) -> NDArray[np.int64] | None:
         """Keys of the videos that pass; None when every video does. Raises NothingMatches when none does."""
-        return self._allowed(filters)
+        return self._allowed(filters, own_groups)
 
-    def _select(self, filters: Filters) -> NDArray[np.int64] | None:
-        return keys_that_pass(self.library.catalogue, filters)
+    def _select(self, filters: Filters, own_groups: frozenset[str]) -> NDArray[np.int64] | None:
+        return keys_that_pass(self.library.catalogue, filters, own_groups)
 
 
 def _stamp(folder: Path) -> str:

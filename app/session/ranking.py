@@ -12,6 +12,7 @@ from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
 from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
+from indexer.retrieval.own_group import LeftOut, left_out
 from indexer.retrieval.rarity import Chance
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
 
@@ -37,6 +38,7 @@ class RankedPage:
     """Weights of the parts, sum 1."""
     chance: Chance
     """From which score on a hit is unusual."""
+    left_out: LeftOut | None
     seconds: float
 
     @property
@@ -59,13 +61,15 @@ def rank(
 
     ``page`` counts from 1 and is brought into the range there is. ``only``: keys of the videos to rank, ascending, in
     place of filters. Raises MissingHead for a head that is not there,
-    InvalidSetting for a look without a weight.
+    InvalidSetting for a look without a weight, and where it cannot be known what to leave out.
     """
     check_look(weights, query.composition)
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
-    allowed = opened.allowed_keys(filters or Filters()) if only is None else only
+    filters = filters or Filters()
+    own = left_out(query, opened.library, filters.leave_out)
+    allowed = opened.allowed_keys(filters, own.groups if own else frozenset()) if only is None else only
     num_videos = len(opened.index) if allowed is None else len(allowed)
     num_pages = max(1, ceil(num_videos / per_page))
     page = min(max(page, 1), num_pages)
@@ -87,6 +91,7 @@ def rank(
         num_videos=num_videos,
         shares=shares,
         chance=opened.library.pairs.of(query.composition).chance(shares),
+        left_out=own,
         seconds=time.perf_counter() - started,
     )
 

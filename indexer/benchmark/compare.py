@@ -11,8 +11,8 @@ import numpy as np
 from indexer.benchmark.evaluation import Preparation, library_sides, rank_library
 from indexer.benchmark.protocol import values_of
 from indexer.benchmark.ranking import QueryResult
-from indexer.benchmark.sides import LeaveOut
 from indexer.catalogue.records import video_key
+from indexer.retrieval.filters import LeaveOut
 from indexer.retrieval.library import Library
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import DatasetError, InvalidSetting

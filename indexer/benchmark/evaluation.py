@@ -17,14 +17,14 @@ from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors
 from indexer.benchmark.report import write_html
 from indexer.benchmark.scores import RetrievalScores
-from indexer.benchmark.sides import LeaveOut, Sides, sides_of
+from indexer.benchmark.sides import Sides, sides_of
 from indexer.benchmark.whitening import whitened
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
 from indexer.catalogue.vector_queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.copies import known_copies, was_compared
-from indexer.retrieval.filters import no_such
+from indexer.retrieval.filters import LeaveOut, no_such
 from indexer.retrieval.library import Library
 from indexer.retrieval.posters import read_poster
 from indexer.retrieval.search import PartWeights, weigh

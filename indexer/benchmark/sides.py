@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from indexer.catalogue.records import LabelledVideo, id_of_key
+from indexer.retrieval.filters import LeaveOut
+from indexer.retrieval.own_group import recording_of
 from rspnet_core.errors import DatasetError
 from rspnet_core.reports.bootstrap import recordings
-
-LeaveOut = Literal["group", "recording"]
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,13 @@ class Sides:
         if self.leave_out is None:
             return None
         names = (video.group or id_of_key(video.key) for video in videos)
-        return [_source(name) if self.leave_out == "recording" else name for name in names]
+        return [recording_of(name) if self.leave_out == "recording" else name for name in names]
 
     def recordings(self, videos: list[LabelledVideo], families: Mapping[str, str]) -> list[str | None]:
         """What the bootstrap draws: each video's recording, None where it is not known."""
         if self.leave_out == "recording":
-            return [None if video.group is None else _source(video.group) for video in videos]
+            return [None if video.group is None else recording_of(video.group) for video in videos]
         return recordings([video.group for video in videos], [video.label or "" for video in videos], families)
-
-
-def _source(group: str) -> str:
-    """A group's name without its class."""
-    return group.rpartition("/")[2]
 
 
 def sides_of(videos: list[LabelledVideo], *, fold: int | None, leave_out: LeaveOut | None) -> Sides:

@@ -1,6 +1,6 @@
 """All that is read from the catalogue: rows of videos here, vectors by ``vector_queries.py``."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,12 @@ class CatalogueQueries(VectorQueries):
                 for key, path, root_id, label, group, split in connection.execute(statement)
             ]
 
+    def groups(self) -> frozenset[str]:
+        """Of all indexed videos that have one."""
+        statement = select(Video.group).where(Video.status == "indexed", Video.group.is_not(None)).distinct()
+        with self._database.reading() as connection:
+            return frozenset(group for group in connection.scalars(statement) if group is not None)
+
     def select_keys(
         self,
         *,
@@ -140,16 +146,22 @@ class CatalogueQueries(VectorQueries):
         fold: int | None = None,
         folder: str | None = None,
         within: Mapping[Measure, Span] | None = None,
+        but_groups: Collection[str] = (),
     ) -> NDArray[np.int64]:
         """Keys, ascending, of the indexed videos that pass every filter given.
 
         ``split`` holds in ``fold``, or in any fold without one; ``folder`` is relative to the videos' root; a video of
-        which a measure is not known is ``within`` no bounds of it.
+        which a measure is not known is ``within`` no bounds of it; ``but_groups`` are left out, not what has no group.
         """
         named = {"label": label, "split": split, "folder": folder}
         with self._database.reading() as connection:
             return selected_keys(
-                connection, **named, fold=fold, within=within or {}, has_added=self._database.has_added
+                connection,
+                **named,
+                fold=fold,
+                within=within or {},
+                but_groups=but_groups,
+                has_added=self._database.has_added,
             )
 
     def measured_extent(self, measure: Measure) -> tuple[float, float] | None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, null, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, null, or_, select
 
 from indexer.catalogue.models import Split, Video
 
@@ -25,6 +25,7 @@ def selected_keys(
     fold: int | None,
     folder: str | None,
     within: Mapping[Measure, Span],
+    but_groups: Collection[str],
     has_added: bool,
 ) -> NDArray[np.int64]:
     """Keys int64 (n,), ascending, of the indexed videos that pass every filter given."""
@@ -40,6 +41,8 @@ def selected_keys(
     if prefix not in ("", "."):
         # Paths compare as bytes, and "0" is the byte after "/".
         statement = statement.where(Video.path >= f"{prefix}/", Video.path < f"{prefix}0")
+    if but_groups:
+        statement = statement.where(or_(Video.group.is_(None), Video.group.not_in(but_groups)))
     for measure, (least, most) in within.items():
         column = _column(
             measure, has_added=has_added

@@ -172,6 +172,10 @@ def search(
     added_since: Annotated[
         str | None, typer.Option(metavar="DATE", help="Only videos that were first indexed on this day or later.")
     ] = None,
+    leave_out: Annotated[
+        Literal["group", "recording"] | None,
+        typer.Option(help="Leave out the query's own group (of its class), or recording (of all)."),
+    ] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
     ] = 0.001,
@@ -215,6 +219,7 @@ def search(
             since=since,
             until=until,
             added_since=added_since,
+            leave_out=leave_out,
         )
         warn_untrained(library.record.description)
     if as_json:

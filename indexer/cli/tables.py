@@ -20,7 +20,7 @@ _PAIRS = "pairs below"
 def hits_table(result: SearchResult) -> Table:
     """Hits with the score of each part, best first."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in result.query["weights"].items() if share)
-    title = f"{_question(result.query)} by {shares}"
+    title = f"{_question(result.query)}{_left_out(result.query)} by {shares}"
     table = plain_table(f"{title}\nquery: predicted {result.predicted}" if result.predicted else title)
     for name in ("", "id", "video", "label", "split", "score", *result.parts, _PAIRS):
         is_number = name in {"", "score", *result.parts, _PAIRS}
@@ -58,6 +58,15 @@ def _question(query: Mapping[str, Any]) -> str:
     like = " and ".join([asked, *map(_called, query.get("like", ()))])
     unlike = " and ".join(map(_called, query.get("unlike", ())))
     return f"Most like {like}, less like {unlike}," if unlike else f"Most like {like}"
+
+
+def _left_out(query: Mapping[str, Any]) -> str:
+    if "left_out" not in query:
+        return ""
+    left = query["left_out"]
+    return f" without {left['kind']} {printable(left['name'])}" + (
+        "" if left["groups"] else " (of which there is none)"
+    )
 
 
 def _called(example: Mapping[str, Any]) -> str:

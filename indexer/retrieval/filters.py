@@ -1,21 +1,28 @@
 """Filters over a library's videos: which pass; where none does, what there is instead."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import PurePosixPath
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalogue.published import AnyCatalogue
 from indexer.retrieval.bounds import BOUNDS, said_extent, spans
-from rspnet_core.errors import NothingMatches
+from rspnet_core.errors import InvalidSetting, NothingMatches
 from rspnet_core.text import nearest, short
 
 SHOWN_FOLD = 1
 """The official split whose sides hits show and filters mean."""
 _NAMES_LISTED = 8
+
+LeaveOut = Literal["group", "recording"]
+"""A group is a source video within its class; a recording is all groups of that name, in any class."""
+KINDS_LEFT_OUT: tuple[LeaveOut, ...] = get_args(LeaveOut)
+_KINDS = ", ".join(KINDS_LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +30,7 @@ class Filters:
     """Restricts to videos of a class, a side of official split 1, a folder, or within bounds; None does not restrict.
 
     Bounds are included. A day of a date is a whole one, in UTC. Raises InvalidSetting for a number
-    that is none or below 0, and for a lower bound above the upper one.
+    that is none or below 0, for a lower bound above the upper one, and for what cannot be left out.
     """
 
     label: str | None = None
@@ -41,9 +48,13 @@ class Filters:
     until: date | None = None
     added_since: date | None = None
     """When the library first indexed the video; one that an older version had indexed before has no such date."""
+    leave_out: LeaveOut | None = None
+    """The query's own group or recording."""
 
     def __post_init__(self) -> None:
         spans(self.bounds)
+        if self.leave_out not in (None, *KINDS_LEFT_OUT):
+            raise InvalidSetting(f"leave_out: got {short(str(self.leave_out), 40)!r}, allowed are {_KINDS}")
 
     @property
     def bounds(self) -> dict[str, float | date | None]:
@@ -51,14 +62,27 @@ class Filters:
         return {name: getattr(self, name) for name in BOUNDS}
 
 
-def keys_that_pass(catalogue: AnyCatalogue, filters: Filters) -> NDArray[np.int64] | None:
-    """Keys, ascending, of the videos that pass; None where nothing is restricted. Raises NothingMatches."""
+def keys_that_pass(
+    catalogue: AnyCatalogue, filters: Filters, own_groups: Set[str] = frozenset()
+) -> NDArray[np.int64] | None:
+    """Keys, ascending, of the videos that pass; None where nothing is restricted. Raises NothingMatches.
+
+    ``own_groups``: those that ``filters.leave_out`` means, of a query.
+    """
     if filters == Filters():
         return None
-    fold, within = None if filters.split is None else SHOWN_FOLD, spans(filters.bounds)
-    named = {"label": filters.label, "split": filters.split, "folder": filters.folder}
-    keys = catalogue.select_keys(**named, fold=fold, within=within)
+    select = partial(
+        catalogue.select_keys,
+        label=filters.label,
+        split=filters.split,
+        fold=None if filters.split is None else SHOWN_FOLD,
+        folder=filters.folder,
+        within=spans(filters.bounds),
+    )
+    keys = select(but_groups=own_groups)
     if not keys.size:
+        if own_groups and select().size:
+            raise NothingMatches(f"all that pass are of the query's own {filters.leave_out}; do not leave it out")
         raise NothingMatches(_why_nothing(catalogue, filters))
     return keys
 

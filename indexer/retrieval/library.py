@@ -18,8 +18,9 @@ from indexer.index.place import Place
 from indexer.retrieval.bounds import read_date
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.copy_marks import marked
-from indexer.retrieval.filters import SHOWN_FOLD, Filters, keys_that_pass
+from indexer.retrieval.filters import SHOWN_FOLD, Filters, LeaveOut, keys_that_pass
 from indexer.retrieval.info import library_info
+from indexer.retrieval.own_group import left_out, told
 from indexer.retrieval.query_source import QuerySource
 from indexer.retrieval.rarity import DEFAULT_RATE, PairScores, Scores, library_pairs
 from indexer.retrieval.search import (
@@ -106,6 +107,7 @@ class Library(QuerySource):
         since: str | date | None = None,
         until: str | date | None = None,
         added_since: str | date | None = None,
+        leave_out: LeaveOut | None = None,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
@@ -135,13 +137,15 @@ class Library(QuerySource):
             since: only files last changed on this day of UTC or later; ISO text or a date, as a moment with a time too.
             until: only files last changed on this day or earlier.
             added_since: only videos that the library first indexed on this day or later, wherever their files lie now.
+            leave_out: leave out the query's own ``group``, the clips of one source video within a class, or its
+                ``recording``, those of sources of that name in all classes, as names of a data set's files tell them.
 
         Raises:
             QueryNotFound: the query or another example is neither a file nor an id.
             VideoError: the query cannot be decoded.
             MissingHead: a weight for a head that the library does not have.
             InvalidSetting: a number out of range, or text that is no date; ``look_of`` beside other examples, or with
-                no weight of appearance.
+                no weight of appearance; a query of which it cannot be known what to leave out.
             NothingMatches: no video of the library passes all that restricts; says which has none, and what there is.
         """
         others = Examples(look_of=look_of, like=tuple(like), unlike=tuple(unlike))
@@ -162,6 +166,7 @@ class Library(QuerySource):
                 since=read_date("since", since),
                 until=read_date("until", until),
                 added_since=read_date("added_since", added_since),
+                leave_out=leave_out,
             ),
             others=others,
             false_alarms=false_alarms,
@@ -179,13 +184,15 @@ class Library(QuerySource):
         segment = {"start_seconds": asked.start_seconds, "end_seconds": asked.end_seconds}
         others = asked.others.map(lambda other: self.embed(other, with_clips=False))
         question = compose(self.embed(query, **segment, with_clips=asked.moments), others, self.layout)
+        if own := left_out(question, self, asked.filters.leave_out):
+            allowed = keys_that_pass(self.catalogue, asked.filters, own.groups)
         weighted = weigh(question.vector, shares, self.layout)[None]
         scores, keys = self.index.search(weighted, asked.top, allowed_keys=allowed)
         hits = self._hits(question, scores[0], keys[0], shares)
         if asked.moments:
             hits = self._with_moments(hits, weigh(question.clips, shares, self.layout))
         return SearchResult(
-            query=question.source | {"weights": shares},
+            query=question.source | told(own) | {"weights": shares},
             predicted=question.predicted,
             encoder=dict(self.record.description),
             hits=hits,

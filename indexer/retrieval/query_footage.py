@@ -31,9 +31,16 @@ class QueryFootage:
 
     def content_among(self, videos: Sequence["VideoRow"]) -> str:
         """The file's hash, where it can be the content of one of ``videos``, by its size; else empty."""
+        with suppress(OSError):
+            if self._path.stat().st_size in {video.size_bytes for video in videos}:
+                return self.content
+        return ""
+
+    @cached_property
+    def content(self) -> str:
+        """The file's hash; empty where it cannot be read any more."""
         with suppress(OSError, VideoError):
-            if self._path.is_file() and self._path.stat().st_size in {video.size_bytes for video in videos}:
-                return sha256_of(self._path)
+            return sha256_of(self._path) if self._path.is_file() else ""
         return ""
 
     def same_among(self, videos: Sequence["VideoRow"], library: "QuerySource", kept: FootageFile) -> set[str]:

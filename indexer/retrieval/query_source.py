@@ -146,6 +146,11 @@ class QuerySource:
         return Path(os.path.normpath(self.place.folder / self._roots[video.root_id]))
 
     @cached_property
+    def groups(self) -> frozenset[str]:
+        """Of all indexed videos that have one."""
+        return self.catalogue.groups()
+
+    @cached_property
     def _roots(self) -> dict[int, str]:
         return self.catalogue.roots()
 

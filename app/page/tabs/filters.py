@@ -14,7 +14,7 @@ from rspnet_core.errors import InvalidSetting
 from rspnet_core.text import printable, short
 
 ALL = "All"
-Field = gr.Dropdown | gr.Textbox
+Field = gr.Dropdown | gr.Textbox | gr.Checkbox
 NAMED = {"label": "Class", "split": "Split", "folder": "Folder"}
 """Filters whose values are chosen from those that the library has, and their titles."""
 _TYPED = {
@@ -26,6 +26,7 @@ _TYPED = {
     "until": "Dated until",
     "added_since": "Added since",
 }
+_LEFT_OUT = "leave_out"
 _A_ROW = 2
 
 
@@ -40,7 +41,8 @@ def filter_fields(services: Services) -> dict[str, Field]:
     for first in range(0, len(names), _A_ROW):
         with gr.Row():
             fields |= {name: _typed(name) for name in names[first : first + _A_ROW]}
-    return fields
+    label, info = "Leave out the query's recording", "other clips of its source, as names tell them"
+    return fields | {_LEFT_OUT: gr.Checkbox(False, label=label, info=info, elem_id="filter-leave-out")}
 
 
 def _typed(name: str) -> gr.Textbox:
@@ -64,11 +66,11 @@ def filter_choices(services: Services) -> dict[str, list[str]]:
     return {name: [ALL, *values] for name, values in found.items()}
 
 
-def filters_of(chosen: Mapping[str, str]) -> Filters:
+def filters_of(chosen: Mapping[str, Any]) -> Filters:
     """What the fields say; raises InvalidSetting for text that is no number or date, and for bounds that cannot be."""
     named: dict[str, Any] = {name: None if chosen[name] == ALL else chosen[name] for name in NAMED}
     typed: dict[str, Any] = {name: _read(name, text) for name in _TYPED if (text := chosen[name].strip())}
-    return Filters(**named, **typed)
+    return Filters(**named, **typed, leave_out="recording" if chosen[_LEFT_OUT] else None)
 
 
 def _read(name: str, text: str) -> Any:
@@ -80,9 +82,10 @@ def _read(name: str, text: str) -> Any:
         raise InvalidSetting(f"{name}: got {short(text, 40)!r}, allowed {NUMBERS_ALLOWED}") from None
 
 
-def field_values(filters: Filters) -> dict[str, str]:
+def field_values(filters: Filters) -> dict[str, str | bool]:
     """What the fields show for these filters."""
-    return {name: _shown(name, getattr(filters, name)) for name in (*NAMED, *_TYPED)}
+    texts = {name: _shown(name, getattr(filters, name)) for name in (*NAMED, *_TYPED)}
+    return texts | {_LEFT_OUT: filters.leave_out is not None}
 
 
 def _shown(name: str, value: Any) -> str:
@@ -96,7 +99,7 @@ def chips(filters: Filters) -> str:
     buttons = "".join(
         f'<button type="button" class="chip filter" data-action="drop" data-id="{name}" '
         f'aria-label="Remove the filter {text}">{text}<span aria-hidden="true">×</span></button>'
-        for name in (*NAMED, *BOUNDS)
+        for name in (*NAMED, *BOUNDS, _LEFT_OUT)
         if (value := getattr(filters, name)) is not None
         for text in [escape(printable(_said(name, value)))]
     )
@@ -110,5 +113,7 @@ def chips(filters: Filters) -> str:
 def _said(name: str, value: Any) -> str:
     if name in NAMED:
         return f"{NAMED[name]}: {value}"
+    if name == _LEFT_OUT:
+        return f"Without its {value}"
     said = BOUNDS[name].said(value)
     return said[0].upper() + said[1:]

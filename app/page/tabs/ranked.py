@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
@@ -62,7 +63,7 @@ class Ranker:
         return [*self.parts.ranked, self.parts.chips, self.state.weights, self.state.address]
 
     def chosen(
-        self, handle: QueryHandle | None, shares: Mapping[str, float], fields: Mapping[str, str], page: int
+        self, handle: QueryHandle | None, shares: Mapping[str, float], fields: Mapping[str, Any], page: int
     ) -> Updates:
         """A page of the ranking by what the fields of the filters say; why there is none where one says it wrongly."""
         try:

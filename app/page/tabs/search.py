@@ -183,7 +183,7 @@ class _Search:
         """Sliders and filters rank again from the first page; the pager turns pages."""
         moved = [self.parts.sliders[part].input for part in self.services.parts]
         texts = [field for field in self.parts.filters.values() if isinstance(field, gr.Textbox)]
-        chosen = [field.input for field in self.parts.filters.values() if isinstance(field, gr.Dropdown)]
+        chosen = [field.input for field in self.parts.filters.values() if not isinstance(field, gr.Textbox)]
         entered = [text.submit for text in texts]
         gr.on([*moved, *chosen, *entered], **self._ranking(first_page=True), trigger_mode="always_last")
         # A text that is left may be as it was: the page of hits then stays.

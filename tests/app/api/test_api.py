@@ -50,6 +50,21 @@ def test_search_by_an_id_with_filters(client: Client, services: Services) -> Non
 
 
 @pytest.mark.parametrize("endpoint", ["/search", "/compose"])
+def test_the_query_s_own_recording_is_left_out(
+    client: Client, services: Services, new_video: Path, endpoint: str
+) -> None:
+    rows = {row.id: str(row.group) for row in services.library.catalogue.videos(status="indexed")}
+    video_id, own = next((key, group.partition("/")[2]) for key, group in rows.items())
+    found = client.predict(video_id=video_id, leave_out="recording", top=50, api_name=endpoint)
+    assert {hit["id"] for hit in found["hits"]} == {key for key, group in rows.items() if not group.endswith(own)}
+    assert found["query"]["left_out"]["name"] == own
+    with pytest.raises(AppError, match=r"^leave_out recording: that of my slide.mp4 cannot be known"):
+        client.predict(file=handle_file(new_video), leave_out="recording", api_name=endpoint)
+    with pytest.raises(AppError, match=r"^leave_out: got 'all', allowed are group, recording$"):
+        client.predict(video_id=video_id, leave_out="all", api_name=endpoint)
+
+
+@pytest.mark.parametrize("endpoint", ["/search", "/compose"])
 def test_bounds_are_obeyed_or_refused_in_words(client: Client, services: Services, endpoint: str) -> None:
     rows = {row.id: row.duration_seconds for row in services.library.catalogue.videos(status="indexed")}
     longest = max(filter(None, rows.values()))

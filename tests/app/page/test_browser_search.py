@@ -116,6 +116,23 @@ def test_filters_and_pages(served: Served, open_page) -> None:
     expect(cards(page)).to_have_count(4)
 
 
+def test_the_query_s_own_recording_is_left_out_by_a_box(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Leave out the query's recording").check()
+    chip = page.get_by_role("group", name="Filters of this search").get_by_role("button")
+    expect(chip).to_have_text("Without its recording×")
+    page.get_by_text("16 videos ranked").wait_for()
+    page.wait_for_url("**leave_out=recording*")
+    page.reload()
+    chip.click()
+    page.get_by_text("32 videos ranked").wait_for()
+    page.get_by_role("button", name="Filters").click()
+    expect(page.get_by_label("Leave out the query's recording")).not_to_be_checked()
+
+
 def test_typed_filters_are_chips_that_take_them_away(served: Served, open_page) -> None:
     page = open_page(served.url)
     page.locator("#examples .example").first.click()

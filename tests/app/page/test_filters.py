@@ -20,6 +20,7 @@ SOME = Filters(
     since=datetime(2026, 3, 1, 12, tzinfo=UTC),
     until=date(2026, 4, 1),
     added_since=date(2026, 5, 1),
+    leave_out="recording",
 )
 
 
@@ -42,6 +43,7 @@ def test_each_filter_is_a_chip_that_takes_it_away() -> None:
         ("since", "Dated 2026-03-01T12:00:00+00:00 or later"),
         ("until", "Dated 2026-04-01 or earlier"),
         ("added_since", "Added 2026-05-01 or later"),
+        ("leave_out", "Without its recording"),
     ]
     assert 'aria-label="Remove the filter At least 2.5 s long"' in html
     assert chips(Filters()) == ""

@@ -34,6 +34,7 @@ PARAMETERS = [
     "since",
     "until",
     "added_since",
+    "leave_out",
     "look",
     "like",
     "unlike",
@@ -60,6 +61,7 @@ ODD = {
     },
     "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
     "match": ["", "x", "0" * 17],
+    "leave_out": ["", "group", "Recording", "1"],
     "look": ["", "x", "0" * 17],
     **{key: ["", "x", ",", "0" * 16 + ",", ",".join(["0" * 16] * 2), "0" * 17] for key in ["like", "unlike"]},
 }
@@ -173,7 +175,7 @@ filters = st.builds(
     min_mb=low,
     max_mb=high,
     since=dates,
-) | st.builds(Filters, until=dates, added_since=dates)
+) | st.builds(Filters, until=dates, added_since=dates, leave_out=st.sampled_from([None, "recording"]))
 seconds = st.sampled_from([(None, None), (1.5, None), (None, 0.25), (0.1, 1e9), (5e-324, 1 / 3)])
 ids = st.from_regex("[0-9a-f]{16}", fullmatch=True)
 some = st.lists(ids, max_size=4, unique=True).map(tuple)
