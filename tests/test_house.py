@@ -62,6 +62,7 @@ ROOMS: dict[str, set[str]] = {
     "indexer/retrieval": {"indexer/ingest", "indexer/catalogue", "indexer/index"},
     "indexer/benchmark": {"indexer/retrieval", "indexer/ingest", "indexer/catalogue"},
     "indexer/heatmap": set(),
+    "indexer/bench": {"indexer/retrieval", "indexer/ingest", "indexer/catalogue", "indexer/index"},
     "app/serving": set(),
     "app/session": {"app/serving"},
     "app/page": {"app/session", "app/serving"},
@@ -70,14 +71,14 @@ ROOMS: dict[str, set[str]] = {
 """Room -> rooms of its own package that it may import. A folder below a room that is not named here belongs to it;
 ``cli`` and the files in a package's root stand above all rooms, or (errors, settings) below them."""
 
-_ROOT_FILES = ("errors", "config", "text", "atomic", "heap", "cli/command")
+_ROOT_FILES = ("errors", "config", "text", "atomic", "cores", "heap", "cli/command")
 FOUNDATIONS = {"rspnet_core", *(f"rspnet_core/{name}" for name in _ROOT_FILES)}
 """Files that every room may import."""
 FACES = {"rspnet_core/checkpoint", "rspnet_core/losses", "rspnet_core/cam", "rspnet_core/video/decode"}
 """Names that other people's programs import; nothing here does."""
 
 DOORS = {
-    "decord": "rspnet_core/video/",
+    "decord": ("rspnet_core/video/", "rspnet_core/bench/"),
     "av": "rspnet_core/video/",
     "faiss": "indexer/index/",
     "sqlalchemy": "indexer/catalogue/",

@@ -22,6 +22,7 @@ from indexer.cli.output import (
     warn_untrained,
 )
 from indexer.cli.simulate import simulate
+from indexer.cli.speed import app as speed_app
 from indexer.cli.upkeep import export, info, remove, repair, roots, verify
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, OwnBackboneOption, program, run
 
@@ -230,6 +231,7 @@ def search(
 
 for command in (benchmark, compare, heatmap, duplicates, info, verify, repair, remove, export, roots, simulate):
     app.command()(command)
+app.add_typer(speed_app, name="speed")
 
 
 def main() -> None:

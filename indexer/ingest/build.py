@@ -1,6 +1,5 @@
 """One call from a folder of videos to a published library."""
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
+from rspnet_core.cores import usable_cores
 from rspnet_core.inference.backends import BackendName
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import Dataset, scan
@@ -80,8 +80,7 @@ def build_library(
 
 def default_workers(encoder: ClipEncoder) -> int:
     """Decoding processes: every core beside a GPU; half of them where the encoder needs the cores as well."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if encoder.device.type == "cuda" else max(1, cores // 2)
+    return usable_cores() if encoder.device.type == "cuda" else max(1, usable_cores() // 2)
 
 
 def _keep_weights(model: EncoderModel, spec: EncoderSpec, path: Path) -> None:

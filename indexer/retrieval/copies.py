@@ -7,7 +7,6 @@
 What was compared is kept (``footage_file.py``): the next time only new videos are read.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -24,6 +23,7 @@ from indexer.retrieval.footage_file import FILE_NAME, FootageFile, Pair, content
 from indexer.retrieval.footage_reading import compared, frames_of
 from indexer.retrieval.library import Library
 from rspnet_core.config import WholeVideo
+from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
 from rspnet_core.video.footage import FRAMES, Footage, grey
 from rspnet_core.video.reading.sandbox import DecodePool
@@ -99,7 +99,7 @@ def _read(
     missing = {content: videos for content, videos in by_content.items() if content not in known}
     if not missing:
         return []
-    with DecodePool(min(len(os.sched_getaffinity(0)), len(missing))) as pool:
+    with DecodePool(min(usable_cores(), len(missing))) as pool:
         for done, (content, future) in enumerate(_asked_ahead(library, missing, pool), 1):
             try:
                 pictures, _ = future.result()

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, distributed, nn
 
+from rspnet_core.cores import usable_cores
 from rspnet_core.errors import DeviceUnavailable, InvalidSetting
 from rspnet_core.heap import keep_freed_memory
 from rspnet_core.training.sync_batch_norm import synchronise_batch_norms
@@ -84,7 +85,7 @@ def reduced(fabric: Fabric, values: Tensor, operation: Literal["mean", "sum"]) -
 
 def default_workers(fabric: Fabric) -> int:
     """Decoding processes of one training process: beside a GPU all cores but its own, on a CPU a few share them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     own = max(cores // fabric.world_size, 1)
     return max(own - 1, 1) if fabric.device.type == "cuda" else max(own // 4, 1)
 

@@ -1,0 +1,79 @@
+"""``rspnet-index speed``: what builds and searches cost here, beside the plainest code that does the same."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from indexer.cli.output import DeviceOption, IndexOption, JsonOption, print_json, say, show
+from rspnet_core.cli.command import commands
+
+if TYPE_CHECKING:
+    from indexer.bench.turns import Measured
+
+app = commands("Measure builds and searches beside the plainest code that does the same.")
+RoundsOption = Annotated[int, typer.Option("--rounds", help="Times that each is measured, in turns.", min=1)]
+
+
+@app.command("build")
+def speed_build(
+    data: Annotated[Path, typer.Argument(help="A folder of videos; nothing is written there.", show_default=False)],
+    weights: Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)] = None,
+    backbone: Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)] = None,
+    backend: Annotated[Literal["torch", "openvino"], typer.Option(help="What encodes: torch or openvino.")] = "torch",
+    device: DeviceOption = "auto",
+    videos: Annotated[int, typer.Option("--videos", help="How many files, spread over the folder.", min=1)] = 20,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure decoding, encoding and building beside a plain loop: full-size frames, float32, file by file.
+
+    Example: [bold]rspnet-index speed build ucf101/[/bold]
+
+    Example: [bold]rspnet-index speed build ucf101/ --backbone s3dg --backend openvino --videos 10[/bold]
+    """
+    from indexer.bench.build_speed import measure_build
+
+    found = measure_build(
+        data, weights=weights, backbone=backbone, backend=backend, device=device, videos=videos, rounds=rounds
+    )
+    if as_json:
+        print_json(found.document())
+        return
+    runs = found.encoder
+    say(f"{found.videos} videos, {runs['backbone']} by {runs['backend']} on {runs['device']} in {runs['precision']}")
+    show(_table(found.rows))
+
+
+@app.command("search")
+def speed_search(
+    index: IndexOption = Path(),
+    queries: Annotated[int, typer.Option("--queries", help="Videos to search by, spread over it.", min=1)] = 20,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure searches by indexed videos beside a product of all vectors with the query, and beside the memory's speed.
+
+    Example: [bold]rspnet-index speed search --index ucf101/.rspnet[/bold]
+    """
+    from indexer.bench.search_speed import measure_search
+
+    found = measure_search(index, queries=queries, rounds=rounds)
+    if as_json:
+        print_json(found.document())
+        return
+    say(f"{found.queries} searches of {found.videos} videos; memory is read with {found.gigabytes_per_second:.1f} GB/s")
+    show(_table(found.rows))
+
+
+def _table(rows: "list[Measured]") -> Table:
+    """Medians, and how many times as fast as the plain code, with the least and the most of the rounds."""
+    table = Table("", "seconds", "plain", "times as fast", "of the bound", title="medians", title_justify="left")
+    for row in (measured.document() for measured in rows):
+        bound = "" if row["of_bound"] is None else f"{row['of_bound']:.2f}"
+        ratio = f"{row['ratio']:.3g} ({row['ratio_low']:.3g}-{row['ratio_high']:.3g})"
+        cells = (row["name"], f"{row['seconds']:.3g}", f"{row['plain_seconds']:.3g}", ratio, bound)
+        table.add_row(*map(Text, cells))
+    return table
