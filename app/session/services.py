@@ -34,6 +34,7 @@ from indexer.retrieval.search import PartWeights, Query, compose
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, QueryNotFound, VideoError, WeightsError
 from rspnet_core.explain.faithfulness import Faithfulness
+from rspnet_core.video.datasets.dataset import find_families
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 
 log = logging.getLogger("rspnet.app")
@@ -70,6 +71,7 @@ class Services(Shelf):
             LibraryDamaged: it cannot be used as it is.
         """
         super().__init__(index, device, backbone)
+        self._split_lists = split_lists
         self._encoding = threading.Lock()
         self._queries = QueryCache()
         self._decoding = DecodePool(1)
@@ -224,13 +226,31 @@ class Services(Shelf):
     def report(self, fold: int = 1, weights: PartWeights | None = None) -> tuple[dict[str, Any], RetrievalScores]:
         """The retrieval report, as ``rspnet-index benchmark --json``, and the scores of each query.
 
-        Raises DatasetError when there is nothing labelled, MissingHead for a head that is not there.
+        Within families too, where the lists of a data folder have some. Raises DatasetError when there is nothing
+        labelled or a list of families is wrong, MissingHead for a head that is not there.
         """
         from indexer.benchmark.evaluation import evaluate  # it draws: matplotlib takes a second of the app's start
 
         if fold < 1:
             raise InvalidSetting(f"fold: got {fold}, allowed is 1 or more")
-        return evaluate(self.library, fold=fold, weights=weights)
+        return evaluate(self.library, fold=fold, weights=weights, families=self._families())
+
+    def _families(self) -> dict[str, str] | None:
+        """Class -> family of the library's classes; None where there are none."""
+        labels = set(self.opened.labels)
+        found = {
+            label: family
+            for root in self.roots()
+            for label, family in find_families(root, self._split_lists).items()
+            if label in labels
+        }
+        return found or None
+
+    def compared_weights(self, fold: int = 1) -> dict[str, Any]:
+        """The parts alone and together on one split, as ``compare_weights``. Raises DatasetError, NothingMatches."""
+        from indexer.benchmark.compare import compare_weights
+
+        return compare_weights(self.library, fold=fold, families=self._families())
 
     def projection(self, space: str, method: Method = "pca") -> tuple[list[LabelledVideo], Projection]:
         """The library's videos and their points on a plane, in the same order.

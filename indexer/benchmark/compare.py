@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,41 @@ def compare(a: Sequence[Path], b: Sequence[Path], comparison: Comparison | None 
         "only_a": _found_alone(scored[: len(a)], scored[len(a) :]),
         "only_b": _found_alone(scored[len(a) :], scored[: len(a)]),
     }
+
+
+def compare_weights(library: Library, *, fold: int = 1, families: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Score the parts of one library's vectors, each alone and together, beside the backbone alone.
+
+    Args:
+        library: an open library.
+        fold: official split; a library without any is scored by leaving one out.
+        families: class to family; a recording is drawn with all its family's classes.
+
+    Returns:
+        JSON types: ``rows``, the backbone first, each with its ``weights`` (backbone, motion, appearance) and, as of
+        :func:`compare`, the scores ``b`` and their ``difference`` from the backbone's, ``a``, with intervals.
+
+    Raises:
+        DatasetError: no labelled video, or a side of the split is empty.
+        NothingMatches: no video is in this fold.
+    """
+    mixes = _mixes(library)
+    ids = {video_key(video.id): video.id for video in library.catalogue.videos(status="indexed") if video.label}
+    scored = [_scored(library, ids, Comparison(fold=fold, weights=mix, families=families)) for mix in mixes]
+    return {
+        "protocol": scored[0].protocol,
+        "rows": [
+            {"weights": asdict(mix)} | _compared([scored[0].overall, each.overall], 1, scored[0].recordings)
+            for mix, each in zip(mixes, scored, strict=True)
+        ],
+    }
+
+
+def _mixes(library: Library) -> list[PartWeights]:
+    """Each part that the library has, the backbone first; with heads, also both of them, and all three."""
+    parts = tuple(library.layout.dims)
+    mixes = [*((part,) for part in parts), *([parts[1:], parts] if len(parts) > 1 else [])]
+    return [PartWeights(**({"backbone": 0.0} | dict.fromkeys(mix, 1.0))) for mix in mixes]
 
 
 def _contents(library: Library) -> dict[_Content, int]:

@@ -8,6 +8,7 @@ from app.page.components import component
 from app.page.messages import notice, telling
 from app.page.report_page import ReportPage, report_page
 from app.page.state import SharedState, TabHandles, Updates
+from app.page.tabs.weights_compared import weights_compared
 from app.serving.visitors import Visitor, visitor_of
 from app.session.services import Services
 from indexer.retrieval.search import PartWeights
@@ -31,9 +32,11 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         weights = [_weight(part) for part in PARTS]
     with gr.Row():
         measure = gr.Button("Measure accuracy", variant="primary")
+        weigh = gr.Button("Compare weights")
         downloads = [gr.DownloadButton(f"Download report.{kind}", visible=False) for kind in ("html", "json")]
     stale = gr.HTML(elem_id="report-stale")
     of_search = gr.Button("Measure with the weights of Search", size="sm", visible=False, elem_id="measure-search")
+    weights_compared(services, fold, weigh)
     shown = component("report", elem_id="report")
     measured = gr.State(None)
 

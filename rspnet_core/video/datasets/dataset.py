@@ -1,14 +1,14 @@
 """A folder of videos -> its files with labels, official splits and families, whatever the data set's layout."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rspnet_core.errors import DatasetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.layouts import FLAT, KINETICS, UCF101, has_names_of
-from rspnet_core.video.datasets.matching import Match, match_lists
+from rspnet_core.video.datasets.matching import Match, lists_in, match_lists
 from rspnet_core.video.datasets.names import normalised
 from rspnet_core.video.datasets.remarks import leaks_of, remarks_on_classes, remarks_on_files, remarks_on_leaks
 from rspnet_core.video.datasets.spellings import one_spelling
@@ -16,7 +16,7 @@ from rspnet_core.video.datasets.split_lists import Side, read_class_numbers, rea
 from rspnet_core.video.datasets.tree import Tree, walk_videos
 from rspnet_core.video.datasets.video_file import VideoFile
 
-__all__ = ["UPLOADS", "Dataset", "VideoFile", "read_families", "scan"]
+__all__ = ["UPLOADS", "Dataset", "VideoFile", "find_families", "read_families", "scan"]
 
 UPLOADS = "uploads"
 """Folder in a data folder where the app keeps what its visitors upload: no class, and no part of a data set."""
@@ -75,7 +75,7 @@ def scan(
     _check_fold(files, fold)
     classes = sorted({file.label for file in files if file.label is not None})
     numbered = read_class_numbers(match.lists) if match.layout.name == UCF101.name else set()
-    families = next((read_families(path) for path in match.lists if path.name == _FAMILIES), {})
+    families = _families_among(match.lists)
     leaks = leaks_of(files)
     notes = [
         *tree.notes,
@@ -89,6 +89,21 @@ def scan(
     files = sorted([*files, *(_upload(path, whole) for path in uploads)], key=lambda file: file.path)
     missing = dict(match.missing)
     return Dataset(match.layout.name, files, classes, families, leaks, notes, tree.unreadable, missing)
+
+
+def find_families(root: Path, split_lists: Path | None = None) -> dict[str, str]:
+    """Class -> family, by the ``classFamily.csv`` in ``split_lists``, or inside or beside ``root``; empty without one.
+
+    Looks where ``scan`` does, at no video. Raises DatasetError for a file that does not fit its format, or no folder
+    ``split_lists``.
+    """
+    places = [root, root.parent] if split_lists is None else [split_lists]
+    lists = [path for place in places for path in lists_in(place, must_exist=place is split_lists)]
+    return _families_among(lists)
+
+
+def _families_among(lists: Iterable[Path]) -> dict[str, str]:
+    return next((read_families(path) for path in lists if path.name == _FAMILIES), {})
 
 
 def _upload(path: str, tree: Tree) -> VideoFile:

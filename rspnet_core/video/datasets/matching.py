@@ -56,9 +56,9 @@ def match_lists(tree: Tree, split_lists: Path | None) -> Match:
     """
     paths = sorted(tree.videos)
     if split_lists is not None:
-        places = [_lists_in(split_lists, must_exist=True)]
+        places = [lists_in(split_lists, must_exist=True)]
     else:
-        places = [[tree.root / text for text in tree.texts], _lists_in(tree.root.parent)]
+        places = [[tree.root / text for text in tree.texts], lists_in(tree.root.parent)]
     unused: list[Entry] = []
     for place in places:
         for layout in LISTED:
@@ -82,7 +82,7 @@ def match_lists(tree: Tree, split_lists: Path | None) -> Match:
     return Match(layout, places[0], notes=notes)
 
 
-def _lists_in(folder: Path, *, must_exist: bool = False) -> list[Path]:
+def lists_in(folder: Path, *, must_exist: bool = False) -> list[Path]:
     """Readable texts in a folder and in its folders of usual names; what else is beside the data is not looked at."""
     try:
         names = sorted(folder.iterdir())
