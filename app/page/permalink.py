@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from app.serving.media import LIBRARY_ID, QUERY_ID
 from app.session.queries import QueryHandle
 from indexer.retrieval.bounds import BOUNDS, NUMBERS_ALLOWED, date_of, spans
+from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
@@ -26,6 +27,8 @@ EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
 NAMED_FILTERS = ("label", "split", "folder")
 FILTERS = (*NAMED_FILTERS, *BOUNDS, "leave_out")
 TABS = ("search", "why", "accuracy", "map", "library")
+RATES = (0.01, 0.001, 0.0001)
+"""Of false alarms, those that the page offers."""
 _MOST_PAGES = 10**6
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
 _MOST_PROBLEMS = 12
@@ -50,6 +53,8 @@ class Request:
     """The hit that is explained."""
     others: Examples[str] = NO_EXAMPLES
     """Further examples of the question."""
+    false_alarms: float = DEFAULT_RATE
+    """One of ``RATES``."""
 
 
 def parse(query: str) -> tuple[Request, list[str]]:
@@ -102,6 +107,7 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         tab=values.get("tab", "search"),
         match_id=values.get("match"),
         others=others,
+        false_alarms=values.get("false_alarms", DEFAULT_RATE),
     )
 
 
@@ -118,12 +124,16 @@ def _filters(values: dict[str, Any], problems: list[str]) -> Filters:
     return Filters(**found)
 
 
-def link(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str | None:
+def link(
+    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float = DEFAULT_RATE
+) -> str | None:
     """The address for anyone, relative to the page; None for an uploaded file, which is its visitor's alone."""
-    return None if handle.video_id is None else address(handle, weights, filters, page)
+    return None if handle.video_id is None else address(handle, weights, filters, page, false_alarms)
 
 
-def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int) -> str:
+def address(
+    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float = DEFAULT_RATE
+) -> str:
     """The address for this visitor's browser, relative to the page; an upload's works while it is kept."""
     parameters = {"upload": handle.media_id} if handle.video_id is None else {"video": handle.video_id}
     for name, kind in EXAMPLES.items():
@@ -137,6 +147,8 @@ def address(handle: QueryHandle, weights: PartWeights, filters: Filters, page: i
         if seconds is not None:
             parameters[name] = _shortest(seconds)
     parameters |= {name: _text(value) for name in FILTERS if (value := getattr(filters, name)) is not None}
+    if false_alarms != DEFAULT_RATE:
+        parameters["false_alarms"] = _shortest(false_alarms)
     if page > 1:
         parameters["hits"] = str(page)
     return f"?{urlencode(parameters, errors='replace', safe=',')}"
@@ -184,6 +196,11 @@ def _share(text: str) -> float:
     return _number(text, 1.0, "are numbers from 0 to 1")
 
 
+def _rate(text: str) -> float:
+    allowed = f"are {', '.join(map(_shortest, RATES))}"
+    return _checked(_number(text, 1.0, allowed), RATES.__contains__, allowed)
+
+
 def _seconds(text: str) -> float:
     return _number(text, math.inf, "are seconds from 0")
 
@@ -222,6 +239,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "look": _video,
     "like": _videos,
     "unlike": _videos,
+    "false_alarms": _rate,
     "hits": _page,
     "tab": _tab,
     "match": _video,

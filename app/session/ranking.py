@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from app.session.opened import OpenedLibrary
 from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
+from indexer.retrieval.chance import DEFAULT_RATE, Chance, check_rate
 from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.own_group import LeftOut, left_out
-from indexer.retrieval.rarity import Chance
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
 
 HITS_PER_PAGE = 12
@@ -55,15 +55,18 @@ def rank(
     *,
     page: int = 1,
     per_page: int = HITS_PER_PAGE,
+    false_alarms: float = DEFAULT_RATE,
     only: NDArray[np.int64] | None = None,
 ) -> RankedPage:
     """The hits of one page, each with the moment that is most like any clip of the query.
 
-    ``page`` counts from 1 and is brought into the range there is. ``only``: keys of the videos to rank, ascending, in
-    place of filters. Raises MissingHead for a head that is not there,
-    InvalidSetting for a look without a weight, and where it cannot be known what to leave out.
+    ``page`` counts from 1 and is brought into the range there is. ``false_alarms``: share of unrelated pairs that may
+    score higher than the score from which a hit is unusual. ``only``: keys of the videos to rank, ascending, in place
+    of filters. Raises MissingHead for a head that is not there, InvalidSetting for a look without a weight, for a
+    rate that is not above 0 and below 1, and where it cannot be known what to leave out.
     """
     check_look(weights, query.composition)
+    check_rate(false_alarms)
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
@@ -90,7 +93,7 @@ def rank(
         num_pages=num_pages,
         num_videos=num_videos,
         shares=shares,
-        chance=opened.library.pairs.of(query.composition).chance(shares),
+        chance=opened.library.pairs.of(query.composition).chance(shares, false_alarms),
         left_out=own,
         seconds=time.perf_counter() - started,
     )

@@ -29,6 +29,7 @@ from indexer.benchmark.scores import RetrievalScores
 from indexer.catalogue.catalogue import LabelledVideo
 from indexer.heatmap.explanation import PairExplanation
 from indexer.index.place import Place
+from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, Query, compose
 from rspnet_core.config import ClipGeometry
@@ -185,11 +186,12 @@ class Services(Shelf):
         *,
         page: int = 1,
         per_page: int = HITS_PER_PAGE,
+        false_alarms: float = DEFAULT_RATE,
     ) -> RankedPage:
-        """A page of hits by stored or kept vectors. Raises MissingHead, and what :meth:`query` raises."""
+        """A page of hits by stored or kept vectors. Raises what :meth:`query` and ``ranking.rank`` raise."""
         query = self.query(handle)
         with self.metrics.stage("search"):
-            return rank(self.opened, query, weights, filters, page=page, per_page=per_page)
+            return rank(self.opened, query, weights, filters, page=page, per_page=per_page, false_alarms=false_alarms)
 
     def warm_up(self) -> None:
         """Start a decoder, load the encoder and run it once, so that the first visitor does not wait for that."""

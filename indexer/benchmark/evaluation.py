@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from indexer.benchmark.centring import KeyedRows, centred
 from indexer.benchmark.copied import found_copies
 from indexer.benchmark.document import to_json
 from indexer.benchmark.protocol import score
-from indexer.benchmark.ranking import LabelledVectors
+from indexer.benchmark.ranking import LabelledVectors, QueryResult
 from indexer.benchmark.report import write_html
 from indexer.benchmark.scores import RetrievalScores
 from indexer.benchmark.sides import Sides, sides_of
@@ -27,6 +27,7 @@ from indexer.retrieval.copies import known_copies, was_compared
 from indexer.retrieval.filters import LeaveOut, no_such
 from indexer.retrieval.library import Library
 from indexer.retrieval.posters import read_poster
+from indexer.retrieval.rarity import PairScores, drawn_rows
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
 from rspnet_core.errors import NothingMatches
@@ -149,7 +150,24 @@ def rank_library(
     shares = (weights or PartWeights()).shares(library.layout)
     rows, layout = preparation(dict(_rows(library.catalogue.all_vectors())), library.layout, sides)
     weighted = {video.key: weigh(rows[video.key], shares, layout) for video in sides.queries}
-    return _score(sides, weighted, rows, families)
+    scores = _score(sides, weighted, rows, families)
+    return replace(scores, results=_with_percentiles(scores.results, rows, layout, shares))
+
+
+def _with_percentiles(
+    results: Iterable[QueryResult], rows: KeyedRows, layout: Layout, shares: Mapping[str, float]
+) -> tuple[QueryResult, ...]:
+    """The results, each hit with the share of pairs among ``rows`` that are less alike, as a search says it."""
+    keys = sorted(rows)
+    vectors = np.stack([rows[keys[row]] for row in drawn_rows(len(keys))])
+    pairs = PairScores(vectors, [None] * len(vectors), layout)
+    return tuple(
+        replace(
+            result,
+            hits=tuple(replace(hit, percentile=pairs.percentile(hit.score, shares)) for hit in result.hits),
+        )
+        for result in results
+    )
 
 
 def _check_fold(fold: int, folds: list[int]) -> None:

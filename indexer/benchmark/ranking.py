@@ -73,6 +73,8 @@ class Hit:
     label: str
     score: float
     correct: bool
+    percentile: float | None = None
+    """Share of the library's pairs of videos that are less alike, 0 to 1; None where it was not asked for."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from indexer.benchmark.plots import Line, curve_svg
 from indexer.benchmark.ranking import QueryResult
 from indexer.benchmark.scores import RetrievalScores
 from indexer.retrieval.posters import data_address
+from indexer.retrieval.rarity import percent_of_pairs
 from rspnet_core.reports.html_page import environment, write_page
 from rspnet_core.reports.svg_plots import ACCENT, MUTED, VIOLET, WARM, confusion_svg
 from rspnet_core.text import printable, printable_texts, short
@@ -48,7 +49,9 @@ def write_html(
     when the folder cannot be written.
     """
     report = printable_texts(report)
-    page = environment("indexer.benchmark").get_template("report.html.j2")
+    templates = environment("indexer.benchmark")
+    templates.filters["of_pairs"] = percent_of_pairs
+    page = templates.get_template("report.html.j2")
     worst, best = _telling_queries(details.results)
     labels = [short(printable(label)) for label in details.confusion_labels]
     confusion = confusion_svg(

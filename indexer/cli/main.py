@@ -24,6 +24,7 @@ from indexer.cli.output import (
 from indexer.cli.simulate import simulate
 from indexer.cli.speed import app as speed_app
 from indexer.cli.upkeep import export, info, remove, repair, roots, verify
+from indexer.retrieval.chance import DEFAULT_RATE
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, OwnBackboneOption, program, run
 
 app = program("Find videos by what moves and by what is seen.")
@@ -179,7 +180,7 @@ def search(
     ] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
-    ] = 0.001,
+    ] = DEFAULT_RATE,
     backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

@@ -16,13 +16,14 @@ from indexer.catalogue.published import PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
 from indexer.index.place import Place
 from indexer.retrieval.bounds import read_date
+from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.copy_marks import marked
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, LeaveOut, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.own_group import left_out, told
 from indexer.retrieval.query_source import QuerySource
-from indexer.retrieval.rarity import DEFAULT_RATE, PairScores, Scores, library_pairs
+from indexer.retrieval.rarity import PairScores, Scores, library_pairs
 from indexer.retrieval.search import (
     Hit,
     PartWeights,

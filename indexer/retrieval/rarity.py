@@ -13,7 +13,6 @@ is one, as they are alike themselves: the mean of unrelated ones would vary less
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -23,13 +22,12 @@ from indexer.catalogue.catalogue import id_of_key
 from indexer.catalogue.published import AnyCatalogue
 from indexer.index.index_types import SCORE_DECIMALS, SearchIndex
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.chance import DEFAULT_RATE, Chance
 from indexer.retrieval.composition import ONE_VIDEO, Composition
 from rspnet_core.config import PARTS
-from rspnet_core.errors import InvalidSetting
 
 MOST_VIDEOS = 512
 """Drawn for the pairs."""
-DEFAULT_RATE = 0.001
 _ORDERS = 256
 """Of the drawn videos, for questions made of several: as many questions as there are pairs."""
 _PAGE = 12
@@ -41,37 +39,6 @@ Percentiles = dict[str, float | None]
 """For ``mix`` and each of PARTS: share of the library's pairs that are less alike, 0 to 1; None for a missing head."""
 
 Scores = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Chance:
-    """From which score on a hit is more than chance."""
-
-    rate: float
-    """Share of unrelated pairs that may score higher."""
-    score: float | None
-    """They exceed it no more often than that; None where there are too few pairs to tell."""
-    unrelated_pairs: int
-    """Pairs of different classes; where no two videos have different ones, all pairs. Where the question is made of
-    several videos: of such questions and a video."""
-
-    def __str__(self) -> str:
-        """For people, in one line."""
-        pairs = f"1 in {1 / self.rate:,.0f} unrelated pairs of this library"
-        if self.score is None:
-            return f"too few pairs to tell which score {pairs} would exceed"
-        return f"{pairs} scores above {self.score:.3f}"
-
-    def exceeded_by(self, score: float) -> bool:
-        """Whether a hit of that score is unusual; where nothing can be told, none is."""
-        return self.score is not None and score > self.score
-
-
-def check_rate(rate: float) -> float:
-    """The rate of false alarms. Raises InvalidSetting where it is not above 0 and below 1."""
-    if not 0 < rate < 1:
-        raise InvalidSetting(f"false alarms: got {rate:g}, allowed is above 0 and below 1, as 0.001 for 1 in 1,000")
-    return rate
 
 
 class PairScores:
@@ -110,10 +77,10 @@ class PairScores:
 
     def percentiles(self, score: float, scores: Mapping[str, float | None], shares: Mapping[str, float]) -> Percentiles:
         """Where a hit lies among all pairs: its ``score`` by ``shares`` of sum 1, and its cosines of parts."""
-        found: Percentiles = {MIX: self._percentile(score, shares)}
+        found: Percentiles = {MIX: self.percentile(score, shares)}
         for part in PARTS:
             value = scores[part]
-            found[part] = None if value is None else self._percentile(value, {part: 1.0})
+            found[part] = None if value is None else self.percentile(value, {part: 1.0})
         return found
 
     def chance(self, shares: Mapping[str, float], rate: float = DEFAULT_RATE) -> Chance:
@@ -123,7 +90,8 @@ class PairScores:
         score = float(np.quantile(scores, 1 - rate, method="higher")) if enough else None
         return Chance(rate, score, len(scores))
 
-    def _percentile(self, score: float, shares: Mapping[str, float]) -> float | None:
+    def percentile(self, score: float, shares: Mapping[str, float]) -> float | None:
+        """The share of all pairs whose score by ``shares`` of sum 1 is lower, 0 to 1; None where there is no pair."""
         scores = self._sorted(_key(shares))
         below = np.searchsorted(scores, np.float32(round(score, SCORE_DECIMALS)))
         return float(below) / len(scores) if len(scores) else None
@@ -137,11 +105,15 @@ class PairScores:
 
 def library_pairs(catalogue: AnyCatalogue, index: SearchIndex, layout: Layout) -> PairScores:
     """Pairs of the videos of a generation, of up to ``MOST_VIDEOS`` that are drawn where there are more."""
-    count = len(index)
-    rows = np.sort(np.random.default_rng(0).choice(count, size=min(count, MOST_VIDEOS), replace=False))
+    rows = drawn_rows(len(index))
     ids = [id_of_key(int(key)) for key in index.keys[rows]]
     labels = {video.id: video.label for video in catalogue.videos(ids=ids)}
     return PairScores(index.take(rows), [labels.get(video_id) for video_id in ids], layout)
+
+
+def drawn_rows(count: int) -> NDArray[np.intp]:
+    """The rows of up to ``MOST_VIDEOS`` videos of ``count``, int (n,) ascending; the same ones each time."""
+    return np.sort(np.random.default_rng(0).choice(count, size=min(count, MOST_VIDEOS), replace=False))
 
 
 def _pairs(count: int) -> tuple[NDArray[np.intp], ...]:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.chance import DEFAULT_RATE, Chance, check_rate
 from indexer.retrieval.composition import ONE_VIDEO, Composition, Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.query_footage import QueryFootage
-from indexer.retrieval.rarity import DEFAULT_RATE, Chance, Percentiles, check_rate
+from indexer.retrieval.rarity import Percentiles
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
 

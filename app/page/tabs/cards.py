@@ -7,6 +7,7 @@ from html import escape
 from app.page.tabs.ticks import tick
 from app.session.ranking import RankedPage
 from indexer.catalogue.prediction import Prediction
+from indexer.retrieval.chance import Chance
 from indexer.retrieval.copy_marks import QUERY
 from indexer.retrieval.rarity import MIX, percent_of_pairs
 from indexer.retrieval.search import Hit, folded
@@ -46,7 +47,13 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
     unusual = sum(page.chance.exceeded_by(hit.score) for hit, _ in shown)
     if page.chance.score is not None and unusual < len(cards):
         cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
-    return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>'
+    untold = "" if page.chance.score is not None else f'<p class="muted">{escape(_sentence(page.chance))}</p>'
+    return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>{untold}'
+
+
+def _sentence(chance: Chance) -> str:
+    said = str(chance)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def examples(videos: Iterable[tuple[str, str, str | None]]) -> str:

@@ -63,7 +63,12 @@ class Ranker:
         return [*self.parts.ranked, self.parts.chips, self.state.weights, self.state.address]
 
     def chosen(
-        self, handle: QueryHandle | None, shares: Mapping[str, float], fields: Mapping[str, Any], page: int
+        self,
+        handle: QueryHandle | None,
+        shares: Mapping[str, float],
+        fields: Mapping[str, Any],
+        page: int,
+        false_alarms: float,
     ) -> Updates:
         """A page of the ranking by what the fields of the filters say; why there is none where one says it wrongly."""
         try:
@@ -71,7 +76,7 @@ class Ranker:
         except InvalidSetting as error:
             problem = Ranking(notice(message_of(error), kind="warning"))
             return problem.updates(self.parts) | {self.state.address: gr.skip()}
-        return self.updates(handle, shares, filters, page)
+        return self.updates(handle, shares, filters, page, false_alarms)
 
     def updates(
         self,
@@ -79,6 +84,7 @@ class Ranker:
         shares: Mapping[str, float],
         filters: Filters,
         page: int,
+        false_alarms: float,
         *,
         restored: str = "",
     ) -> Updates:
@@ -93,7 +99,7 @@ class Ranker:
             problem = notice("Move at least one slider above 0.", kind="warning")
             return shown | Ranking(problem).updates(self.parts) | {self.state.address: gr.skip()}
         try:
-            found = self.services.rank(handle, weights, filters, page=page)
+            found = self.services.rank(handle, weights, filters, page=page, false_alarms=false_alarms)
         except Exception as error:
             kind = "info" if isinstance(error, NothingMatches) else "error"
             ranking = Ranking(notice(message_of(error), kind=kind))
@@ -101,7 +107,7 @@ class Ranker:
             results = cards.results(found, can_explain=self.services.has_heads)
             ranking = Ranking(results, _summary(handle, weights, filters, found), found.page, found.num_pages)
         address |= {
-            "search": permalink.address(handle, weights, filters, ranking.page),
+            "search": permalink.address(handle, weights, filters, ranking.page, false_alarms),
             "name": printable(handle.name) + (" and others" if handle.others.used() else ""),
             "is_link": handle.video_id is not None,
         }
@@ -129,7 +135,7 @@ def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found:
     """How many, how fast, and the link that restores this search."""
     passing = "video" if found.num_videos == 1 else "videos"
     text = f"{found.num_videos:,} {passing} ranked in {max(1, round(found.seconds * 1000))} ms"
-    address = permalink.link(handle, weights, filters, found.page)
+    address = permalink.link(handle, weights, filters, found.page, found.chance.rate)
     share = '<span class="muted">A search by an uploaded file has no link.</span>'
     if address is not None:
         share = (

@@ -30,7 +30,7 @@ def connect_address(ranker: Ranker, app: gr.Blocks, panel: Panel) -> None:
     parts, state = ranker.parts, ranker.state
     outputs = [
         state.query, state.hit_id, state.tabs, parts.query, parts.message, parts.welcome, parts.start, parts.end,
-        *parts.sliders.values(), *parts.filters.values(), *ranker.outputs,
+        *parts.sliders.values(), parts.false_alarms, *parts.filters.values(), *ranker.outputs,
     ]  # fmt: skip
     restorer = _Restorer(ranker, panel)
 
@@ -66,7 +66,7 @@ class _Restorer:
         handle, panel = self._query(asked, visitor, problems)
         filters = self._filters(asked.filters, problems) if handle else asked.filters
         shares = {part: getattr(asked.weights, part) for part in PARTS}
-        ranked = self._ranker.updates(handle, shares, filters, asked.page, restored=search)
+        ranked = self._ranker.updates(handle, shares, filters, asked.page, asked.false_alarms, restored=search)
         if handle and ranked[parts.page] != asked.page:
             problems.append(f"hits: got {asked.page}, this search has fewer pages; page {ranked[parts.page]} is shown")
         updates: Updates = {
@@ -77,6 +77,7 @@ class _Restorer:
             parts.welcome: "" if handle else welcome(self._services),
             parts.start: handle and handle.start_seconds,
             parts.end: handle and handle.end_seconds,
+            parts.false_alarms: asked.false_alarms,
         }
         updates |= {slider: shares[part] for part, slider in parts.sliders.items()}
         updates |= {parts.filters[name]: value for name, value in field_values(filters).items()}

@@ -186,8 +186,9 @@ class _Search:
         chosen = [field.input for field in self.parts.filters.values() if not isinstance(field, gr.Textbox)]
         entered = [text.submit for text in texts]
         gr.on([*moved, *chosen, *entered], **self._ranking(first_page=True), trigger_mode="always_last")
-        # A text that is left may be as it was: the page of hits then stays.
-        gr.on([text.blur for text in texts], **self._ranking(), trigger_mode="always_last")
+        # A text that is left may be as it was, and the line says nothing of the order: the page of hits then stays.
+        left = [text.blur for text in texts]
+        gr.on([*left, self.parts.false_alarms.input], **self._ranking(), trigger_mode="always_last")
         for button, step in ((self.parts.previous, -1), (self.parts.following, 1)):
             button.click(**self._ranking(step=step))
 
@@ -228,12 +229,13 @@ class _Search:
             shares = {part: values[slider] for part, slider in self.parts.sliders.items()}
             chosen = {name: values[field] for name, field in self.parts.filters.items()}
             page = 1 if first_page else values[self.parts.page] + step
-            return self.ranker.chosen(values[self.state.query], shares, chosen, page)
+            return self.ranker.chosen(values[self.state.query], shares, chosen, page, values[self.parts.false_alarms])
 
         return {
             "fn": rank,
             "inputs": {
-                self.state.query, self.parts.page, *self.parts.sliders.values(), *self.parts.filters.values()
+                self.state.query, self.parts.page, self.parts.false_alarms, *self.parts.sliders.values(),
+                *self.parts.filters.values(),
             },
             "outputs": self.ranker.outputs,
             "show_progress": "hidden",

@@ -12,6 +12,7 @@ from app.page.tabs import cards
 from app.page.tabs.exporting import ExportingRow, exporting_row
 from app.page.tabs.filters import Field, filter_fields
 from app.session.services import Services
+from indexer.retrieval.chance import DEFAULT_RATE, one_in
 
 _EXAMPLES = 6
 _CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
@@ -41,6 +42,7 @@ class SearchParts:
     search: gr.Button
     examples: gr.HTML
     sliders: dict[str, gr.Slider]
+    false_alarms: gr.Dropdown
     filters: dict[str, Field]
     welcome: gr.HTML
     chips: gr.HTML
@@ -68,7 +70,7 @@ def lay_out(services: Services) -> SearchParts:
             query = gr.HTML(js_on_load=_CARDS_JS, elem_id="query")
             gr.HTML(_FOLD, elem_id="fold")
             with gr.Column(elem_classes="search-controls"):
-                sliders = _sliders(services)
+                sliders, false_alarms = _weights(services)
                 with gr.Accordion("Filters", open=False):
                     filters = filter_fields(services)
                 segment = _segment()
@@ -95,8 +97,8 @@ def lay_out(services: Services) -> SearchParts:
                 position = gr.HTML(elem_id="page-position")
                 following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return SearchParts(
-        video, camera, message, query, *segment, examples, sliders, filters, welcoming, chips, summary, results,
-        previous, position, following, gr.State(1), exporting,
+        video, camera, message, query, *segment, examples, sliders, false_alarms, filters, welcoming, chips, summary,
+        results, previous, position, following, gr.State(1), exporting,
     )  # fmt: skip
 
 
@@ -113,7 +115,8 @@ def _segment() -> tuple[gr.Number, gr.Number, gr.Button, gr.Button, gr.Button]:
     return start, end, start_here, end_here, search
 
 
-def _sliders(services: Services) -> dict[str, gr.Slider]:
+def _weights(services: Services) -> tuple[dict[str, gr.Slider], gr.Dropdown]:
+    """Sliders by part, and how often chance may pass for more than chance."""
     sliders = {}
     with gr.Group(elem_id="weights"):
         for part in ("motion", "appearance", "backbone"):
@@ -130,7 +133,16 @@ def _sliders(services: Services) -> dict[str, gr.Slider]:
                 elem_id=f"weight-{part}",
                 buttons=[],
             )
-    return sliders
+        false_alarms = gr.Dropdown(
+            [(f"{one_in(rate)} unrelated pairs", rate) for rate in permalink.RATES],
+            value=DEFAULT_RATE,
+            label="False alarms",
+            info="score above the line of what is unusual",
+            interactive=True,
+            filterable=False,
+            elem_id="false-alarms",
+        )
+    return sliders, false_alarms
 
 
 def example_cards(services: Services) -> str:

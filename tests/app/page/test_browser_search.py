@@ -180,6 +180,33 @@ def test_a_link_restores_its_search(served: Served, open_page) -> None:
     assert before[0] == expected[0]
 
 
+def choose_rate(page, rate: str) -> None:
+    page.locator("#false-alarms input").click()
+    page.get_by_role("option", name=f"1 in {rate} unrelated pairs").click()
+
+
+def test_the_rate_of_false_alarms_moves_the_line_and_is_in_the_address(served: Served, open_page) -> None:
+    page = open_page(served.url)
+    page.locator("#examples .example").first.click()
+    cards(page).first.wait_for()
+    chosen = page.locator("#false-alarms input")
+    expect(chosen).to_have_value("1 in 1,000 unrelated pairs")
+    assert "false_alarms" not in page.url
+    choose_rate(page, "100")
+    line = page.locator("#results .line")
+    expect(line).to_contain_text("1 in 100 unrelated pairs of this library scores above")
+    page.wait_for_url("**&false_alarms=0.01")
+    page.reload()
+    expect(chosen).to_have_value("1 in 100 unrelated pairs")
+    expect(line).to_contain_text("1 in 100 unrelated pairs")
+    choose_rate(page, "10,000")
+    expect(page.locator("#results")).to_contain_text("Too few pairs to tell which score 1 in 10,000 unrelated pairs")
+    page.wait_for_url("**&false_alarms=0.0001")
+    page.go_back()
+    expect(chosen).to_have_value("1 in 100 unrelated pairs")
+    expect(line).to_contain_text("1 in 100 unrelated pairs")
+
+
 def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:
     page = open_page(f"{served.url}?video={'0' * 16}&motion=many")
     expect(page.get_by_role("alert")).to_contain_text("no indexed video has this id")

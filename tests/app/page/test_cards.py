@@ -8,8 +8,8 @@ import pytest
 from app.page.tabs import cards
 from app.session.ranking import RankedPage
 from app.session.services import Services
+from indexer.retrieval.chance import Chance
 from indexer.retrieval.filters import Filters
-from indexer.retrieval.rarity import Chance
 from indexer.retrieval.search import PartWeights
 
 
@@ -33,6 +33,13 @@ def test_a_line_stands_where_hits_begin_to_be_usual(ranked: RankedPage) -> None:
     assert order(ranked, Chance(0.001, 2.0, 500)) == "-hhhhhhhhhhhh"
     assert order(ranked, Chance(0.001, -2.0, 500)) == "h" * 12
     assert order(ranked, Chance(0.001, None, 5)) == "h" * 12
+
+
+def test_where_no_line_can_be_drawn_the_page_says_so(ranked: RankedPage) -> None:
+    untold = "Too few pairs to tell which score 1 in 10,000 unrelated pairs of this library would exceed."
+    html = cards.results(replace(ranked, chance=Chance(0.0001, None, 5)), can_explain=True)
+    assert html.endswith(f'</ol><p class="muted">{untold}</p>')
+    assert "Too few" not in cards.results(replace(ranked, chance=Chance(0.0001, -2.0, 5)), can_explain=True)
 
 
 def test_a_card_says_of_how_many_pairs_it_is_closer(ranked: RankedPage) -> None:

@@ -12,6 +12,7 @@ from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.index.place import Place
 from indexer.ingest.build import build_library
+from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
@@ -48,6 +49,18 @@ def test_ranking_equals_a_search_of_the_library_page_by_page(services: Services,
         (2, 3, 32, 13),
         (3, 3, 32, 25),
     ]
+
+
+def test_the_line_of_what_is_unusual_obeys_the_rate_that_is_asked_for(services: Services) -> None:
+    handle = services.stored(services.videos(limit=1)[0].id)
+    strict, usual, loose = (services.rank(handle, PartWeights(), **rate).chance for rate in (
+        {"false_alarms": 0.005}, {}, {"false_alarms": 0.1}
+    ))  # fmt: skip
+    assert [each.rate for each in (strict, usual, loose)] == [0.005, DEFAULT_RATE, 0.1]
+    assert strict.score is not None and loose.score is not None
+    assert strict.score > loose.score
+    with pytest.raises(InvalidSetting, match="above 0 and below 1"):
+        services.rank(handle, PartWeights(), false_alarms=0)
 
 
 def test_ranking_again_needs_no_encoder(services: Services, new_video: Path, tmp_path: Path) -> None:

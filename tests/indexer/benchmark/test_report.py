@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from indexer.benchmark.baselines import random_baseline
 from indexer.benchmark.document import comparison_rows, to_json
 from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors
-from indexer.benchmark.report import write_html
+from indexer.benchmark.report import _telling_queries, write_html
 from indexer.benchmark.terminal import render_table
 from rspnet_core.errors import RspnetError
 from tests.page import Page
@@ -206,6 +207,18 @@ def test_hostile_names_are_shown_as_text(tmp_path):
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert any("<script>alert(1)</script>" in shown for shown in page.texts)
+
+
+def test_an_example_says_of_how_many_pairs_it_is_closer_where_that_is_known(tmp_path):
+    report, scores = make_report(["run", "jump"])
+    assert "of pairs" not in " ".join(Page(write_html(report, scores, lambda _: None, tmp_path).read_text()).texts)
+    known = [
+        replace(result, hits=tuple(replace(hit, percentile=0.99973) for hit in result.hits))
+        for result in scores.results
+    ]
+    page = Page(write_html(report, replace(scores, results=tuple(known)), lambda _: None, tmp_path).read_text())
+    shown = len(re.findall("closer than 99.97% of pairs", " ".join(page.texts)))
+    assert shown == sum(len(result.hits) for query in _telling_queries(tuple(known)) for result in query)
 
 
 def test_a_page_of_400_classes_keeps_its_size(tmp_path):
