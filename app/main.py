@@ -14,6 +14,7 @@ from app.page.components import component
 from app.page.messages import notice
 from app.page.state import SharedState, TabHandles, Updates
 from app.page.tabs.accuracy import accuracy_tab
+from app.page.tabs.compare import compare_tab
 from app.page.tabs.library import library_tab
 from app.page.tabs.map import map_tab
 from app.page.tabs.search import search_tab
@@ -26,6 +27,7 @@ Tab = Callable[[Services, gr.Blocks, SharedState], TabHandles]
 TABS: tuple[tuple[str, str, Tab], ...] = (
     ("search", "Search", search_tab),
     ("why", "Why", why_tab),
+    ("compare", "Compare", compare_tab),
     ("accuracy", "Accuracy", accuracy_tab),
     ("map", "Map", map_tab),
     ("library", "Library", library_tab),
@@ -53,10 +55,11 @@ def create_app(services: Services) -> gr.Blocks:
         header = gr.HTML(_header(), elem_id="header")
         app.load(_greeting, None, header, show_progress="hidden", api_visibility="private")
         banner = gr.HTML(_banner(services), elem_id="banner")
-        query, hit_id, weights = gr.State(None), gr.State(None), gr.State(None)  # inside of Tabs they would be tabs
+        names = ("query", "hit_id", "weights", "filters", "false_alarms", "other")
+        kept = {name: gr.State(None) for name in names}  # inside of Tabs they would be tabs
         address = component("address", elem_id="address")
         with gr.Tabs(selected="search") as tabs:
-            state = SharedState(query=query, hit_id=hit_id, weights=weights, address=address, tabs=tabs)
+            state = SharedState(**kept, address=address, tabs=tabs)
             for tab_id, title, lay_out in TABS:
                 with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     handles = lay_out(services, app, state)

@@ -38,6 +38,10 @@ AuthOption = Annotated[
 FolderOption = Annotated[
     list[Path] | None, typer.Option(help="A folder whose videos may be added in the page; give it once for each.")
 ]
+CompareOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Another library of the same videos, to compare with in the page; give it once for each."),
+]
 ListsOption = Annotated[Path | None, typer.Option(help="Folder of the official lists, if not beside DATA.")]
 ProxyOption = Annotated[
     str, typer.Option(help="Addresses or networks, with commas, of reverse proxies that tell a visitor's address.")
@@ -57,6 +61,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
     auth_file: AuthOption = None,
     folder: FolderOption = None,
+    compare_with: CompareOption = None,
     split_lists: ListsOption = None,
     backbone: OwnBackboneOption = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -101,6 +106,7 @@ def serve(
             folders=tuple(folder or ()),
             split_lists=split_lists,
             max_upload_bytes=max_upload * 10**6,
+            others=tuple(compare_with or ()),
         ) as services,
         _serving_figures(services.metrics, figures),
     ):

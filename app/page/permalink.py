@@ -26,7 +26,7 @@ EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
 """Parameters by what their videos are to the question."""
 NAMED_FILTERS = ("label", "split", "folder")
 FILTERS = (*NAMED_FILTERS, *BOUNDS, "leave_out")
-TABS = ("search", "why", "accuracy", "map", "library")
+TABS = ("search", "why", "compare", "accuracy", "map", "library")
 RATES = (0.01, 0.001, 0.0001)
 """Of false alarms, those that the page offers."""
 _MOST_PAGES = 10**6
@@ -55,6 +55,8 @@ class Request:
     """Further examples of the question."""
     false_alarms: float = DEFAULT_RATE
     """One of ``RATES``."""
+    other: str | None = None
+    """Name of the library that is compared with."""
 
 
 def parse(query: str) -> tuple[Request, list[str]]:
@@ -108,6 +110,7 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         match_id=values.get("match"),
         others=others,
         false_alarms=values.get("false_alarms", DEFAULT_RATE),
+        other=values.get("with"),
     )
 
 
@@ -154,6 +157,11 @@ def address(
     return f"?{urlencode(parameters, errors='replace', safe=',')}"
 
 
+def comparing(search: str, other: str) -> str:
+    """An address whose Compare tab is open at the library ``other``."""
+    return f"{search}&{urlencode({'tab': 'compare', 'with': other}, errors='replace')}"
+
+
 def _text(value: str | float | date) -> str:
     if isinstance(value, date):
         return value.isoformat()
@@ -190,6 +198,10 @@ def _word(text: str) -> str:
 
 def _left_out(text: str) -> str:
     return _checked(text, "recording".__eq__, "is recording")
+
+
+def _library(text: str) -> str:
+    return _checked(text, bool, "is the name of a library to compare with")
 
 
 def _share(text: str) -> float:
@@ -242,6 +254,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "false_alarms": _rate,
     "hits": _page,
     "tab": _tab,
+    "with": _library,
     "match": _video,
 }
 """By parameter: reads its text, or raises ValueError with what is allowed."""

@@ -25,11 +25,22 @@ class SharedState:
     """Id of the video whose "Why?" was pressed, or None."""
     weights: gr.State
     """``PartWeights`` of the last ranking."""
+    filters: gr.State
+    """``Filters`` of the last ranking."""
+    false_alarms: gr.State
+    """The rate that its line of what is unusual obeys."""
+    other: gr.State
+    """Name of the library that is compared with, or None for the first one."""
     address: gr.HTML
     """The component ``address``: what the browser's address bar shall say, as ``content`` of ``search`` (the query of a
-    link), ``name`` and ``is_link``, or of ``match`` (the id of a hit)."""
+    link), ``name`` and ``is_link``, or of ``match`` (the id of a hit), or of ``other`` (the name of a library)."""
     tabs: gr.Tabs
-    """Return ``gr.Tabs(selected="why")`` for it to go to a tab: search, why, accuracy, map or library."""
+    """Return ``gr.Tabs(selected="why")`` for it to go to a tab: search, why, compare, accuracy, map or library."""
+
+    @property
+    def asked(self) -> list[gr.State]:
+        """The question and how it was ranked last."""
+        return [self.query, self.weights, self.filters, self.false_alarms]
 
 
 @dataclass(frozen=True)

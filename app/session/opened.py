@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import LabelledVideo, id_of_key
+from indexer.catalogue.catalogue import LabelledVideo, VideoRow, id_of_key
 from indexer.index.generations import CURRENT
 from indexer.index.index_types import SearchIndex
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, folders_of, keys_that_pass
 from indexer.retrieval.library import Library
-from rspnet_core.errors import LibraryError
+from rspnet_core.errors import LibraryError, QueryNotFound
 
 Order = Literal["name", "class", "split", "longest", "shortest"]
 """How a list of videos is sorted; by name within a class, a split or a length."""
@@ -71,6 +71,13 @@ class OpenedLibrary:
         """Folders that hold videos, relative to their data folders, the outermost first."""
         found = folders_of(video.path for video in self.videos)
         return sorted(found, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]
+
+    def video(self, video_id: str) -> VideoRow:
+        """An indexed video by its id. Raises QueryNotFound."""
+        found = list(self.library.catalogue.videos(ids=[video_id], status="indexed"))
+        if not found:
+            raise QueryNotFound("no indexed video has this id")
+        return found[0]
 
     def examples(self, count: int) -> list[tuple[str, str, str | None]]:
         """Id, name and label of up to ``count`` videos, of as many classes as there are."""

@@ -75,9 +75,9 @@ class QueryCache:
         self._kept: OrderedDict[str, Query] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, handle: QueryHandle, fingerprint: str, embed: Callable[[], Query]) -> Query:
-        """Vectors by this encoder, embedded when they are not there. Two threads may embed the same; no harm."""
-        key = f"{fingerprint} {handle.key}"
+    def get(self, handle: QueryHandle, encoder: str, embed: Callable[[], Query]) -> Query:
+        """Vectors by a library's encoder, embedded if they are not kept. Two threads may embed the same; no harm."""
+        key = f"{encoder} {handle.key}"
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

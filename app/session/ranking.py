@@ -70,9 +70,7 @@ def rank(
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
-    filters = filters or Filters()
-    own = left_out(query, opened.library, filters.leave_out)
-    allowed = opened.allowed_keys(filters, own.groups if own else frozenset()) if only is None else only
+    allowed, own = passing(opened, query, filters or Filters()) if only is None else (only, None)
     num_videos = len(opened.index) if allowed is None else len(allowed)
     num_pages = max(1, ceil(num_videos / per_page))
     page = min(max(page, 1), num_pages)
@@ -97,6 +95,15 @@ def rank(
         left_out=own,
         seconds=time.perf_counter() - started,
     )
+
+
+def passing(opened: OpenedLibrary, query: Query, filters: Filters) -> tuple[NDArray[np.int64] | None, LeftOut | None]:
+    """Keys of the videos that pass, ascending, None when every video does; and what of the query's own is left out.
+
+    Raises NothingMatches when none passes, InvalidSetting where it cannot be known what to leave out.
+    """
+    own = left_out(query, opened.library, filters.leave_out)
+    return opened.allowed_keys(filters, own.groups if own else frozenset()), own
 
 
 def _hit(

@@ -21,6 +21,7 @@ from app.serving.visitors import Visitor
 from app.session.builds import Builder
 from app.session.explaining import Explainer
 from app.session.opened import OpenedLibrary
+from app.session.others import Others
 from app.session.projection import Method, Projection, project
 from app.session.queries import QueryCache, QueryHandle, check_segment, hash_of_name, hash_upload, name_of_upload
 from app.session.ranking import HITS_PER_PAGE, RankedPage, rank
@@ -56,6 +57,7 @@ class Services(Shelf):
         folders: tuple[Path, ...] = (),
         split_lists: Path | None = None,
         max_upload_bytes: int = DEFAULT_LIMIT_BYTES,
+        others: tuple[Path, ...] = (),
     ) -> None:
         """Open the library at ``index``; one in which nothing is published yet is empty, not an error.
 
@@ -66,13 +68,16 @@ class Services(Shelf):
             folders: further folders whose videos may be added.
             split_lists: folder of the official lists, if not beside the videos.
             max_upload_bytes: what one visitor may keep on the server.
+            others: further libraries, to compare with.
 
         Raises:
             LibraryNotFound: no library there.
             LibraryDamaged: it cannot be used as it is.
+            InvalidSetting: a library is given twice.
         """
         super().__init__(index, device, backbone)
         self._split_lists = split_lists
+        self.others = Others(self.place.folder, others, device)
         self._encoding = threading.Lock()
         self._queries = QueryCache()
         self._decoding = DecodePool(1)
@@ -96,8 +101,8 @@ class Services(Shelf):
         self.media.close()
         self.files.close()
         self._decoding.close()
-        if self._opened is not None:
-            self._opened.library.close()
+        self.others.close()
+        super().close()
 
     def __enter__(self) -> Self:
         return self
@@ -143,26 +148,33 @@ class Services(Shelf):
             raise QueryNotFound("this upload is not kept any more; upload the file again")
         return QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
 
-    def query(self, handle: QueryHandle, *, progress: Progress = lambda share, text: None) -> Query:
+    def query(
+        self,
+        handle: QueryHandle,
+        *,
+        opened: OpenedLibrary | None = None,
+        progress: Progress = lambda share, text: None,
+    ) -> Query:
         """The question of a handle with its other examples; embedded again if its vectors are not kept any more.
 
-        Errors as :meth:`embed`; QueryNotFound when another example is not in the library any more.
+        ``opened`` is a further library, by whose encoder and of whose videos it is. Errors as :meth:`embed`;
+        QueryNotFound when another example is not in the library any more.
         """
-        opened = self.opened
-        fingerprint = opened.library.record.fingerprint
-        query = self._queries.get(handle, fingerprint, lambda: self._embed(opened, handle, progress))
-        others = handle.others.map(lambda video_id: self._example(opened, video_id))
-        return compose(query, others, opened.library.layout)
+        asked = opened or self.opened
+        encoder = f"{asked.library.record.fingerprint} {asked.library.place.folder}"
+        query = self._queries.get(handle, encoder, lambda: self._embed(asked, handle, progress))
+        others = handle.others.map(lambda video_id: self._example(asked, video_id))
+        return compose(query, others, asked.library.layout)
 
     def _example(self, opened: OpenedLibrary, video_id: str) -> Query:
-        video = self.video(video_id)
+        video = opened.video(video_id)
         return opened.library.stored_query({"id": video.id, "path": video.path}, video, with_clips=False)
 
     def _embed(self, opened: OpenedLibrary, handle: QueryHandle, progress: Progress) -> Query:
         source: dict[str, Any] = {"id": handle.video_id} if handle.video_id else {}
         source |= {"path": handle.name, "start_seconds": handle.start_seconds, "end_seconds": handle.end_seconds}
         if handle.video_id and handle.is_whole:
-            return opened.library.stored_query(source, self.video(handle.video_id))
+            return opened.library.stored_query(source, opened.video(handle.video_id))
         encoder = opened.library.encoder
         progress(0.15, "Decoding clips")
         request = DecodeRequest(handle.path, encoder.spec.geometry, handle.start_seconds, handle.end_seconds)

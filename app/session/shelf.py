@@ -12,7 +12,7 @@ from indexer.index.place import Place
 from indexer.ingest.encoder import HEADS
 from indexer.retrieval.library import Library
 from rspnet_core.config import PARTS
-from rspnet_core.errors import LibraryError, LibraryNotFound, QueryNotFound
+from rspnet_core.errors import LibraryError, LibraryNotFound
 from rspnet_core.text import printable
 
 log = logging.getLogger("rspnet.app")
@@ -31,6 +31,11 @@ class Shelf:
         self._backbone = backbone
         self._swapping = threading.Lock()
         self._opened = self._open()
+
+    def close(self) -> None:
+        """Release the catalogue."""
+        if self._opened is not None:
+            self._opened.library.close()
 
     @property
     def is_empty(self) -> bool:
@@ -107,10 +112,7 @@ class Shelf:
 
     def video(self, video_id: str) -> VideoRow:
         """An indexed video by its id. Raises QueryNotFound."""
-        found = list(self.library.catalogue.videos(ids=[video_id], status="indexed"))
-        if not found:
-            raise QueryNotFound("no indexed video has this id")
-        return found[0]
+        return self.opened.video(video_id)
 
     def videos(self, *, offset: int = 0, limit: int = 50, text: str = "") -> list[VideoRow]:
         """Some of the indexed videos in order of their paths, of those whose path or label holds ``text``."""

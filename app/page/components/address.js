@@ -1,5 +1,5 @@
 // The address bar follows the page, and the page follows the address bar. `trigger('navigate')`: show what the address says.
-// value: {search, name, is_link}: a search; {match}: a hit to explain; {restored}: the page shows what the address of this CRC-32 said
+// value: {search, name, is_link}: a search; {match}: a hit to explain; {other}: a library to compare with; {restored}: the page shows what the address of this CRC-32 said
 const WEIGHTS = ['backbone', 'motion', 'appearance'];
 const without = (search, names) => {
   const left = new URLSearchParams(search);
@@ -14,19 +14,21 @@ function checksum(search) {
   }
   return ~rest >>> 0;
 }
-let base, tab, match, asked = location.search, pending = asked !== '', timer;
+let base, tab, match, other, asked = location.search, pending = asked !== '', timer;
 
 function read() {
   const said = new URLSearchParams(location.search);
   tab = said.get('tab') || 'search';
   match = said.get('match');
-  base = without(location.search, ['tab', 'match']);
+  other = said.get('with');
+  base = without(location.search, ['tab', 'match', 'with']);
 }
 
 function here() {
   const said = new URLSearchParams(base);
   if (tab !== 'search') said.set('tab', tab);
   if (tab === 'why' && match) said.set('match', match);
+  if (tab === 'compare' && other) said.set('with', other);
   return said.toString();
 }
 
@@ -58,6 +60,7 @@ watch('value', () => {
   } else if (pending) return; // of what the page showed before
   else if (said.search !== undefined) base = without(said.search, []);
   if (said.match !== undefined) match = said.match;
+  if (said.other !== undefined) other = said.other;
   if (said.is_link) document.dispatchEvent(new CustomEvent('rspnet:searched', {detail: said}));
   if (said.restored === undefined) soon();
 });

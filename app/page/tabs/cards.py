@@ -1,8 +1,9 @@
 """Videos as cards: a poster that becomes a player when pressed, scores, and buttons. Everything is escaped here."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from app.page.tabs.ticks import tick
 from app.session.ranking import RankedPage
@@ -13,6 +14,8 @@ from indexer.retrieval.rarity import MIX, percent_of_pairs
 from indexer.retrieval.search import Hit, folded
 from rspnet_core.text import printable
 
+SCRIPT = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
+"""For ``js_on_load`` of what shows cards."""
 _DECADES = 5
 """A full bar is closer than 99.999 % of pairs."""
 
@@ -42,9 +45,26 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
     if not page.hits:
         return empty("Nothing passes these filters.", "Choose “All” in one of them to see more.")
     ranks = {hit.id: rank for rank, hit in enumerate(page.hits, page.first_rank)}
-    shown = folded(page.hits)
-    cards = [_hit(hit, copies, ranks[hit.id], page, can_explain) for hit, copies in shown]
-    unusual = sum(page.chance.exceeded_by(hit.score) for hit, _ in shown)
+    cards = [
+        (hit, _hit(hit, ranks[hit.id], page, buttons=_buttons(hit, page, can_explain), copies=copies))
+        for hit, copies in folded(page.hits)
+    ]
+    return _ranked(page, cards)
+
+
+def compared(page: RankedPage, *, common: Container[str], address: Callable[[str], str]) -> str:
+    """The hits of one of two libraries, marked where they are not ``common``; ``address`` searches by one in both."""
+    cards = [
+        (hit, _hit(hit, rank, page, buttons=_link(hit, page, address), is_alone=hit.id not in common))
+        for rank, hit in enumerate(page.hits, page.first_rank)
+    ]
+    return _ranked(page, cards)
+
+
+def _ranked(page: RankedPage, made: Sequence[tuple[Hit, str]]) -> str:
+    """Cards in a list, with a line where hits begin to be no more than chance."""
+    cards = [card for _, card in made]
+    unusual = sum(page.chance.exceeded_by(hit.score) for hit, _ in made)
     if page.chance.score is not None and unusual < len(cards):
         cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
     untold = "" if page.chance.score is not None else f'<p class="muted">{escape(_sentence(page.chance))}</p>'
@@ -85,16 +105,16 @@ def clock(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _hit(hit: Hit, copies: Sequence[Hit], rank: int, page: RankedPage, can_explain: bool) -> str:
+def _hit(
+    hit: Hit, rank: int, page: RankedPage, *, buttons: str, copies: Sequence[Hit] = (), is_alone: bool = False
+) -> str:
     name = escape(printable(page.names[hit.id]))
     duration = page.durations_seconds.get(hit.id)
     badges = f'<span class="badge rank" aria-hidden="true">{rank}</span>'
     if duration is not None:
         badges += f'<span class="badge duration" aria-hidden="true">{clock(duration)}</span>'
     chips = "".join(
-        f'<span class="chip {kind}">{escape(printable(value))}</span>'
-        for kind, value in (("label", hit.label), ("split", hit.split), ("copy", _copy(hit)))
-        if value
+        f'<span class="chip {kind}">{escape(printable(value))}</span>' for kind, value in _chips(hit, is_alone) if value
     )
     return (
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
@@ -102,8 +122,14 @@ def _hit(hit: Hit, copies: Sequence[Hit], rank: int, page: RankedPage, can_expla
         f'<div class="facts"><h3 title="{escape(printable(hit.path))}">{name}</h3>'
         f'<div class="chips">{chips}</div>'
         f"{_copies(copies, page)}{predicted(hit.predicted)}{_rarity(hit)}{_scores(hit, page)}{_moment(hit, name)}"
-        f"{_buttons(hit, name, can_explain)}{tick(hit.id, page.names[hit.id])}</div></li>"
+        f"{buttons}{tick(hit.id, page.names[hit.id])}</div></li>"
     )
+
+
+def _chips(hit: Hit, is_alone: bool) -> tuple[tuple[str, str | None], ...]:
+    """Kind and text of each."""
+    alone = "only here" if is_alone else None
+    return ("alone", alone), ("label", hit.label), ("split", hit.split), ("copy", _copy(hit))
 
 
 def _copy(hit: Hit) -> str | None:
@@ -161,7 +187,17 @@ def _moment(hit: Hit, name: str) -> str:
     )
 
 
-def _buttons(hit: Hit, name: str, can_explain: bool) -> str:
+def _link(hit: Hit, page: RankedPage, address: Callable[[str], str]) -> str:
+    """The search by a hit in both libraries that are compared."""
+    name = escape(printable(page.names[hit.id]))
+    return (
+        f'<div class="actions"><a href="{escape(address(hit.id))}" '
+        f'aria-label="Compare what is found for {name}">More like this</a></div>'
+    )
+
+
+def _buttons(hit: Hit, page: RankedPage, can_explain: bool) -> str:
+    name = escape(printable(page.names[hit.id]))
     why = (
         f'<button type="button" class="why" data-action="why" data-id="{hit.id}" '
         f'aria-label="Why does {name} match?">Why?</button>'

@@ -60,7 +60,7 @@ class Ranker:
     @property
     def outputs(self) -> list[Block]:
         """What ``updates`` changes."""
-        return [*self.parts.ranked, self.parts.chips, self.state.weights, self.state.address]
+        return [*self.parts.ranked, self.parts.chips, *self.state.asked[1:], self.state.address]
 
     def chosen(
         self,
@@ -111,9 +111,8 @@ class Ranker:
             "name": printable(handle.name) + (" and others" if handle.others.used() else ""),
             "is_link": handle.video_id is not None,
         }
-        return (
-            shown | ranking.updates(self.parts) | {self.state.weights: weights, self.state.address: _address(**address)}
-        )
+        asked: Updates = dict(zip(self.state.asked[1:], (weights, filters, false_alarms), strict=True))
+        return shown | ranking.updates(self.parts) | asked | {self.state.address: _address(**address)}
 
 
 def _address(**said: object) -> str:

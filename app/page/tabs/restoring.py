@@ -29,7 +29,8 @@ def connect_address(ranker: Ranker, app: gr.Blocks, panel: Panel) -> None:
     """Show what the address says when the page is opened, and when the address has changed."""
     parts, state = ranker.parts, ranker.state
     outputs = [
-        state.query, state.hit_id, state.tabs, parts.query, parts.message, parts.welcome, parts.start, parts.end,
+        state.query, state.hit_id, state.other, state.tabs, parts.query, parts.message, parts.welcome,
+        parts.start, parts.end,
         *parts.sliders.values(), parts.false_alarms, *parts.filters.values(), *ranker.outputs,
     ]  # fmt: skip
     restorer = _Restorer(ranker, panel)
@@ -72,6 +73,7 @@ class _Restorer:
         updates: Updates = {
             state.query: handle,
             state.hit_id: self._match(asked, handle, problems),
+            state.other: self._other(asked, problems),
             state.tabs: gr.Tabs(selected=asked.tab),
             parts.query: panel,
             parts.welcome: "" if handle else welcome(self._services),
@@ -128,6 +130,13 @@ class _Restorer:
             except NothingMatches as error:  # a class of another library, or one that is gone
                 problems.append(f"{field.name}: {message_of(error)}; this filter is left out")
         return Filters(**known)
+
+    def _other(self, asked: permalink.Request, problems: list[str]) -> str | None:
+        names = self._services.others.names
+        if asked.other is not None and asked.other not in names:
+            problems.append(f"with: got none of the libraries to compare with here: {', '.join(names) or 'none'}")
+            return None
+        return asked.other
 
     def _match(self, asked: permalink.Request, handle: QueryHandle | None, problems: list[str]) -> str | None:
         if asked.match_id is None or handle is None:

@@ -1,7 +1,6 @@
 """The Search tab's components: what is laid out where, and what they offer."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
@@ -15,7 +14,6 @@ from app.session.services import Services
 from indexer.retrieval.chance import DEFAULT_RATE, one_in
 
 _EXAMPLES = 6
-_CARDS_JS = Path(__file__).with_name("cards.js").read_text(encoding="utf-8")
 _HINTS = {
     "backbone": "everything the network sees",
     "motion": "how things move (RSP head)",
@@ -67,7 +65,7 @@ def lay_out(services: Services) -> SearchParts:
             video = gr.File(
                 label="Find videos like this one", file_types=["video"], height=92, elem_id="query-video", buttons=[]
             )
-            query = gr.HTML(js_on_load=_CARDS_JS, elem_id="query")
+            query = gr.HTML(js_on_load=cards.SCRIPT, elem_id="query")
             gr.HTML(_FOLD, elem_id="fold")
             with gr.Column(elem_classes="search-controls"):
                 sliders, false_alarms = _weights(services)
@@ -83,15 +81,15 @@ def lay_out(services: Services) -> SearchParts:
                         elem_id="query-camera",
                         buttons=[],
                     )
-                examples = gr.HTML(example_cards(services), js_on_load=_CARDS_JS, elem_id="examples")
+                examples = gr.HTML(example_cards(services), js_on_load=cards.SCRIPT, elem_id="examples")
                 component("earlier", elem_id="earlier")
         with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
             message = gr.HTML(elem_id="search-message")
             welcoming = gr.HTML(welcome(services), elem_id="welcome")
-            chips = gr.HTML(js_on_load=_CARDS_JS, elem_id="filter-chips")
+            chips = gr.HTML(js_on_load=cards.SCRIPT, elem_id="filter-chips")
             summary = gr.HTML(elem_id="summary")
             exporting = exporting_row("#results")
-            results = gr.HTML(js_on_load=_CARDS_JS, elem_id="results")
+            results = gr.HTML(js_on_load=cards.SCRIPT, elem_id="results")
             with gr.Row(elem_classes="pager"):
                 previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
                 position = gr.HTML(elem_id="page-position")

@@ -41,6 +41,7 @@ def test_nothing_on_the_page_is_hard_to_read_or_without_a_name(
     assert violations(page) == []
     for tab, shown in (
         (f"why&match={also}", "#pair video"),
+        ("compare", "#compare-summary"),
         ("accuracy", "#report"),
         ("map", "#map canvas[tabindex]"),
         ("library", "#library-table tbody tr"),

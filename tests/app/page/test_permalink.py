@@ -41,6 +41,7 @@ PARAMETERS = [
     "unlike",
     "false_alarms",
     "tab",
+    "with",
     "match",
 ]
 GOOD = {"video": "0" * 16, "motion": "0.5", "hits": "2", "start": "1", "end": "2", "label": "Spin", "tab": "map"}
@@ -48,7 +49,7 @@ ODD = {
     "video": ["", "x", "<script>", "../../etc/passwd", "\0", "\u0660" * 16, "A" * 16, "0" * 5000],
     "upload": ["", "q", "0" * 16, "Q" + "0" * 32],
     "tab": ["", "nowhere", "Search", "search "],
-    **{key: [""] for key in ["label", "split", "folder"]},
+    **{key: [""] for key in ["label", "split", "folder", "with"]},
     **{
         key: ["", "x", "nan", "inf", "-1", "1.1", "1_0", " 1", "١", "9" * 5000]
         for key in ["backbone", "motion", "appearance"]
@@ -152,6 +153,19 @@ def test_the_moment_of_a_long_film_comes_back_exactly() -> None:
     handle = QueryHandle("film", "0" * 16, "/film.mp4", "0" * 16, 12345.678, 12346.12)
     asked = restored(handle, PartWeights(), Filters(), 1)
     assert (asked.start_seconds, asked.end_seconds) == (12345.678, 12346.12)
+
+
+def test_an_address_names_the_library_that_is_compared_with() -> None:
+    handle = QueryHandle("film", "0" * 16, "/film.mp4", "0" * 16)
+    search = permalink.address(handle, PartWeights(motion=0.5), Filters(label="Spin"), 1)
+    asked, problems = permalink.parse(permalink.comparing(search, "energy & <b>ü"))
+    assert problems == []
+    assert (asked.tab, asked.other, asked.weights.motion, asked.filters.label) == (
+        "compare",
+        "energy & <b>ü",
+        0.5,
+        "Spin",
+    )
 
 
 def test_an_upload_has_an_address_for_its_visitor_and_no_link() -> None:
