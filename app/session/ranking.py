@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.session.opened import OpenedLibrary
-from indexer.catalogue.catalogue import ClipVectors, VideoRow, id_of_key
+from indexer.catalogue.catalogue import ClipVectors
 from indexer.retrieval.chance import DEFAULT_RATE, Chance, check_rate
-from indexer.retrieval.copy_marks import marked
+from indexer.retrieval.distinct import Found, Ranking, places, up_to
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.own_group import LeftOut, left_out
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
 
 HITS_PER_PAGE = 12
+MOST_TOLD = 1000
+"""Hits down to which a page is told from all before it which are copies; it reads those then."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class RankedPage:
     durations_seconds: dict[str, float | None]
     """By video id."""
     page: int
-    """Counts from 1."""
+    """Counts from 1; a page has so many distinct videos, and the copies that are known of them."""
     num_pages: int
+    """As far as is known: copies on later pages are not counted before."""
     num_videos: int
     """Videos that pass the filters."""
     shares: dict[str, float]
@@ -71,25 +74,19 @@ def rank(
     layout = opened.library.layout
     shares = weights.shares(layout)
     allowed, own = passing(opened, query, filters or Filters()) if only is None else (only, None)
-    num_videos = len(opened.index) if allowed is None else len(allowed)
-    num_pages = max(1, ceil(num_videos / per_page))
-    page = min(max(page, 1), num_pages)
-    weighted = weigh(query.vector, shares, layout)
-    scores, keys = opened.index.search(weighted[None], page * per_page, allowed_keys=allowed)
-    shown = slice((page - 1) * per_page, page * per_page)
-    by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys[0][shown], scores[0][shown], strict=True)}
-    rows = list(opened.library.catalogue.videos(ids=by_id, status="indexed"))
+    ranking = Ranking(opened.index, opened.library, query, weigh(query.vector, shares, layout), allowed)
+    found, page, num_pages = _paged(ranking, page, per_page)
+    rows = [each.video for each in found]
     asked = replace(query, clips=weigh(query.clips, shares, layout))
     ids, catalogue = [row.id for row in rows], opened.library.catalogue
-    stored = zip(rows, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
-    hits = [_hit(opened.library, asked, row, by_id[row.id], shares, vector, clips) for row, vector, clips in stored]
+    stored = zip(found, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
     return RankedPage(
-        hits=marked(hits, rows, query, opened.library),
+        hits=[_hit(opened.library, asked, each, shares, vector, clips) for each, vector, clips in stored],
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,
         num_pages=num_pages,
-        num_videos=num_videos,
+        num_videos=len(ranking),
         shares=shares,
         chance=opened.library.pairs.of(query.composition).chance(shares, false_alarms),
         left_out=own,
@@ -106,16 +103,34 @@ def passing(opened: OpenedLibrary, query: Query, filters: Filters) -> tuple[NDAr
     return opened.allowed_keys(filters, own.groups if own else frozenset()), own
 
 
+def _paged(ranking: Ranking, page: int, per_page: int) -> tuple[list[Found], int, int]:
+    """What a page shows, which one that is, and how many there are."""
+    num_pages = ceil(len(ranking) / per_page) or 1
+    page = min(max(page, 1), num_pages)
+    first, stop = (page - 1) * per_page, page * per_page
+    if stop > max(MOST_TOLD, per_page):
+        return ranking.best(first, stop), page, num_pages
+    found = ranking.best_distinct(stop + 1)
+    distinct = len(set(places(found)))
+    has_more = distinct > stop
+    found = up_to(found[:-1] if has_more else found, stop)
+    if has_more:
+        num_pages = max(page + 1, ceil((stop + len(ranking) - len(found)) / per_page))
+    else:
+        page = num_pages = ceil(distinct / per_page) or 1
+    first = (page - 1) * per_page
+    return [each for each, place in zip(found, places(found), strict=True) if place >= first], page, num_pages
+
+
 def _hit(
     library: Library,
     query: Query,
-    video: VideoRow,
-    score: float,
+    found: Found,
     shares: dict[str, float],
     vector: NDArray[np.float32],
     clips: ClipVectors,
 ) -> Hit:
     """Describe one video by its vector and clips; ``query`` has its clips weighted."""
     start, end = clips.spans_seconds[best_moment(query.clips, clips.vectors)]
-    found = library.hit(video, video.path, query, score, vector, shares)
-    return replace(found, start_seconds=float(start), end_seconds=float(end))
+    hit = library.hit(found, found.video.path, query, vector, shares)
+    return replace(hit, start_seconds=float(start), end_seconds=float(end))

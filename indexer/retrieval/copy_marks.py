@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 
 from indexer.catalogue.catalogue import VideoRow
 from indexer.retrieval.footage_file import FILE_NAME, FootageFile, content_of
 from indexer.retrieval.query_source import QuerySource
-from indexer.retrieval.search import Hit, Query
+from indexer.retrieval.search import Query
 from rspnet_core.video.same_footage import SAME_FOOTAGE
 
 QUERY = "query"
 """Stands for the query where a hit is a copy of it."""
 
 
-def marked(hits: Sequence[Hit], videos: Sequence[VideoRow], query: Query, library: QuerySource) -> list[Hit]:
-    """The hits, best first, with what they are copies of; ``videos`` are theirs.
+def copies_among(videos: Sequence[VideoRow], query: Query, library: QuerySource) -> list[str | None]:
+    """Of each video, best first: ``QUERY``, or the id of a better one, where it is a copy of that.
 
     Where ``duplicates`` never ran, only the same content counts.
     """
@@ -23,11 +22,11 @@ def marked(hits: Sequence[Hit], videos: Sequence[VideoRow], query: Query, librar
     with FootageFile.open(kept.parent) if kept.exists() else nullcontext() as file:
         named = {QUERY: _contents_of_query(query, videos, library, file)}
         same = _same_footage(file, {content_of(video) for video in videos} | named[QUERY])
-    found: list[Hit] = []
-    for hit, video in zip(hits, videos, strict=True):
+    found: list[str | None] = []
+    for video in videos:
         alike = same[content_of(video)]
-        found.append(replace(hit, copy_of=next((name for name, contents in named.items() if contents & alike), None)))
-        if found[-1].copy_of is None:
+        found.append(next((name for name, contents in named.items() if contents & alike), None))
+        if found[-1] is None:
             named[video.id] = {content_of(video)}
     return found
 

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalogue.catalogue import VideoRow, id_of_key
 from indexer.catalogue.publish import open_current_index
 from indexer.catalogue.published import PublishedCatalogue, open_published
 from indexer.index.index_types import SearchIndex
@@ -18,7 +17,7 @@ from indexer.index.place import Place
 from indexer.retrieval.bounds import read_date
 from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
-from indexer.retrieval.copy_marks import marked
+from indexer.retrieval.distinct import Found, Ranking
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, LeaveOut, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.own_group import left_out, told
@@ -118,7 +117,7 @@ class Library(QuerySource):
 
         Args:
             query: a file, embedded now, or an id, whose stored vectors are used.
-            top: how many hits, at least 1.
+            top: how many hits, at least 1; what is known to be a copy of a better one comes beside them.
             weights: how much backbone, motion and appearance count; the default is the backbone alone, with ``look_of``
                 both heads alike and no backbone.
             start_seconds: beginning of the segment of the query that counts; its file is then read again.
@@ -187,9 +186,8 @@ class Library(QuerySource):
         question = compose(self.embed(query, **segment, with_clips=asked.moments), others, self.layout)
         if own := left_out(question, self, asked.filters.leave_out):
             allowed = keys_that_pass(self.catalogue, asked.filters, own.groups)
-        weighted = weigh(question.vector, shares, self.layout)[None]
-        scores, keys = self.index.search(weighted, asked.top, allowed_keys=allowed)
-        hits = self._hits(question, scores[0], keys[0], shares)
+        ranking = Ranking(self.index, self, question, weigh(question.vector, shares, self.layout), allowed)
+        hits = self._hits(question, ranking.best_distinct(asked.top), shares)
         if asked.moments:
             hits = self._with_moments(hits, weigh(question.clips, shares, self.layout))
         return SearchResult(
@@ -200,28 +198,33 @@ class Library(QuerySource):
             chance=self.pairs.of(question.composition).chance(shares, asked.false_alarms),
         )
 
-    def _hits(self, question: Query, scores: Scores, keys: NDArray[np.int64], shares: dict[str, float]) -> list[Hit]:
-        """Describe the videos found; those of a generation without rows that left the catalogue since are left out."""
-        by_id = {id_of_key(int(key)): float(score) for key, score in zip(keys, scores, strict=True)}
-        videos = list(self.catalogue.videos(ids=by_id, status="indexed"))
-        vectors = self.catalogue.video_vectors([video.id for video in videos])
-        hits = [
-            self.hit(video, str(self.path_of(video)), question, by_id[video.id], vector, shares)
-            for video, vector in zip(videos, vectors, strict=True)
+    def _hits(self, question: Query, found: list[Found], shares: dict[str, float]) -> list[Hit]:
+        """Describe the videos found."""
+        vectors = self.catalogue.video_vectors([each.video.id for each in found])
+        return [
+            self.hit(each, str(self.path_of(each.video)), question, vector, shares)
+            for each, vector in zip(found, vectors, strict=True)
         ]
-        return marked(hits, videos, question, self)
 
     def _with_moments(self, hits: list[Hit], query_clips: NDArray[np.float32]) -> list[Hit]:
         clips = self.catalogue.clips_of([hit.id for hit in hits])
         best = [of.spans_seconds[best_moment(query_clips, of.vectors)].tolist() for of in clips]
         return [replace(hit, start_seconds=at[0], end_seconds=at[1]) for hit, at in zip(hits, best, strict=True)]
 
-    def hit(self, video: VideoRow, path: str, asked: Query, score: float, own: Scores, shares: dict[str, float]) -> Hit:
+    def hit(self, found: Found, path: str, asked: Query, own: Scores, shares: dict[str, float]) -> Hit:
         """One video found by ``asked``, shown as ``path``; its own vector is ``own`` float32 (D,)."""
-        scores = part_scores(asked.vector, own, self.layout)
-        pairs = self.pairs.of(asked.composition)
-        rare, split = pairs.percentiles(score, scores, shares), video.splits.get(SHOWN_FOLD)
-        return Hit(video.id, path, video.label, split, score, scores, rare, predicted=video.predicted)
+        video, scores = found.video, part_scores(asked.vector, own, self.layout)
+        return Hit(
+            id=video.id,
+            path=path,
+            label=video.label,
+            split=video.splits.get(SHOWN_FOLD),
+            score=found.score,
+            scores=scores,
+            percentiles=self.pairs.of(asked.composition).percentiles(found.score, scores, shares),
+            copy_of=found.copy_of,
+            predicted=video.predicted,
+        )
 
     def info(self) -> dict[str, Any]:
         """What the library holds, as ``rspnet-index info --json`` prints it."""

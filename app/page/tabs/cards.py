@@ -44,10 +44,9 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
     """The hits of a page as an ordered list."""
     if not page.hits:
         return empty("Nothing passes these filters.", "Choose “All” in one of them to see more.")
-    ranks = {hit.id: rank for rank, hit in enumerate(page.hits, page.first_rank)}
     cards = [
-        (hit, _hit(hit, ranks[hit.id], page, buttons=_buttons(hit, page, can_explain), copies=copies))
-        for hit, copies in folded(page.hits)
+        (hit, _hit(hit, rank, page, buttons=_buttons(hit, page, can_explain), copies=copies))
+        for rank, (hit, copies) in enumerate(folded(page.hits), page.first_rank)
     ]
     return _ranked(page, cards)
 
@@ -137,7 +136,7 @@ def _copy(hit: Hit) -> str | None:
 
 
 def _copies(copies: Sequence[Hit], page: RankedPage) -> str:
-    """Copies of a hit, folded: each with its place in the list, and a search by it."""
+    """Copies of a hit, folded, each with a search by it."""
     if not copies:
         return ""
     buttons = "".join(

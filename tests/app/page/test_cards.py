@@ -59,7 +59,7 @@ def test_copies_are_folded_under_the_hit_that_they_are_copies_of(ranked: RankedP
     html = cards.results(replace(ranked, hits=hits), can_explain=True)
     shown = re.findall(r'<li class="card" data-id="(\w+)"', html)
     assert shown == [first.id, second.id, *(hit.id for hit in others)]
-    assert re.findall(r'class="badge rank" aria-hidden="true">(\d+)<', html)[:4] == ["1", "2", "5", "6"]
+    assert re.findall(r'class="badge rank" aria-hidden="true">(\d+)<', html)[:4] == ["1", "2", "3", "4"]
     assert re.findall(r'<span class="chip copy">([^<]*)</span>', html) == ["the query or its copy"]
     of_query, of_second = re.findall(r'<details class="copies">.*?</details>', html)
     assert f'data-id="{fourth.id}"' in of_query

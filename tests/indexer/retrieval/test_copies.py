@@ -10,7 +10,7 @@ from PIL import Image
 
 from indexer.ingest.build import build_library
 from indexer.retrieval.copies import Copies, find_copies
-from indexer.retrieval.copy_marks import marked
+from indexer.retrieval.copy_marks import copies_among
 from indexer.retrieval.footage_file import FILE_NAME
 from indexer.retrieval.library import Library
 from indexer.retrieval.query_footage import QueryFootage
@@ -120,14 +120,14 @@ def test_a_query_is_read_once_for_all_its_searches_and_may_go(
         videos = list(opened.catalogue.videos(ids=[hit.id for hit in hits], status="indexed"))
         read = opened._decoder.frames
         monkeypatch.setattr(opened._decoder, "frames", lambda path, wanted: asked.append(path) or read(path, wanted))
-        first = marked(hits, videos, question, opened)
+        first = copies_among(videos, question, opened)
         assert asked.count(mine) >= 1
         asked.clear()
         mine.unlink()
-        assert marked(hits, videos, question, opened) == first
+        assert copies_among(videos, question, opened) == first
         assert asked == []
         gone = replace(question, footage=QueryFootage(mine, 25.0, opened._decoder))
-        assert {hit.copy_of for hit in marked(hits, videos, gone, opened)}.isdisjoint({"query"})
+        assert "query" not in copies_among(videos, gone, opened)
 
 
 def test_copies_of_a_hit_that_is_not_the_query_fold_under_it(library: Path, takes: Path) -> None:
