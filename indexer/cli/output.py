@@ -24,9 +24,6 @@ UNTRAINED = (
 log = Console(stderr=True, highlight=False)
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
-LabelOption = Annotated[str | None, typer.Option("--label", help="Only videos of this class.")]
-SplitOption = Annotated[str | None, typer.Option("--split", help="Only train, test or val of official split 1.")]
-FolderOption = Annotated[str | None, typer.Option("--folder", help="Only videos below this folder of the data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 

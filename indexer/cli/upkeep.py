@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.output import FolderOption, IndexOption, JsonOption, LabelOption, SplitOption, print_json, say, show
+from indexer.cli.filter_options import FolderOption, LabelOption, SplitOption
+from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
 
 
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
