@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.filter_options import FolderOption, LabelOption, SplitOption
+from indexer.cli.filter_options import (
+    AddedSinceOption,
+    FolderOption,
+    LabelOption,
+    MaxMbOption,
+    MaxSecondsOption,
+    MinMbOption,
+    MinSecondsOption,
+    SinceOption,
+    SplitOption,
+    UntilOption,
+)
 from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
 
 
@@ -88,18 +99,38 @@ def export(
     label: LabelOption = None,
     split: SplitOption = None,
     folder: FolderOption = None,
+    min_seconds: MinSecondsOption = None,
+    max_seconds: MaxSecondsOption = None,
+    min_mb: MinMbOption = None,
+    max_mb: MaxMbOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    added_since: AddedSinceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order.
 
-    Example: [bold]rspnet-index export vectors --index demo --label Spin[/bold]
+    Example: [bold]rspnet-index export vectors --index demo --label Spin --min-seconds 2[/bold]
     """
+    from indexer.retrieval.bounds import read_date
     from indexer.retrieval.export import export_library
     from indexer.retrieval.filters import Filters
     from indexer.retrieval.library import Library
 
+    filters = Filters(
+        label=label,
+        split=split,
+        folder=folder,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
+        min_mb=min_mb,
+        max_mb=max_mb,
+        since=read_date("since", since),
+        until=read_date("until", until),
+        added_since=read_date("added_since", added_since),
+    )
     with Library.open(index, device="cpu") as library:
-        document = export_library(library, out_folder, Filters(label=label, split=split, folder=folder))
+        document = export_library(library, out_folder, filters)
     say(f"{document['videos']} videos in {out_folder}")
     if as_json:
         print_json(document)

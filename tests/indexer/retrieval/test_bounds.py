@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,3 +210,18 @@ def test_the_command_says_what_is_wrong_in_one_line(shelf: Path) -> None:
         done = rspnet_index("search", shelf / "cat/0.mp4", "--index", shelf, *arguments)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
         assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--min-seconds", "0.5", "--min-mb", "0", "--max-mb", "1"), ["cat/1.mp4"]),
+        (("--max-seconds", "0.24", "--added-since", "2000-01-01"), ["cat/0.mp4"]),
+        (("--since", "2026-01-02"), ["cat/1.mp4"]),
+        (("--until", "2026-01-01"), ["cat/0.mp4"]),
+    ],
+)
+def test_exports_obey_bounds(shelf: Path, tmp_path: Path, arguments: tuple[str, ...], expected: list[str]) -> None:
+    assert rspnet_index("export", tmp_path, "--index", shelf, *arguments).returncode == 0
+    assert pq.read_table(tmp_path / "videos.parquet")["path"].to_pylist() == expected
+    assert len(np.load(tmp_path / "vectors.npy")) == len(expected)
