@@ -54,7 +54,7 @@ def as_concat(paths: Iterable[str]) -> bytes:
     lines = [_CONCAT.encode()]
     for path in paths:
         if re.search("[\r\n\0]", path):
-            raise InvalidSetting(f"{printable(path)}: FFmpeg's lists cannot name a file with a line end; untick it")
+            raise InvalidSetting(f"{printable(path)}: FFmpeg's lists cannot name a file with a line end; leave it out")
         # "./" keeps "http:x.mp4" a file; within quotes only the quote itself is special
         quoted = os.fsencode("./" + path).replace(b"'", rb"'\''")
         lines.append(b"file '" + quoted + b"'\n")

@@ -68,7 +68,7 @@ def test_what_cannot_be_exported_is_explained(services: Services, monkeypatch) -
         export(services, EDITOR, ["0" * 16], "csv")
     with pytest.raises(InvalidSetting, match="allowed are csv"):
         export(services, EDITOR, chosen(services), "../../x")
-    monkeypatch.setattr("app.session.exports.MOST_PICTURES", 2)
+    monkeypatch.setattr("indexer.retrieval.video_list.MOST_PICTURES", 2)
     with pytest.raises(InvalidSetting, match="at most 2"):
         export(services, EDITOR, chosen(services), "html")
 
