@@ -17,7 +17,7 @@ from indexer.cli.filter_options import (
     SplitOption,
     UntilOption,
 )
-from indexer.cli.output import DeviceOption, IndexOption, JsonOption, print_json, show, warn_untrained
+from indexer.cli.output import DeviceOption, IndexOption, JsonOption, print_json, say, show, warn_untrained
 from indexer.retrieval.chance import DEFAULT_RATE
 from rspnet_core.cli.command import OwnBackboneOption
 
@@ -53,6 +53,13 @@ def search(
     until: UntilOption = None,
     added_since: AddedSinceOption = None,
     leave_out: LeaveOutOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the hits to a .csv, .parquet, .json, .txt (for FFmpeg) or .html (pictures); links to FOLDER/.",
+        ),
+    ] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
     ] = DEFAULT_RATE,
@@ -74,6 +81,10 @@ def search(
 
     others = Examples(look_of=look_of, like=tuple(like or ()), unlike=tuple(unlike or ()))
     weights = usual_weights(others.composition, backbone=backbone_weight, motion=motion, appearance=appearance)
+    if save is not None:  # what it needs takes a while to load
+        from indexer.retrieval.saving import check_target, save_hits
+
+        check_target(save)
     with Library.open(index, device=device, backbone=backbone) as library:
         result = library.search(
             query,
@@ -98,6 +109,8 @@ def search(
             added_since=added_since,
             leave_out=leave_out,
         )
+        if save is not None:
+            say(f"hits saved in {save}: {save_hits(library, result, save)}")
         warn_untrained(library.record.description)
     if as_json:
         print_json(result.to_json())

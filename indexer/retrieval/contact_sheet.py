@@ -41,9 +41,14 @@ def contact_sheet(result: "SearchResult") -> str:
         _card(rank, printable(name), hit, jpeg)
         for rank, (name, hit, jpeg) in enumerate(zip(names, result, pictures, strict=True), start=1)
     )
+    return str(_SHEET.format(title=title_of(result), cards=cards))
+
+
+def title_of(result: "SearchResult") -> str:
+    """What the hits are like, and by which parts; not escaped."""
     asked = Path(result.query.get("path", "")).name
     weights = ", ".join(f"{part} {share:.0%}" for part, share in result.query["weights"].items() if share)
-    return str(_SHEET.format(title=f"Most like {printable(asked)} by {weights}", cards=cards))
+    return f"Most like {printable(asked)} by {weights}"
 
 
 def sheet_page(title: str, videos: Iterable[tuple[str, list[str], bytes | None]]) -> str:

@@ -15,7 +15,8 @@ Row = Mapping[str, str | int | float | None]
 
 _FORMULA = re.compile("(?:^|(?<=[;\t]))(?=[\"' ]*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet would begin to compute a text, also one that takes ``;`` for the end of a cell."""
-_CONCAT = "ffconcat version 1.0\n# beside the videos' data folder: ffmpeg -f concat -safe 0 -i THIS_FILE -c copy OUT\n"
+_CONCAT = "ffconcat version 1.0\n# {}ffmpeg -f concat -safe 0 -i THIS_FILE -c copy OUT\n"
+_BESIDE = "beside the videos' data folder: "
 
 
 def as_csv(rows: Sequence[Row]) -> bytes:
@@ -47,15 +48,16 @@ def as_parquet(rows: Sequence[Row]) -> bytes:
 
 
 def as_concat(paths: Iterable[str]) -> bytes:
-    """The files one after the other, by their paths in the data folder, whatever characters these have.
+    """The files one after the other, by absolute paths or those in the data folder, whatever characters these have.
 
     Raises InvalidSetting for a name with a line end, which that format cannot express.
     """
-    lines = [_CONCAT.encode()]
-    for path in paths:
+    named = list(paths)
+    lines = [_CONCAT.format("" if all(path.startswith("/") for path in named) else _BESIDE).encode()]
+    for path in named:
         if re.search("[\r\n\0]", path):
             raise InvalidSetting(f"{printable(path)}: FFmpeg's lists cannot name a file with a line end; leave it out")
         # "./" keeps "http:x.mp4" a file; within quotes only the quote itself is special
-        quoted = os.fsencode("./" + path).replace(b"'", rb"'\''")
+        quoted = os.fsencode(path if path.startswith("/") else "./" + path).replace(b"'", rb"'\''")
         lines.append(b"file '" + quoted + b"'\n")
     return b"".join(lines)
