@@ -24,6 +24,7 @@ document.addEventListener("submit", (event) => { // who logs out leaves no searc
 // Ticked videos, by id: they stay ticked while pages, searches and tabs change.
 window.rspnetTicks = (() => {
   const ticked = new Set();
+  let told = ""; // what was ticked when that was last said
   const boxes = (root) => [...root.querySelectorAll("input[data-tick]")];
   const set = (node, name, value) => { if (node[name] !== value) node[name] = value; };
   function show() {
@@ -37,7 +38,12 @@ window.rspnetTicks = (() => {
       set(bar, "hidden", !shown.length && !ticked.size);
       set(all, "checked", on > 0 && on === shown.length);
       set(all, "indeterminate", on > 0 && on < shown.length);
+      set(all.parentElement, "hidden", !shown.length);
     }
+    const now = [...ticked].join(" ");
+    if (now === told) return;
+    told = now;
+    document.dispatchEvent(new Event("rspnet-ticks"));
   }
   function put(box, on) { if (on) ticked.add(box.dataset.tick); else ticked.delete(box.dataset.tick); }
   document.addEventListener("change", ({ target }) => {
@@ -58,7 +64,8 @@ window.rspnetTicks = (() => {
   }).observe(document, { childList: true, subtree: true });
   const chosen = (shown) => // the ticked, or all that are shown
     (ticked.size ? [...ticked] : [...document.querySelectorAll(shown)].flatMap(boxes).map((box) => box.dataset.tick)).join(" ");
-  return { ids: () => [...ticked].join(" "), chosen, clear };
+  const toggle = (ids, on) => { for (const id of ids) if (on ?? !ticked.has(id)) ticked.add(id); else ticked.delete(id); show(); };
+  return { ids: () => [...ticked].join(" "), has: (id) => ticked.has(id), toggle, chosen, clear };
 })();
 
 const KEYS = [

@@ -101,13 +101,14 @@ class OpenedLibrary:
         found = [video_id for searched, video_id in self._by_path if wanted in searched]
         if order == "name":
             return found
-        places = self._durations if order in {"longest", "shortest"} else self._names_of(order)
+        places = self.durations if order in {"longest", "shortest"} else self._names_of(order)
         known = [video_id for video_id in found if video_id in places]
         rest = [video_id for video_id in found if video_id not in places]
         return sorted(known, key=places.__getitem__, reverse=order == "longest") + rest
 
     @cached_property
-    def _durations(self) -> dict[str, float]:
+    def durations(self) -> dict[str, float]:
+        """Seconds by id, of the videos whose length is known."""
         rows = self.library.catalogue.videos(status="indexed")
         return {row.id: row.duration_seconds for row in rows if row.duration_seconds is not None}
 

@@ -20,6 +20,7 @@ from app.serving.visitor_files import DEFAULT_LIMIT_BYTES, VisitorFiles
 from app.serving.visitors import Visitor
 from app.session.builds import Builder
 from app.session.explaining import Explainer
+from app.session.kept_maps import KeptMaps
 from app.session.opened import OpenedLibrary
 from app.session.others import Others
 from app.session.projection import Method, Projection, project
@@ -83,7 +84,7 @@ class Services(Shelf):
         self._decoding = DecodePool(1)
         self.metrics = Metrics()
         self.files = VisitorFiles(limit_bytes=max_upload_bytes)
-        self.media = Media(_media_folder(self.place), self.files.made, self._find_video)
+        self.media = Media(_cache_folder(self.place, "media"), self.files.made, self._find_video)
         self.builder = Builder(
             self.place,
             self.roots,
@@ -94,6 +95,7 @@ class Services(Shelf):
             split_lists=split_lists,
         )
         self._explainer = Explainer(self._decoding)
+        self._maps = KeptMaps(_cache_folder(self.place, "maps"))
 
     def close(self) -> None:
         """Stop a build, end the decoder processes, remove uploads, release the catalogue."""
@@ -269,19 +271,29 @@ class Services(Shelf):
     def projection(self, space: str, method: Method = "pca") -> tuple[list[LabelledVideo], Projection]:
         """The library's videos and their points on a plane, in the same order.
 
-        ``space`` is backbone, motion or appearance. Raises InvalidSetting for another, or one that is not there.
+        ``space`` is backbone, motion or appearance. UMAP's points are kept in a file: of a library that has not changed
+        they come at once. Raises InvalidSetting for another space, or one that is not there.
         """
         opened = self.opened
         places = opened.library.layout.slices()
         if space not in places:
             raise InvalidSetting(f"space: this library has {', '.join(places)}")
         videos, vectors = opened.videos_and_vectors
-        return videos, project(vectors[:, places[space]], method)
+        part = vectors[:, places[space]]
+        if method == "pca":
+            return videos, project(part)
+        points = self._maps.get(opened.generation, space, len(videos), lambda: project(part, method).points)
+        return videos, Projection(method, points)
+
+    def is_kept(self, space: str, method: Method) -> bool:
+        """Whether a projection comes at once."""
+        opened = self.opened
+        return method == "pca" or self._maps.read(opened.generation, space, len(opened.videos)) is not None
 
 
-def _media_folder(place: Place) -> Path:
+def _cache_folder(place: Place, kind: str) -> Path:
     """Below $RSPNET_CACHE if that is set, else in the library's folder."""
     cache = os.environ.get("RSPNET_CACHE")
     if cache:
-        return Path(cache).expanduser() / "media" / hash_of_name(str(place.folder))[:16]
-    return place.folder / "media"
+        return Path(cache).expanduser() / kind / hash_of_name(str(place.folder))[:16]
+    return place.folder / kind

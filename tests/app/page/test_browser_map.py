@@ -73,7 +73,7 @@ def test_the_list_holds_the_same_videos_and_is_narrowed_by_name_and_class(open_p
     page.get_by_role("searchbox").fill("spin")
     expect(items).to_have_count(4)
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("group", name="Classes").get_by_role("button", name="Zoom").click()
+    page.get_by_role("group", name="Kinds").get_by_role("button", name="Zoom").click()
     expect(items).to_have_count(4)
     expect(page.get_by_text("4 of 32 videos")).to_be_visible()
     items.first.click()
@@ -94,3 +94,30 @@ def test_the_map_fits_a_phone(open_page, served) -> None:
     page.locator(".overflow-dropdown").get_by_text("Map").click()
     expect(page.get_by_text("32 videos", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_drawing_around_points_ticks_them_for_an_export(open_page, served, tmp_path: Path) -> None:
+    page = open_map(open_page, served)
+    page.locator("#map .by").select_option("length")
+    expect(page.get_by_role("group", name="Kinds").get_by_role("button").first).to_contain_text("s")
+    page.locator("#map .by").select_option("split")
+    expect(page.get_by_role("group", name="Kinds").get_by_role("button")).to_contain_text(["train", "test"])
+    path, x, y = place_of(page, served.services, alone(served.services))
+    page.get_by_role("button", name="Draw around").click()
+    page.mouse.move(x - 8, y - 8)
+    page.mouse.down()
+    for across, down in ((8, -8), (8, 8), (-8, 8)):
+        page.mouse.move(x + across, y + down, steps=3)
+    page.mouse.up()
+    expect(page.locator("#map-ticks")).to_contain_text("1 ticked")
+    with page.expect_download() as download:
+        page.locator("#map-export").click()
+        page.locator("#map-file").click()
+    download.value.save_as(tmp_path / "videos.csv")
+    lines = (tmp_path / "videos.csv").read_text().splitlines()
+    assert len(lines) == 2
+    assert path in lines[1]
+    page.locator("#map canvas[tabindex]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    expect(page.locator("#map-ticks")).to_contain_text("2 ticked")
