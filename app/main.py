@@ -55,7 +55,7 @@ def create_app(services: Services) -> gr.Blocks:
         header = gr.HTML(_header(), elem_id="header")
         app.load(_greeting, None, header, show_progress="hidden", api_visibility="private")
         banner = gr.HTML(_banner(services), elem_id="banner")
-        names = ("query", "hit_id", "weights", "filters", "false_alarms", "other")
+        names = ("query", "hit_id", "weights", "filters", "false_alarms", "speed", "other")
         kept = {name: gr.State(None) for name in names}  # inside of Tabs they would be tabs
         address = component("address", elem_id="address")
         with gr.Tabs(selected="search") as tabs:

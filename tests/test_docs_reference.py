@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import rspnet_core.errors
 import rspnet_core.weights.download
 from indexer.retrieval.export import CLIP_COLUMNS, VIDEO_COLUMNS
+from indexer.retrieval.library import Library
 from rspnet_core.bench.step_speed import StepCosts
 from rspnet_core.cli.main import app as rspnet_train
 from rspnet_core.config import Augmentation
@@ -30,6 +32,7 @@ from rspnet_core.tables.task_scores import MEASURES, Scores
 from rspnet_core.tables.task_table import task_document
 from tests.conftest import REPOSITORY, save_classifier
 from tests.indexer.cli.test_cli import rspnet_index
+from tests.indexer.retrieval.test_playback import told
 from tests.rspnet_core.pretext.test_views import store_of
 from tests.rspnet_core.recognition.samples import random_predictions
 from tests.rspnet_core.training.runs import SETTINGS
@@ -245,7 +248,10 @@ def test_documents_of_building_searching_and_upkeep(few_videos: Path, tmp_path: 
     by_id = index_document("search", by_file["hits"][0]["id"], *in_library, "--start", 0, "--end", 1)
     by_all = index_document("search", query, *in_library, "--like", query, "--unlike", by_id["hits"][0]["id"])
     others = index_document("search", query, *in_library, "--leave-out", "recording")
-    assert_described("rspnet-index-search", by_file, by_id, by_all, others)
+    with Library.open(few_videos, device="cpu") as library:
+        told(library).write(library.place.folder)
+    faster = index_document("search", query, *in_library, "--speed", "faster")
+    assert_described("rspnet-index-search", by_file, by_id, by_all, others, faster)
     for command in (
         ["info"],
         ["roots"],
@@ -271,6 +277,12 @@ def test_documents_of_benchmark_and_heatmap(built: Path, by_energy: Path, sample
     query, *_, match = sorted(sample_videos.rglob("*.mp4"))
     options = ("--index", built, "--out", tmp_path / "why.png", "--faithfulness", "--device", "cpu")
     assert_described("rspnet-index-heatmap", index_document("heatmap", query, match, *options))
+
+
+def test_the_document_of_playback(sample_videos: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(sample_videos, tmp_path / "data")
+    rspnet_index("build", data, "--backbone", "energy", "--device", "cpu")
+    assert_described("rspnet-index-playback", index_document("playback", "--index", data))
 
 
 def test_documents_of_training(few_videos: Path, sample_videos: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
+from indexer.retrieval.speed import SPEEDS, Speed
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting
 
@@ -57,6 +58,8 @@ class Request:
     """One of ``RATES``."""
     other: str | None = None
     """Name of the library that is compared with."""
+    speed: Speed | None = None
+    """What is so comes first."""
 
 
 def parse(query: str) -> tuple[Request, list[str]]:
@@ -111,6 +114,7 @@ def _request(values: dict[str, Any], problems: list[str]) -> Request:
         others=others,
         false_alarms=values.get("false_alarms", DEFAULT_RATE),
         other=values.get("with"),
+        speed=values.get("speed"),
     )
 
 
@@ -128,14 +132,24 @@ def _filters(values: dict[str, Any], problems: list[str]) -> Filters:
 
 
 def link(
-    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float = DEFAULT_RATE
+    handle: QueryHandle,
+    weights: PartWeights,
+    filters: Filters,
+    page: int,
+    false_alarms: float = DEFAULT_RATE,
+    speed: Speed | None = None,
 ) -> str | None:
     """The address for anyone, relative to the page; None for an uploaded file, which is its visitor's alone."""
-    return None if handle.video_id is None else address(handle, weights, filters, page, false_alarms)
+    return None if handle.video_id is None else address(handle, weights, filters, page, false_alarms, speed)
 
 
 def address(
-    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float = DEFAULT_RATE
+    handle: QueryHandle,
+    weights: PartWeights,
+    filters: Filters,
+    page: int,
+    false_alarms: float = DEFAULT_RATE,
+    speed: Speed | None = None,
 ) -> str:
     """The address for this visitor's browser, relative to the page; an upload's works while it is kept."""
     parameters = {"upload": handle.media_id} if handle.video_id is None else {"video": handle.video_id}
@@ -150,6 +164,8 @@ def address(
         if seconds is not None:
             parameters[name] = _shortest(seconds)
     parameters |= {name: _text(value) for name in FILTERS if (value := getattr(filters, name)) is not None}
+    if speed is not None:
+        parameters["speed"] = speed
     if false_alarms != DEFAULT_RATE:
         parameters["false_alarms"] = _shortest(false_alarms)
     if page > 1:
@@ -213,6 +229,10 @@ def _rate(text: str) -> float:
     return _checked(_number(text, 1.0, allowed), RATES.__contains__, allowed)
 
 
+def _speed(text: str) -> str:
+    return _checked(text, SPEEDS.__contains__, f"are {', '.join(SPEEDS)}")
+
+
 def _seconds(text: str) -> float:
     return _number(text, math.inf, "are seconds from 0")
 
@@ -251,6 +271,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "look": _video,
     "like": _videos,
     "unlike": _videos,
+    "speed": _speed,
     "false_alarms": _rate,
     "hits": _page,
     "tab": _tab,

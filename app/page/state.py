@@ -29,6 +29,8 @@ class SharedState:
     """``Filters`` of the last ranking."""
     false_alarms: gr.State
     """The rate that its line of what is unusual obeys."""
+    speed: gr.State
+    """What it put first: faster, slower or None."""
     other: gr.State
     """Name of the library that is compared with, or None for the first one."""
     address: gr.HTML
@@ -40,7 +42,7 @@ class SharedState:
     @property
     def asked(self) -> list[gr.State]:
         """The question and how it was ranked last."""
-        return [self.query, self.weights, self.filters, self.false_alarms]
+        return [self.query, self.weights, self.filters, self.false_alarms, self.speed]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from indexer.catalogue.catalogue import id_of_key, video_key
 from indexer.retrieval.copy_marks import QUERY
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
-from rspnet_core.errors import MissingHead, NothingMatches, QueryNotFound
+from indexer.retrieval.speed import Speed
+from rspnet_core.errors import InvalidSetting, MissingHead, NothingMatches, QueryNotFound
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,19 @@ class Compared:
 
 
 def compare(
-    services: Services, name: str, handle: QueryHandle, weights: PartWeights, filters: Filters, false_alarms: float
+    services: Services,
+    name: str,
+    handle: QueryHandle,
+    weights: PartWeights,
+    filters: Filters,
+    false_alarms: float,
+    speed: Speed | None = None,
 ) -> Compared:
     """Rank the videos that both libraries hold and that pass the filters by what the own library knows of them.
 
-    Raises NothingMatches where none is left, MissingHead where an encoder lacks a head that has a weight, QueryNotFound
-    for an example that the other library does not hold; InvalidSetting and LibraryNotFound as ``Others.opened``.
+    Raises NothingMatches where none is left, MissingHead where an encoder lacks a head that has a weight,
+    InvalidSetting where it does not tell the ``speed`` asked for, QueryNotFound for an example that the other library
+    does not hold; InvalidSetting and LibraryNotFound as ``Others.opened``.
     """
     own, other = services.opened, services.others.opened(name)
     shared = services.others.shared(own, name, other)
@@ -52,9 +60,9 @@ def compare(
         query = services.query(asked, opened=opened)
         keys = np.array(sorted(map(video_key, ids)), dtype=np.int64)
         try:
-            pages.append(rank(opened, query, weights, false_alarms=false_alarms, only=keys))
-        except MissingHead as error:
-            raise MissingHead(f"{name}: {error}" if opened is other else str(error)) from error
+            pages.append(rank(opened, query, weights, false_alarms=false_alarms, speed=speed, only=keys))
+        except (MissingHead, InvalidSetting) as error:
+            raise type(error)(f"{name}: {error}" if opened is other else str(error)) from error
     return Compared(pages[0], _here(services, pages[1], kept), len(shared), other.library.record.description)
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from app.session.opened import OpenedLibrary
 from indexer.catalogue.catalogue import ClipVectors
 from indexer.retrieval.chance import DEFAULT_RATE, Chance, check_rate
-from indexer.retrieval.distinct import Found, Ranking, places, up_to
+from indexer.retrieval.distinct import Found, Ranking, places, up_to, without
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.own_group import LeftOut, left_out
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
+from indexer.retrieval.speed import Speed, check_speed
 
 HITS_PER_PAGE = 12
 MOST_TOLD = 1000
@@ -59,29 +60,36 @@ def rank(
     page: int = 1,
     per_page: int = HITS_PER_PAGE,
     false_alarms: float = DEFAULT_RATE,
+    speed: Speed | None = None,
     only: NDArray[np.int64] | None = None,
 ) -> RankedPage:
     """The hits of one page, each with the moment that is most like any clip of the query.
 
     ``page`` counts from 1 and is brought into the range there is. ``false_alarms``: share of unrelated pairs that may
-    score higher than the score from which a hit is unusual. ``only``: keys of the videos to rank, ascending, in place
-    of filters. Raises MissingHead for a head that is not there, InvalidSetting for a look without a weight, for a
-    rate that is not above 0 and below 1, and where it cannot be known what to leave out.
+    score higher than the score from which a hit is unusual. ``speed``: what is so comes first, by scores as without.
+    ``only``: keys of the videos to rank, ascending, in place of filters. Raises MissingHead for a head that is not
+    there, InvalidSetting for a look without a weight, for a rate that is not above 0 and below 1, where it cannot be
+    known what to leave out, and for a speed where the encoder does not tell it.
     """
     check_look(weights, query.composition)
     check_rate(false_alarms)
+    check_speed(speed)
     started = time.perf_counter()
     layout = opened.library.layout
     shares = weights.shares(layout)
     allowed, own = passing(opened, query, filters or Filters()) if only is None else (only, None)
-    ranking = Ranking(opened.index, opened.library, query, weigh(query.vector, shares, layout), allowed)
+    push = opened.library.push(speed, shares)
+    ranking = Ranking(opened.index, opened.library, query, weigh(query.vector, shares, layout) + push, allowed)
     found, page, num_pages = _paged(ranking, page, per_page)
     rows = [each.video for each in found]
     asked = replace(query, clips=weigh(query.clips, shares, layout))
     ids, catalogue = [row.id for row in rows], opened.library.catalogue
     stored = zip(found, catalogue.video_vectors(ids), catalogue.clips_of(ids), strict=True)
     return RankedPage(
-        hits=[_hit(opened.library, asked, each, shares, vector, clips) for each, vector, clips in stored],
+        hits=[
+            _hit(opened.library, asked, without(push, each, vector), shares, vector, clips)
+            for each, vector, clips in stored
+        ],
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
         page=page,

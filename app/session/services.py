@@ -34,6 +34,7 @@ from indexer.index.place import Place
 from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights, Query, compose
+from indexer.retrieval.speed import Speed
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, QueryNotFound, VideoError, WeightsError
 from rspnet_core.explain.faithfulness import Faithfulness
@@ -151,11 +152,7 @@ class Services(Shelf):
         return QueryHandle(name_of_upload(path), media_id, str(path), start_seconds=start, end_seconds=end)
 
     def query(
-        self,
-        handle: QueryHandle,
-        *,
-        opened: OpenedLibrary | None = None,
-        progress: Progress = lambda share, text: None,
+        self, handle: QueryHandle, *, opened: OpenedLibrary | None = None, progress: Progress = lambda share, text: None
     ) -> Query:
         """The question of a handle with its other examples; embedded again if its vectors are not kept any more.
 
@@ -201,11 +198,14 @@ class Services(Shelf):
         page: int = 1,
         per_page: int = HITS_PER_PAGE,
         false_alarms: float = DEFAULT_RATE,
+        speed: Speed | None = None,
     ) -> RankedPage:
         """A page of hits by stored or kept vectors. Raises what :meth:`query` and ``ranking.rank`` raise."""
-        query = self.query(handle)
+        query, opened = self.query(handle), self.opened
         with self.metrics.stage("search"):
-            return rank(self.opened, query, weights, filters, page=page, per_page=per_page, false_alarms=false_alarms)
+            return rank(
+                opened, query, weights, filters, page=page, per_page=per_page, false_alarms=false_alarms, speed=speed
+            )
 
     def warm_up(self) -> None:
         """Start a decoder, load the encoder and run it once, so that the first visitor does not wait for that."""

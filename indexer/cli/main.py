@@ -15,6 +15,7 @@ from indexer.cli.output import (
     print_json,
     say,
 )
+from indexer.cli.playback import playback
 from indexer.cli.search import search
 from indexer.cli.simulate import simulate
 from indexer.cli.speed import app as speed_app
@@ -133,7 +134,9 @@ def build(
         raise typer.Exit(SOME_FAILED)
 
 
-for command in (search, benchmark, compare, heatmap, duplicates, info, verify, repair, remove, export, roots, simulate):
+for command in (
+    search, benchmark, compare, heatmap, duplicates, playback, info, verify, repair, remove, export, roots, simulate,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(speed_app, name="speed")
 

@@ -1,6 +1,6 @@
 """``rspnet-index search``: the videos most like a question."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -63,6 +63,9 @@ def search(
     false_alarms: Annotated[
         float, typer.Option(help="Share of unrelated pairs that may score above the line of what is unusual.")
     ] = DEFAULT_RATE,
+    speed: Annotated[
+        Literal["faster", "slower"] | None, typer.Option(help="What is so first; see rspnet-index playback.")
+    ] = None,
     backbone: OwnBackboneOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -108,6 +111,7 @@ def search(
             until=until,
             added_since=added_since,
             leave_out=leave_out,
+            speed=speed,
         )
         if save is not None:
             say(f"hits saved in {save}: {save_hits(library, result, save)}")

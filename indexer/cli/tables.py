@@ -55,6 +55,7 @@ def _question(query: Mapping[str, Any]) -> str:
     asked, look = _called(query), query.get("look_of")
     if look is not None:
         return f"Motion of {asked}, look of {_called(look)},"
+    asked = f"{asked}, {query['speed']}" if "speed" in query else asked
     like = " and ".join([asked, *map(_called, query.get("like", ()))])
     unlike = " and ".join(map(_called, query.get("unlike", ())))
     return f"Most like {like}, less like {unlike}," if unlike else f"Most like {like}"
@@ -76,7 +77,7 @@ def _called(example: Mapping[str, Any]) -> str:
 def _what_is_unusual(result: SearchResult) -> str:
     """Down to which hit the scores are more than chance gives."""
     shown = folded(result.hits)
-    unusual = sum(result.chance.exceeded_by(hit.score) for hit, _ in shown)
+    unusual = max((place for place, (hit, _) in enumerate(shown, 1) if result.chance.exceeded_by(hit.score)), default=0)
     if result.chance.score is None or unusual == len(shown):
         return str(result.chance)
     return (

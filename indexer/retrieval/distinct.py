@@ -1,7 +1,7 @@
 """The best videos until so many are there that are no copies of better ones; the copies stand among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,11 @@ class Ranking:
             if asked >= len(self) or len(set(places(found))) >= wanted:
                 return up_to(found, wanted)
             asked *= 2
+
+
+def without(push: NDArray[np.float32], found: Found, vector: NDArray[np.float32]) -> Found:
+    """One found by a query to which ``push`` float32 (D,) was added, with the score that it has without."""
+    return replace(found, score=found.score - float(push @ vector))
 
 
 def places(found: Sequence[Found]) -> list[int]:

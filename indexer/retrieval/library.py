@@ -17,7 +17,7 @@ from indexer.index.place import Place
 from indexer.retrieval.bounds import read_date
 from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
-from indexer.retrieval.distinct import Found, Ranking
+from indexer.retrieval.distinct import Found, Ranking, without
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, LeaveOut, keys_that_pass
 from indexer.retrieval.info import library_info
 from indexer.retrieval.own_group import left_out, told
@@ -35,6 +35,7 @@ from indexer.retrieval.search import (
     usual_weights,
     weigh,
 )
+from indexer.retrieval.speed import Playback, Speed, read_playback
 from rspnet_core.errors import LibraryNotFound, LibraryOutdated
 
 
@@ -108,6 +109,7 @@ class Library(QuerySource):
         until: str | date | None = None,
         added_since: str | date | None = None,
         leave_out: LeaveOut | None = None,
+        speed: Speed | None = None,
     ) -> SearchResult:
         """Find the videos most like ``query``: a video file, or the id of an indexed video.
 
@@ -137,6 +139,8 @@ class Library(QuerySource):
             since: only files last changed on this day of UTC or later; ISO text or a date, as a moment with a time too.
             until: only files last changed on this day or earlier.
             added_since: only videos that the library first indexed on this day or later, wherever their files lie now.
+            speed: ``faster`` or ``slower`` than the query first, where ``rspnet-index playback`` found that the encoder
+                tells speeds; scores say what they do without.
             leave_out: leave out the query's own ``group``, the clips of one source video within a class, or its
                 ``recording``, those of sources of that name in all classes, as names of a data set's files tell them.
 
@@ -170,6 +174,7 @@ class Library(QuerySource):
             ),
             others=others,
             false_alarms=false_alarms,
+            speed=speed,
         )
         try:
             return self._answer(query, request)
@@ -186,23 +191,39 @@ class Library(QuerySource):
         question = compose(self.embed(query, **segment, with_clips=asked.moments), others, self.layout)
         if own := left_out(question, self, asked.filters.leave_out):
             allowed = keys_that_pass(self.catalogue, asked.filters, own.groups)
-        ranking = Ranking(self.index, self, question, weigh(question.vector, shares, self.layout), allowed)
-        hits = self._hits(question, ranking.best_distinct(asked.top), shares)
+        push = self.push(asked.speed, shares)
+        ranking = Ranking(self.index, self, question, weigh(question.vector, shares, self.layout) + push, allowed)
+        hits = self._hits(question, ranking.best_distinct(asked.top), shares, push)
         if asked.moments:
             hits = self._with_moments(hits, weigh(question.clips, shares, self.layout))
         return SearchResult(
-            query=question.source | told(own) | {"weights": shares},
+            query=question.source | told(own) | ({"speed": asked.speed} if asked.speed else {}) | {"weights": shares},
             predicted=question.predicted,
             encoder=dict(self.record.description),
             hits=hits,
             chance=self.pairs.of(question.composition).chance(shares, asked.false_alarms),
         )
 
-    def _hits(self, question: Query, found: list[Found], shares: dict[str, float]) -> list[Hit]:
+    def playback(self) -> Playback:
+        """How the encoder tells speeds, as it was measured last. Raises InvalidSetting where it does not."""
+        return read_playback(self.place.folder, self.record.fingerprint)
+
+    def push(self, speed: Speed | None, shares: dict[str, float]) -> Scores:
+        """What is added to a weighted query so that what is ``speed`` comes first, float32 (D,); zeros for None.
+
+        Raises InvalidSetting where the library's encoder is not known to tell speeds, or does not.
+        """
+        push = np.zeros(self.layout.size, np.float32)
+        if speed is not None:
+            towards = self.playback().push(speed)
+            push[self.layout.slices()["motion"]] = towards * np.float32(self.pairs.spread(shares))
+        return push
+
+    def _hits(self, question: Query, found: list[Found], shares: dict[str, float], push: Scores) -> list[Hit]:
         """Describe the videos found."""
         vectors = self.catalogue.video_vectors([each.video.id for each in found])
         return [
-            self.hit(each, str(self.path_of(each.video)), question, vector, shares)
+            self.hit(without(push, each, vector), str(self.path_of(each.video)), question, vector, shares)
             for each, vector in zip(found, vectors, strict=True)
         ]
 

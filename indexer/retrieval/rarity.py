@@ -83,6 +83,11 @@ class PairScores:
             found[part] = None if value is None else self.percentile(value, {part: 1.0})
         return found
 
+    def spread(self, shares: Mapping[str, float]) -> float:
+        """The standard deviation of all pairs' scores by ``shares``; 0 where there is no pair."""
+        scores = self._sorted(_key(shares))
+        return float(scores.std()) if len(scores) else 0.0
+
     def chance(self, shares: Mapping[str, float], rate: float = DEFAULT_RATE) -> Chance:
         """From which score by ``shares`` on a hit is unusual."""
         scores = self._sorted(_key(shares), unrelated=True)

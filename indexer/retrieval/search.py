@@ -21,6 +21,7 @@ from indexer.retrieval.composition import ONE_VIDEO, Composition, Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.rarity import Percentiles
+from indexer.retrieval.speed import Speed, check_speed
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, MissingHead
 
@@ -82,7 +83,7 @@ def check_look(weights: PartWeights, composition: Composition) -> None:
 class Request:
     """What is asked of a search.
 
-    Raises InvalidSetting when it asks for no hits, no possible rate of false alarms, or a look that has no weight.
+    Raises InvalidSetting when it asks for no hits, no possible rate of false alarms or speed, or a look without weight.
     """
 
     top: int
@@ -94,11 +95,13 @@ class Request:
     others: Examples[str | Path]
     """Beside the query: files, or ids of indexed videos."""
     false_alarms: float = DEFAULT_RATE
+    speed: Speed | None = None
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise InvalidSetting(f"top must be at least 1, got {self.top}")
         check_rate(self.false_alarms)
+        check_speed(self.speed)
         check_look(self.weights, self.others.composition)
 
 

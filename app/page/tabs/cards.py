@@ -52,10 +52,13 @@ def results(page: RankedPage, *, can_explain: bool) -> str:
 
 
 def compared(page: RankedPage, *, common: Container[str], address: Callable[[str], str]) -> str:
-    """The hits of one of two libraries, marked where they are not ``common``; ``address`` searches by one in both."""
+    """The hits of one of two libraries, without their copies, marked where they are not ``common``.
+
+    ``address`` searches by one in both.
+    """
     cards = [
         (hit, _hit(hit, rank, page, buttons=_link(hit, page, address), is_alone=hit.id not in common))
-        for rank, hit in enumerate(page.hits, page.first_rank)
+        for rank, (hit, _) in enumerate(folded(page.hits), page.first_rank)
     ]
     return _ranked(page, cards)
 
@@ -63,7 +66,7 @@ def compared(page: RankedPage, *, common: Container[str], address: Callable[[str
 def _ranked(page: RankedPage, made: Sequence[tuple[Hit, str]]) -> str:
     """Cards in a list, with a line where hits begin to be no more than chance."""
     cards = [card for _, card in made]
-    unusual = sum(page.chance.exceeded_by(hit.score) for hit, _ in made)
+    unusual = max((place for place, (hit, _) in enumerate(made, 1) if page.chance.exceeded_by(hit.score)), default=0)
     if page.chance.score is not None and unusual < len(cards):
         cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
     untold = "" if page.chance.score is not None else f'<p class="muted">{escape(_sentence(page.chance))}</p>'

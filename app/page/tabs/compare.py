@@ -16,7 +16,8 @@ from app.session.comparing import Compared, compare
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.retrieval.filters import Filters
-from indexer.retrieval.search import PartWeights
+from indexer.retrieval.search import PartWeights, folded
+from indexer.retrieval.speed import Speed
 from rspnet_core.errors import NothingMatches
 from rspnet_core.text import printable
 
@@ -45,6 +46,7 @@ class _Asked:
     weights: PartWeights
     filters: Filters
     false_alarms: float
+    speed: Speed | None
 
 
 def compare_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
@@ -79,6 +81,7 @@ def compare_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
         weights: PartWeights | None,
         filters: Filters | None,
         false_alarms: float | None,
+        speed: Speed | None,
     ) -> Updates:
         """Both columns, where the tab is open and shows something else."""
         name = name if name in names else names[0]
@@ -89,10 +92,10 @@ def compare_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
         services.reload()
         try:
             generations = (services.generation, services.others.opened(name).generation)
-            asked = _Asked(generations, name, handle, weights, filters, false_alarms)
+            asked = _Asked(generations, name, handle, weights, filters, false_alarms, speed)
             if asked == before:
                 return {shown: gr.skip()}
-            found = compare(services, name, handle, weights, filters, false_alarms)
+            found = compare(services, name, handle, weights, filters, false_alarms, speed)
             texts = (_summary(found, handle), *_columns(services, found, asked))
         except Exception as error:
             kind = "info" if isinstance(error, NothingMatches) else "error"
@@ -122,10 +125,11 @@ def compare_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
 
 def _summary(found: Compared, handle: QueryHandle) -> str:
     """How many videos both find first, and of how many."""
-    page = max(len(found.ours.hits), len(found.theirs.hits))
+    first = [hit.id for hit, _ in folded(found.ours.hits)]
     return (
         f'<div class="summary"><span role="status">Videos like <b>{escape(printable(handle.name))}</b>: '
-        f"{len(found.common)} of the first {page} in common. {found.ours.num_videos:,} of the {found.num_shared:,} "
+        f"{len(found.common.intersection(first))} of the first {len(first)} in common. "
+        f"{found.ours.num_videos:,} of the {found.num_shared:,} "
         f"videos that both libraries hold were ranked.</span></div>"
     )
 
@@ -133,7 +137,7 @@ def _summary(found: Compared, handle: QueryHandle) -> str:
 def _columns(services: Services, found: Compared, asked: _Asked) -> tuple[str, str]:
     def address(video_id: str) -> str:
         handle = services.stored(video_id)
-        search = permalink.address(handle, asked.weights, asked.filters, 1, asked.false_alarms)
+        search = permalink.address(handle, asked.weights, asked.filters, 1, asked.false_alarms, asked.speed)
         return permalink.comparing(search, asked.name)
 
     sides = (services.others.own, services.encoder, found.ours), (asked.name, found.encoder, found.theirs)

@@ -22,6 +22,7 @@ from app.session.ranking import RankedPage
 from app.session.services import Services
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
+from indexer.retrieval.speed import Speed
 from rspnet_core.errors import InvalidSetting, NothingMatches, RspnetError
 from rspnet_core.text import printable
 
@@ -69,6 +70,7 @@ class Ranker:
         fields: Mapping[str, Any],
         page: int,
         false_alarms: float,
+        speed: Speed | None,
     ) -> Updates:
         """A page of the ranking by what the fields of the filters say; why there is none where one says it wrongly."""
         try:
@@ -76,7 +78,7 @@ class Ranker:
         except InvalidSetting as error:
             problem = Ranking(notice(message_of(error), kind="warning"))
             return problem.updates(self.parts) | {self.state.address: gr.skip()}
-        return self.updates(handle, shares, filters, page, false_alarms)
+        return self.updates(handle, shares, filters, page, false_alarms, speed)
 
     def updates(
         self,
@@ -85,6 +87,7 @@ class Ranker:
         filters: Filters,
         page: int,
         false_alarms: float,
+        speed: Speed | None,
         *,
         restored: str = "",
     ) -> Updates:
@@ -99,19 +102,19 @@ class Ranker:
             problem = notice("Move at least one slider above 0.", kind="warning")
             return shown | Ranking(problem).updates(self.parts) | {self.state.address: gr.skip()}
         try:
-            found = self.services.rank(handle, weights, filters, page=page, false_alarms=false_alarms)
+            found = self.services.rank(handle, weights, filters, page=page, false_alarms=false_alarms, speed=speed)
         except Exception as error:
             kind = "info" if isinstance(error, NothingMatches) else "error"
             ranking = Ranking(notice(message_of(error), kind=kind))
         else:
             results = cards.results(found, can_explain=self.services.has_heads)
-            ranking = Ranking(results, _summary(handle, weights, filters, found), found.page, found.num_pages)
+            ranking = Ranking(results, _summary(handle, weights, filters, found, speed), found.page, found.num_pages)
         address |= {
-            "search": permalink.address(handle, weights, filters, ranking.page, false_alarms),
+            "search": permalink.address(handle, weights, filters, ranking.page, false_alarms, speed),
             "name": printable(handle.name) + (" and others" if handle.others.used() else ""),
             "is_link": handle.video_id is not None,
         }
-        asked: Updates = dict(zip(self.state.asked[1:], (weights, filters, false_alarms), strict=True))
+        asked: Updates = dict(zip(self.state.asked[1:], (weights, filters, false_alarms, speed), strict=True))
         return shown | ranking.updates(self.parts) | asked | {self.state.address: _address(**address)}
 
 
@@ -130,11 +133,13 @@ def explained(match_id: str) -> str:
     return _address(match=match_id)
 
 
-def _summary(handle: QueryHandle, weights: PartWeights, filters: Filters, found: RankedPage) -> str:
+def _summary(
+    handle: QueryHandle, weights: PartWeights, filters: Filters, found: RankedPage, speed: Speed | None
+) -> str:
     """How many, how fast, and the link that restores this search."""
     passing = "video" if found.num_videos == 1 else "videos"
     text = f"{found.num_videos:,} {passing} ranked in {max(1, round(found.seconds * 1000))} ms"
-    address = permalink.link(handle, weights, filters, found.page, found.chance.rate)
+    address = permalink.link(handle, weights, filters, found.page, found.chance.rate, speed)
     share = '<span class="muted">A search by an uploaded file has no link.</span>'
     if address is not None:
         share = (

@@ -12,12 +12,13 @@ from app.page.messages import message_of, notice
 from app.page.state import ENCODER, Updates
 from app.page.tabs.filters import field_values
 from app.page.tabs.ranked import Ranker, checksum
-from app.page.tabs.search_layout import welcome
+from app.page.tabs.search_layout import ANY, welcome
 from app.serving.visitors import Visitor, visitor_of
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
+from indexer.retrieval.speed import Speed
 from rspnet_core.config import PARTS
 from rspnet_core.errors import InvalidSetting, NothingMatches, QueryNotFound, VideoError
 
@@ -31,7 +32,7 @@ def connect_address(ranker: Ranker, app: gr.Blocks, panel: Panel) -> None:
     outputs = [
         state.query, state.hit_id, state.other, state.tabs, parts.query, parts.message, parts.welcome,
         parts.start, parts.end,
-        *parts.sliders.values(), parts.false_alarms, *parts.filters.values(), *ranker.outputs,
+        *parts.sliders.values(), parts.false_alarms, parts.speed, *parts.filters.values(), *ranker.outputs,
     ]  # fmt: skip
     restorer = _Restorer(ranker, panel)
 
@@ -66,8 +67,9 @@ class _Restorer:
         parts, state = self._ranker.parts, self._ranker.state
         handle, panel = self._query(asked, visitor, problems)
         filters = self._filters(asked.filters, problems) if handle else asked.filters
+        speed = self._speed(asked, problems) if handle else asked.speed
         shares = {part: getattr(asked.weights, part) for part in PARTS}
-        ranked = self._ranker.updates(handle, shares, filters, asked.page, asked.false_alarms, restored=search)
+        ranked = self._ranker.updates(handle, shares, filters, asked.page, asked.false_alarms, speed, restored=search)
         if handle and ranked[parts.page] != asked.page:
             problems.append(f"hits: got {asked.page}, this search has fewer pages; page {ranked[parts.page]} is shown")
         updates: Updates = {
@@ -80,6 +82,7 @@ class _Restorer:
             parts.start: handle and handle.start_seconds,
             parts.end: handle and handle.end_seconds,
             parts.false_alarms: asked.false_alarms,
+            parts.speed: speed or ANY,
         }
         updates |= {slider: shares[part] for part, slider in parts.sliders.items()}
         updates |= {parts.filters[name]: value for name, value in field_values(filters).items()}
@@ -130,6 +133,16 @@ class _Restorer:
             except NothingMatches as error:  # a class of another library, or one that is gone
                 problems.append(f"{field.name}: {message_of(error)}; this filter is left out")
         return Filters(**known)
+
+    def _speed(self, asked: permalink.Request, problems: list[str]) -> Speed | None:
+        """What was asked for, where the library's encoder tells it."""
+        try:
+            if asked.speed is not None:
+                self._services.library.playback()
+        except InvalidSetting as error:
+            problems.append(f"{message_of(error)}; it is left out")
+            return None
+        return asked.speed
 
     def _other(self, asked: permalink.Request, problems: list[str]) -> str | None:
         names = self._services.others.names

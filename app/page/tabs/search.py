@@ -16,10 +16,12 @@ from app.page.tabs.filters import field_values, filter_choices
 from app.page.tabs.ranked import Ranker, explained
 from app.page.tabs.restoring import connect_address
 from app.page.tabs.search_layout import (
+    ANY,
     PLAYER_TIME,
     SearchParts,
     example_cards,
     lay_out,
+    speed_told,
     welcome,
 )  # fmt: skip
 from app.serving.visitors import visitor_of
@@ -52,10 +54,11 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
     def refresh() -> Updates:
         services.reload()
         choices = filter_choices(services)
-        updates: Updates = {parts.examples: example_cards(services)}
+        speed = gr.Radio(**speed_told(services))
+        updates: Updates = {parts.examples: example_cards(services), parts.speed: speed}
         return updates | {parts.filters[name]: gr.Dropdown(choices=offered) for name, offered in choices.items()}
 
-    return TabHandles(refresh=refresh, outputs=[parts.examples, *parts.filters.values()])
+    return TabHandles(refresh=refresh, outputs=[parts.examples, parts.speed, *parts.filters.values()])
 
 
 def query_panel(services: Services, handle: QueryHandle) -> str:
@@ -185,7 +188,11 @@ class _Search:
         texts = [field for field in self.parts.filters.values() if isinstance(field, gr.Textbox)]
         chosen = [field.input for field in self.parts.filters.values() if not isinstance(field, gr.Textbox)]
         entered = [text.submit for text in texts]
-        gr.on([*moved, *chosen, *entered], **self._ranking(first_page=True), trigger_mode="always_last")
+        gr.on(
+            [*moved, *chosen, *entered, self.parts.speed.input],
+            **self._ranking(first_page=True),
+            trigger_mode="always_last",
+        )
         # A text that is left may be as it was, and the line says nothing of the order: the page of hits then stays.
         left = [text.blur for text in texts]
         gr.on([*left, self.parts.false_alarms.input], **self._ranking(), trigger_mode="always_last")
@@ -228,14 +235,17 @@ class _Search:
         def rank(values: dict[Block, Any]) -> Updates:
             shares = {part: values[slider] for part, slider in self.parts.sliders.items()}
             chosen = {name: values[field] for name, field in self.parts.filters.items()}
+            speed = None if values[self.parts.speed] == ANY else values[self.parts.speed]
             page = 1 if first_page else values[self.parts.page] + step
-            return self.ranker.chosen(values[self.state.query], shares, chosen, page, values[self.parts.false_alarms])
+            return self.ranker.chosen(
+                values[self.state.query], shares, chosen, page, values[self.parts.false_alarms], speed
+            )
 
         return {
             "fn": rank,
             "inputs": {
-                self.state.query, self.parts.page, self.parts.false_alarms, *self.parts.sliders.values(),
-                *self.parts.filters.values(),
+                self.state.query, self.parts.page, self.parts.false_alarms, self.parts.speed,
+                *self.parts.sliders.values(), *self.parts.filters.values(),
             },
             "outputs": self.ranker.outputs,
             "show_progress": "hidden",

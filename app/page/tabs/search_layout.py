@@ -1,6 +1,7 @@
 """The Search tab's components: what is laid out where, and what they offer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -12,7 +13,11 @@ from app.page.tabs.exporting import ExportingRow, exporting_row
 from app.page.tabs.filters import Field, filter_fields
 from app.session.services import Services
 from indexer.retrieval.chance import DEFAULT_RATE, one_in
+from indexer.retrieval.speed import SPEEDS
+from rspnet_core.errors import RspnetError
 
+ANY = "any"
+"""The speed that is asked for where none is."""
 _EXAMPLES = 6
 _HINTS = {
     "backbone": "everything the network sees",
@@ -41,6 +46,7 @@ class SearchParts:
     examples: gr.HTML
     sliders: dict[str, gr.Slider]
     false_alarms: gr.Dropdown
+    speed: gr.Radio
     filters: dict[str, Field]
     welcome: gr.HTML
     chips: gr.HTML
@@ -69,6 +75,13 @@ def lay_out(services: Services) -> SearchParts:
             gr.HTML(_FOLD, elem_id="fold")
             with gr.Column(elem_classes="search-controls"):
                 sliders, false_alarms = _weights(services)
+                speed = gr.Radio(
+                    [("Any speed", ANY), *((speed.capitalize(), speed) for speed in SPEEDS)],
+                    value=ANY,
+                    label="First what is",
+                    elem_id="speed",
+                    **speed_told(services),
+                )
                 with gr.Accordion("Filters", open=False):
                     filters = filter_fields(services)
                 segment = _segment()
@@ -95,8 +108,8 @@ def lay_out(services: Services) -> SearchParts:
                 position = gr.HTML(elem_id="page-position")
                 following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return SearchParts(
-        video, camera, message, query, *segment, examples, sliders, false_alarms, filters, welcoming, chips, summary,
-        results, previous, position, following, gr.State(1), exporting,
+        video, camera, message, query, *segment, examples, sliders, false_alarms, speed, filters, welcoming, chips,
+        summary, results, previous, position, following, gr.State(1), exporting,
     )  # fmt: skip
 
 
@@ -141,6 +154,14 @@ def _weights(services: Services) -> tuple[dict[str, gr.Slider], gr.Dropdown]:
             elem_id="false-alarms",
         )
     return sliders, false_alarms
+
+
+def speed_told(services: Services) -> dict[str, Any]:
+    """Settings of the choice of a speed: it rests, and says why, where the encoder is not known to tell speeds."""
+    try:
+        return {"info": f"the encoder {services.library.playback()}", "interactive": True}
+    except RspnetError as error:
+        return {"info": str(error).removeprefix("speed: "), "interactive": False}
 
 
 def example_cards(services: Services) -> str:

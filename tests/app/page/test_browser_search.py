@@ -8,10 +8,12 @@ from playwright.sync_api import expect
 
 from indexer.index.place import Place
 from indexer.ingest.build import build_library
+from indexer.retrieval.search import PartWeights
 from rspnet_core.models import create_model
 from rspnet_core.weights.checkpoint import describe, save_checkpoint
 from tests.app.conftest import EDITOR, Served
 from tests.conftest import SMALL_CLIPS
+from tests.indexer.retrieval.test_playback import told
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
 
@@ -205,6 +207,32 @@ def test_the_rate_of_false_alarms_moves_the_line_and_is_in_the_address(served: S
     page.go_back()
     expect(chosen).to_have_value("1 in 100 unrelated pairs")
     expect(line).to_contain_text("1 in 100 unrelated pairs")
+
+
+def test_faster_and_slower_rest_until_the_encoder_is_known_to_tell_them(own_library: Path, open_page, serve) -> None:
+    served = serve(own_library)
+    first = served.services.videos(limit=1)[0].id
+    page = open_page(f"{served.url}?video={first}&speed=faster")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "was not measured; run `rspnet-index playback` on it; it is left out"
+    )
+    expect(page.locator("#speed")).to_contain_text("whether this library's encoder tells speeds was not measured")
+    expect(page.get_by_role("radio", name="Faster")).to_be_disabled()
+    told(served.services.library, doubling=0.01).write(served.services.place.folder)
+    page.reload()
+    expect(page.locator("#speed")).to_contain_text("in 90% of 40 videos")
+    page.get_by_role("radio", name="Slower").check()
+    page.wait_for_url(f"**?video={first}&speed=slower")
+    handle = served.services.stored(first)
+    faster, slower = (
+        [hit.id for hit in served.services.rank(handle, PartWeights(), speed=speed).hits]
+        for speed in ("faster", "slower")
+    )
+    assert faster != slower
+    wait_for_rank(page, slower)
+    page.reload()
+    wait_for_rank(page, slower)
+    expect(page.get_by_role("radio", name="Slower")).to_be_checked()
 
 
 def test_links_that_lead_nowhere_say_so(served: Served, open_page) -> None:

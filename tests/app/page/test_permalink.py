@@ -1,5 +1,6 @@
 from dataclasses import fields
 from datetime import UTC, timedelta, timezone
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -11,9 +12,9 @@ from app.page import permalink
 from app.session.opened import Filters
 from app.session.queries import QueryHandle
 from app.session.services import Services
-from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.search import PartWeights
+from indexer.retrieval.speed import SPEEDS, Speed
 from tests.app.conftest import Served
 
 PARAMETERS = [
@@ -39,6 +40,7 @@ PARAMETERS = [
     "look",
     "like",
     "unlike",
+    "speed",
     "false_alarms",
     "tab",
     "with",
@@ -62,6 +64,7 @@ ODD = {
         key: ["", "x", "0", "2026", "2026-02-30", "2026-3-1", "01.03.2026", "2026-03-01T25:00", "<b>", "\0", "9" * 5000]
         for key in ["since", "until", "added_since"]
     },
+    "speed": ["", "any", "Faster", "<b>"],
     "false_alarms": ["", "x", "0", "1", "0.5", "0.0010001", "-0.001", "nan", "1_0", "٠"],
     "hits": ["", "0", "-4", "1e99", "1.5", "x", "1000001", "\u0661", "9" * 5000],
     "match": ["", "x", "0" * 17],
@@ -139,10 +142,8 @@ def test_every_address_is_served(served: Served) -> None:
         assert client.get("/?video=%ff%00&page=%zz&=&&page").status_code == 200
 
 
-def restored(
-    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float = DEFAULT_RATE
-) -> permalink.Request:
-    address = permalink.address(handle, weights, filters, page, false_alarms)
+def restored(handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, *others: Any) -> permalink.Request:
+    address = permalink.address(handle, weights, filters, page, *others)
     assert address.isascii() and address.isprintable() and " " not in address
     asked, problems = permalink.parse(address)
     assert problems == []
@@ -205,9 +206,11 @@ queries = st.builds(
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(queries, weights, filters, st.integers(1, 10**6), st.sampled_from(permalink.RATES))
+@given(
+    queries, weights, filters, st.integers(1, 10**6), st.sampled_from(permalink.RATES), st.sampled_from([None, *SPEEDS])
+)
 def test_every_link_restores_its_search(
-    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float
+    handle: QueryHandle, weights: PartWeights, filters: Filters, page: int, false_alarms: float, speed: Speed | None
 ) -> None:
     expected = permalink.Request(
         handle.video_id,
@@ -219,8 +222,9 @@ def test_every_link_restores_its_search(
         page,
         others=handle.others,
         false_alarms=false_alarms,
+        speed=speed,
     )
-    assert restored(handle, weights, filters, page, false_alarms) == expected
+    assert restored(handle, weights, filters, page, false_alarms, speed) == expected
 
 
 numbers = st.floats().map(str) | st.integers().map(str) | st.sampled_from(["1_0", "9" * 5000, "\u0663", " 1 ", "1e999"])

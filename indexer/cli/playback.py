@@ -1,0 +1,42 @@
+"""``rspnet-index playback``: whether a library's encoder tells faster from slower."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from indexer.cli.output import DeviceOption, IndexOption, JsonOption, log, print_json, say
+from rspnet_core.cli.command import OwnBackboneOption
+
+
+def playback(
+    index: IndexOption,
+    videos: Annotated[int, typer.Option(help="Videos to measure at most.", min=10)] = 200,
+    backbone: OwnBackboneOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from a library's own videos, replayed at twice the speed, what is faster; then `search --speed` obeys.
+
+    Each of the videos is read and embedded at both speeds. What is found is kept with the library.
+
+    Example: [bold]rspnet-index playback --index demo[/bold]
+    """
+    from indexer.retrieval.library import Library
+    from indexer.retrieval.playback import measure_playback
+
+    columns = (TextColumn("replayed"), BarColumn(), MofNCompleteColumn())
+    with (
+        Library.open(index, device=device, backbone=backbone) as library,
+        Progress(*columns, console=log, disable=not log.is_terminal) as bar,
+    ):
+        task = bar.add_task("replayed", total=None)
+        found = measure_playback(
+            library, most=videos, advance=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+        found.write(library.place.folder)
+    if as_json:
+        document = asdict(found) | {"tells": found.tells}
+        print_json({name: value for name, value in document.items() if name != "direction"})
+    say(f"the encoder {found}: search --speed {'may be used' if found.tells else 'stays off, as this may be chance'}")
