@@ -29,7 +29,6 @@ class KeptMaps:
             return kept
         made = make()
         path = self._path(generation, space)
-
         with suppress(LibraryError, OSError):  # a folder that only reads, a full disk
             path.unlink(missing_ok=True)
             FileCache(self._folder, _MOST_BYTES).get(path.name, made.tofile)

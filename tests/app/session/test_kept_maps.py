@@ -27,7 +27,10 @@ def test_points_are_made_once_for_each_generation_and_space(tmp_path: Path) -> N
         assert maps.read(*other) is None
 
 
-@pytest.mark.parametrize("damaged", [b"", b"cut", b"nothing of ours" * 9, (POINTS * np.float32("nan")).tobytes()])
+NAN = (POINTS * np.float32("nan")).tobytes()
+
+
+@pytest.mark.parametrize("damaged", [b"", b"cut", b"nothing of ours" * 9, NAN], ids=["empty", "cut", "text", "nan"])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damaged: bytes) -> None:
     maps = KeptMaps(tmp_path)
     maps.get("one", "motion", 4, lambda: POINTS)
@@ -36,9 +39,6 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damaged: bytes) -> None:
     assert maps.read("one", "motion", 4) is None
     assert np.array_equal(maps.get("one", "motion", 4, lambda: POINTS), POINTS)
     assert np.array_equal(maps.get("one", "motion", 4, fail), POINTS)
-    assert np.array_equal(KeptMaps(tmp_path / "maps").get("one", "motion", 4, fail), POINTS)
-    for other in (("two", "motion", 4), ("one", "backbone", 4), ("one", "motion", 5)):
-        assert maps.read(*other) is None
 
 
 def test_where_nothing_can_be_written_the_points_come_all_the_same(tmp_path: Path) -> None:
