@@ -21,6 +21,22 @@ document.addEventListener("submit", (event) => { // who logs out leaves no searc
   if (event.target.matches(".login")) localStorage.removeItem("rspnet.searches");
 });
 
+// Searches that this browser keeps under a key, each {search: its address, name}; none where it keeps nothing.
+window.rspnetKept = (key) => ({
+  read() {
+    try {
+      const found = JSON.parse(localStorage.getItem(key));
+      return Array.isArray(found) ? found.filter((each) => typeof each?.search === "string" && typeof each.name === "string") : [];
+    } catch { return []; } // no storage, or another's
+  },
+  write(searches) { // whether they are kept
+    try { localStorage.setItem(key, JSON.stringify(searches)); } catch { return false; }
+    return true;
+  },
+});
+window.rspnetKept.said = (search) => // an address in words, but for the video
+  [...new URLSearchParams(search)].filter(([key]) => key !== "video").map((pair) => pair.join(" ")).join(", ");
+
 // Ticked videos, by id: they stay ticked while pages, searches and tabs change.
 window.rspnetTicks = (() => {
   const ticked = new Set();

@@ -1,27 +1,20 @@
 // The latest searches of this browser, as links; kept by the browser, never sent.
-const KEY = 'rspnet.searches', MOST = 20;
+const KEY = 'rspnet.searches', MOST = 20, kept = window.rspnetKept(KEY);
 const root = element.querySelector('details'), list = element.querySelector('ol');
 
-function kept() {
-  try {
-    const found = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(found) ? found.filter((each) => typeof each?.search === 'string' && typeof each.name === 'string') : [];
-  } catch { return []; } // no storage, or another's
-}
-
 function keep(searches) {
-  try { localStorage.setItem(KEY, JSON.stringify(searches.slice(0, MOST))); } catch { /* then there is no list */ }
+  kept.write(searches.slice(0, MOST));
   draw();
 }
 
 function draw() {
-  const searches = kept();
+  const searches = kept.read();
   root.hidden = !searches.length;
   list.replaceChildren(...searches.map(({search, name}) => {
     const item = document.createElement('li'), link = document.createElement('a'), detail = document.createElement('span');
     link.href = `?${new URLSearchParams(search)}`;
     link.textContent = name;
-    detail.textContent = [...new URLSearchParams(search)].filter(([key]) => key !== 'video').map((pair) => pair.join(' ')).join(', ');
+    detail.textContent = window.rspnetKept.said(search);
     item.append(link, detail);
     return item;
   }));
@@ -32,7 +25,7 @@ document.addEventListener('rspnet:searched', ({detail: {search, name}}) => {
   page.delete('hits');
   const same = (each) => new URLSearchParams(each.search).get('video') === page.get('video') && page.size === 1 + WEIGHTED(page)
     && new URLSearchParams(each.search).size === 1 + WEIGHTED(new URLSearchParams(each.search));
-  keep([{search: `?${page}`, name}, ...kept().filter((each) => each.search !== `?${page}` && !same(each))]);
+  keep([{search: `?${page}`, name}, ...kept.read().filter((each) => each.search !== `?${page}` && !same(each))]);
 });
 const WEIGHTED = (said) => ['backbone', 'motion', 'appearance'].filter((part) => said.has(part)).length; // a slider's way is one search
 element.querySelector('button').addEventListener('click', () => keep([]));

@@ -96,6 +96,7 @@ def lay_out(services: Services) -> SearchParts:
                     )
                 examples = gr.HTML(example_cards(services), js_on_load=cards.SCRIPT, elem_id="examples")
                 component("earlier", elem_id="earlier")
+                component("views", elem_id="views")
         with gr.Column(scale=5, min_width=320, elem_classes="search-main"):
             message = gr.HTML(elem_id="search-message")
             welcoming = gr.HTML(welcome(services), elem_id="welcome")

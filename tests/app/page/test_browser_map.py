@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from app.session.services import Services
@@ -96,6 +97,7 @@ def test_the_map_fits_a_phone(open_page, served) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_drawing_around_points_ticks_them_for_an_export(open_page, served, tmp_path: Path) -> None:
     page = open_map(open_page, served)
     page.locator("#map .by").select_option("length")
