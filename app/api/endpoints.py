@@ -61,12 +61,13 @@ def _add_search(services: Services) -> None:
         until: str = "",
         added_since: str = "",
         leave_out: str = "",
+        tag: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         handle = asked_video(services, request, file, video_id, start_seconds, end_seconds)
         weights = PartWeights(backbone=backbone, motion=motion, appearance=appearance)
         filters = filters_of(
-            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out
+            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out, tag
         )
         return _found(services, handle, weights, filters, most)
 
@@ -115,13 +116,14 @@ def _add_compose(services: Services) -> None:
         until: str = "",
         added_since: str = "",
         leave_out: str = "",
+        tag: str = "",
     ) -> dict[str, Any]:
         most = _checked(top)
         others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
         handle = replace(asked_video(services, request, file, video_id), others=others)
         weights = usual_weights(others.composition, backbone=backbone, motion=motion, appearance=appearance)
         filters = filters_of(
-            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out
+            label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out, tag
         )
         return _found(services, handle, weights, filters, most)
 

@@ -23,6 +23,7 @@ def filter_fields() -> list[Component]:
         gr.Textbox("", label="until: only files of this day or earlier"),
         gr.Textbox("", label="added_since: only videos first indexed on this day or later"),
         gr.Textbox("", label="leave_out: group or recording, the query's own"),
+        gr.Textbox("", label="tag: only videos with this tag"),
     ]
 
 
@@ -38,6 +39,7 @@ def filters_of(
     until: str,
     added_since: str,
     leave_out: str,
+    tag: str,
 ) -> Filters:
     """Empty text restricts nothing."""
     return Filters(
@@ -52,4 +54,5 @@ def filters_of(
         until=read_date("until", until or None),
         added_since=read_date("added_since", added_since or None),
         leave_out=cast(LeaveOut | None, leave_out or None),
+        tag=tag or None,
     )

@@ -25,7 +25,7 @@ from rspnet_core.errors import InvalidSetting
 DEFAULT_WEIGHTS, NO_FILTERS, NO_EXAMPLES = PartWeights(), Filters(), Examples[str]()
 EXAMPLES = {"look": "look_of", "like": "like", "unlike": "unlike"}
 """Parameters by what their videos are to the question."""
-NAMED_FILTERS = ("label", "split", "folder")
+NAMED_FILTERS = ("label", "split", "folder", "tag")
 FILTERS = (*NAMED_FILTERS, *BOUNDS, "leave_out")
 TABS = ("search", "why", "compare", "accuracy", "map", "library")
 RATES = (0.01, 0.001, 0.0001)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from app.session.opened import SPLITS, OpenedLibrary
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
+from indexer.retrieval.tagging import tags_of
 
 _MOST_FOLDERS = 40
 """Of more, those at the top are told apart."""
@@ -26,12 +27,15 @@ class Colouring:
 
 
 def colourings(opened: OpenedLibrary, videos: Sequence[LabelledVideo]) -> list[Colouring]:
-    """Those by which at least one video is known, class first."""
+    """Those by which at least one video is known, class first; of several tags the first by name."""
     named: dict[str, Sequence[str | None]] = {
         "class": [video.label for video in videos],
         "split": [video.split for video in videos],
         "folder": _folders(videos),
     }
+    if opened.library.tags.known():
+        tags = tags_of(opened.library, opened.library.catalogue.videos(status="indexed"))
+        named["tag"] = [next(iter(tags.get(id_of_key(video.key), ())), None) for video in videos]
     lengths = [opened.durations.get(id_of_key(video.key)) for video in videos]
     found = [_colouring(name, values, SPLITS if name == "split" else None) for name, values in named.items()]
     by_length = _colouring("length", [None if length is None else _range(length) for length in lengths], _RANGES)

@@ -13,6 +13,7 @@ from app.session.services import Services
 from indexer.catalogue.catalogue import VideoRow, video_key
 from indexer.retrieval.listing import Row, as_concat, as_csv, as_json, as_parquet
 from indexer.retrieval.search import Hit, PartWeights
+from indexer.retrieval.tagging import tags_of
 from indexer.retrieval.video_list import rows_of, sheet_of
 from rspnet_core.errors import InvalidSetting, QueryNotFound, VideoError
 
@@ -47,7 +48,7 @@ def export(
         hits = rank(services.opened, asked, weights or PartWeights(), per_page=len(keys), only=keys).hits
         by_id = {video.id: video for video in videos}
         videos = [by_id[hit.id] for hit in hits]
-    written = _written(services, videos, rows_of(videos, hits), kind)
+    written = _written(services, videos, rows_of(videos, hits, tags_of(services.library, videos)), kind)
     return services.files.keep(visitor, f"videos.{kind}", written)
 
 

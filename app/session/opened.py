@@ -12,6 +12,7 @@ from indexer.index.generations import CURRENT
 from indexer.index.index_types import SearchIndex
 from indexer.retrieval.filters import SHOWN_FOLD, Filters, folders_of, keys_that_pass
 from indexer.retrieval.library import Library
+from indexer.retrieval.tagging import tagged
 from rspnet_core.errors import LibraryError, QueryNotFound
 
 Order = Literal["name", "class", "split", "longest", "shortest"]
@@ -119,10 +120,11 @@ class OpenedLibrary:
 
     def allowed_keys(self, filters: Filters, own_groups: frozenset[str] = frozenset()) -> NDArray[np.int64] | None:
         """Keys of the videos that pass; None when every video does. Raises NothingMatches when none does."""
-        return self._allowed(filters, own_groups)
+        # What is tagged changes without a new generation.
+        return (self._allowed if filters.tag is None else self._select)(filters, own_groups)
 
     def _select(self, filters: Filters, own_groups: frozenset[str]) -> NDArray[np.int64] | None:
-        return keys_that_pass(self.library.catalogue, filters, own_groups)
+        return keys_that_pass(self.library.catalogue, filters, own_groups, tagged(self.library, filters.tag))
 
 
 def _stamp(folder: Path) -> str:

@@ -16,6 +16,7 @@ from indexer.retrieval.library import Library
 from indexer.retrieval.own_group import LeftOut, left_out
 from indexer.retrieval.search import Hit, PartWeights, Query, best_moment, check_look, weigh
 from indexer.retrieval.speed import Speed, check_speed
+from indexer.retrieval.tagging import tags_of
 
 HITS_PER_PAGE = 12
 MOST_TOLD = 1000
@@ -32,6 +33,8 @@ class RankedPage:
     """By video id: file names, with as much of the folder as tells them apart."""
     durations_seconds: dict[str, float | None]
     """By video id."""
+    tags: dict[str, list[str]]
+    """By video id, of those that have some."""
     page: int
     """Counts from 1; a page has so many distinct videos, and the copies that are known of them."""
     num_pages: int
@@ -92,6 +95,7 @@ def rank(
         ],
         names={row.id: name for row, name in zip(rows, opened.library.names_of(rows), strict=True)},
         durations_seconds={row.id: row.duration_seconds for row in rows},
+        tags=tags_of(opened.library, rows),
         page=page,
         num_pages=num_pages,
         num_videos=len(ranking),

@@ -1,4 +1,4 @@
-"""What editors do to the library from the page: try files that failed again, and take videos out."""
+"""What editors do to the library from the page: try files that failed again, take videos out, and tag them."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -7,6 +7,7 @@ from pathlib import Path
 from app.serving.visitors import Visitor
 from app.session.services import Services
 from indexer.retrieval.maintenance import remove_videos
+from indexer.retrieval.tagging import tag_videos
 from rspnet_core.errors import InvalidSetting, LibraryBusy, QueryNotFound
 
 
@@ -40,3 +41,15 @@ def take_out(services: Services, visitor: Visitor, ids: Collection[str]) -> int:
     removed = remove_videos(services.place.folder, there) if there else 0
     services.reload()
     return removed
+
+
+def tag(services: Services, visitor: Visitor, ids: Collection[str], text: str, *, on: bool) -> int:
+    """Put a tag on videos, or take it off; returns how many changed. Those that left the library are left out.
+
+    Raises NotAllowed for a viewer, InvalidSetting for no video, for what is no tag, and for too many.
+    """
+    visitor.must_be_editor()
+    there = [video.id for video in services.library.catalogue.videos(ids=ids, status="indexed")]
+    if not there:
+        raise InvalidSetting("tick the videos first that are to be tagged")
+    return tag_videos(services.library, text, there, on=on)

@@ -18,6 +18,7 @@ UntilOption = Annotated[str | None, typer.Option(metavar="DATE", help="Only file
 AddedSinceOption = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only videos that were first indexed on this day or later.")
 ]
+TagOption = Annotated[str | None, typer.Option("--tag", help="Only videos with this tag.")]
 LeaveOutOption = Annotated[
     Literal["group", "recording"] | None,
     typer.Option(help="Leave out the query's own group (of its class), or recording (of all)."),

@@ -19,6 +19,7 @@ from indexer.cli.playback import playback
 from indexer.cli.search import search
 from indexer.cli.simulate import simulate
 from indexer.cli.speed import app as speed_app
+from indexer.cli.tag import app as tag_app
 from indexer.cli.upkeep import export, info, remove, repair, roots, verify
 from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED, program, run
 
@@ -139,6 +140,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(speed_app, name="speed")
+app.add_typer(tag_app, name="tag")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from indexer.cli.filter_options import (
     MinSecondsOption,
     SinceOption,
     SplitOption,
+    TagOption,
     UntilOption,
 )
 from indexer.cli.output import DeviceOption, IndexOption, JsonOption, print_json, say, show, warn_untrained
@@ -53,6 +54,7 @@ def search(
     until: UntilOption = None,
     added_since: AddedSinceOption = None,
     leave_out: LeaveOutOption = None,
+    tag: TagOption = None,
     save: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +113,7 @@ def search(
             until=until,
             added_since=added_since,
             leave_out=leave_out,
+            tag=tag,
             speed=speed,
         )
         if save is not None:

@@ -15,6 +15,7 @@ from indexer.cli.filter_options import (
     MinSecondsOption,
     SinceOption,
     SplitOption,
+    TagOption,
     UntilOption,
 )
 from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
@@ -106,6 +107,7 @@ def export(
     since: SinceOption = None,
     until: UntilOption = None,
     added_since: AddedSinceOption = None,
+    tag: TagOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write vectors as .npy and all that is known of the videos as Parquet, rows in the same order.
@@ -128,6 +130,7 @@ def export(
         since=read_date("since", since),
         until=read_date("until", until),
         added_since=read_date("added_since", added_since),
+        tag=tag,
     )
     with Library.open(index, device="cpu") as library:
         document = export_library(library, out_folder, filters)

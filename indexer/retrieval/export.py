@@ -14,6 +14,7 @@ from indexer.catalogue.catalogue import VideoRow, id_of_key
 from indexer.catalogue.chunks import chunks
 from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
+from indexer.retrieval.tagging import tagged
 from rspnet_core.errors import LibraryError
 from rspnet_core.text import printable
 
@@ -58,7 +59,9 @@ def export_library(library: Library, folder: Path, filters: Filters | None = Non
         NothingMatches: no video passes the filters.
         LibraryError: the folder cannot be written.
     """
-    keys = keys_that_pass(library.catalogue, filters or Filters())
+    keys = keys_that_pass(
+        library.catalogue, filters or Filters(), tagged=tagged(library, filters.tag if filters else None)
+    )
     ids = None if keys is None else map(id_of_key, keys.tolist())
     videos = list(library.catalogue.videos(ids=ids, status="indexed"))
     counts = [video.num_clips for video in videos]

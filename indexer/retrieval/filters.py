@@ -25,6 +25,19 @@ KINDS_LEFT_OUT: tuple[LeaveOut, ...] = get_args(LeaveOut)
 _KINDS = ", ".join(KINDS_LEFT_OUT)
 
 
+_NO_TAGS = "no video here has one; `rspnet-index tag add` gives them"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The videos that have a tag."""
+
+    keys: NDArray[np.int64]
+    """Ascending."""
+    known: Collection[str]
+    """All tags there are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filters:
     """Restricts to videos of a class, a side of official split 1, a folder, or within bounds; None does not restrict.
@@ -50,6 +63,8 @@ class Filters:
     """When the library first indexed the video; one that an older version had indexed before has no such date."""
     leave_out: LeaveOut | None = None
     """The query's own group or recording."""
+    tag: str | None = None
+    """That people gave the video."""
 
     def __post_init__(self) -> None:
         spans(self.bounds)
@@ -63,11 +78,11 @@ class Filters:
 
 
 def keys_that_pass(
-    catalogue: AnyCatalogue, filters: Filters, own_groups: Set[str] = frozenset()
+    catalogue: AnyCatalogue, filters: Filters, own_groups: Set[str] = frozenset(), tagged: Tagged | None = None
 ) -> NDArray[np.int64] | None:
     """Keys, ascending, of the videos that pass; None where nothing is restricted. Raises NothingMatches.
 
-    ``own_groups``: those that ``filters.leave_out`` means, of a query.
+    ``own_groups``: those that ``filters.leave_out`` means, of a query. ``tagged``: the videos that have its ``tag``.
     """
     if filters == Filters():
         return None
@@ -79,9 +94,16 @@ def keys_that_pass(
         folder=filters.folder,
         within=spans(filters.bounds),
     )
-    keys = select(but_groups=own_groups)
+
+    def passing(groups: Set[str]) -> NDArray[np.int64]:
+        keys = select(but_groups=groups)
+        return keys if tagged is None else np.intersect1d(keys, tagged.keys, assume_unique=True)
+
+    keys = passing(own_groups)
     if not keys.size:
-        if own_groups and select().size:
+        if tagged is not None and not tagged.keys.size:
+            raise NothingMatches(no_such("tag", filters.tag or "", tagged.known, _NO_TAGS))
+        if own_groups and passing(frozenset()).size:
             raise NothingMatches(f"all that pass are of the query's own {filters.leave_out}; do not leave it out")
         raise NothingMatches(_why_nothing(catalogue, filters))
     return keys
@@ -122,5 +144,9 @@ def _why_nothing(catalogue: AnyCatalogue, filters: Filters) -> str:
             return f"no video is {BOUNDS[name].said(value)}: {said_extent(BOUNDS[name].measure, extent)}"
     asked = {"class": label, "split": split, "folder": folder}
     named = " and ".join(f"{kind} {name}" for kind, name in asked.items() if name)
-    parts = [f"of {named}"] * bool(named) + [BOUNDS[name].said(value) for name, value in bounds.items()]
+    parts = (
+        [f"of {named}"] * bool(named)
+        + [f"tagged {tag}" for tag in [filters.tag] if tag]
+        + [BOUNDS[name].said(value) for name, value in bounds.items()]
+    )
     return f"no video is {' and '.join(parts)} at once, though each has some; leave one of them out"

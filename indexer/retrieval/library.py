@@ -36,6 +36,7 @@ from indexer.retrieval.search import (
     weigh,
 )
 from indexer.retrieval.speed import Playback, Speed, read_playback
+from indexer.retrieval.tagging import tagged
 from rspnet_core.errors import LibraryNotFound, LibraryOutdated
 
 
@@ -108,6 +109,7 @@ class Library(QuerySource):
         since: str | date | None = None,
         until: str | date | None = None,
         added_since: str | date | None = None,
+        tag: str | None = None,
         leave_out: LeaveOut | None = None,
         speed: Speed | None = None,
     ) -> SearchResult:
@@ -141,6 +143,7 @@ class Library(QuerySource):
             added_since: only videos that the library first indexed on this day or later, wherever their files lie now.
             speed: ``faster`` or ``slower`` than the query first, where ``rspnet-index playback`` found that the encoder
                 tells speeds; scores say what they do without.
+            tag: only videos with this tag, as they have it now.
             leave_out: leave out the query's own ``group``, the clips of one source video within a class, or its
                 ``recording``, those of sources of that name in all classes, as names of a data set's files tell them.
 
@@ -170,6 +173,7 @@ class Library(QuerySource):
                 since=read_date("since", since),
                 until=read_date("until", until),
                 added_since=read_date("added_since", added_since),
+                tag=tag,
                 leave_out=leave_out,
             ),
             others=others,
@@ -185,12 +189,13 @@ class Library(QuerySource):
     def _answer(self, query: str | Path, asked: Request) -> SearchResult:
         """What this generation answers; LibraryOutdated when something of it is kept no more."""
         shares = asked.weights.shares(self.layout)
-        allowed = keys_that_pass(self.catalogue, asked.filters)
+        having = tagged(self, asked.filters.tag)
+        allowed = keys_that_pass(self.catalogue, asked.filters, tagged=having)
         segment = {"start_seconds": asked.start_seconds, "end_seconds": asked.end_seconds}
         others = asked.others.map(lambda other: self.embed(other, with_clips=False))
         question = compose(self.embed(query, **segment, with_clips=asked.moments), others, self.layout)
         if own := left_out(question, self, asked.filters.leave_out):
-            allowed = keys_that_pass(self.catalogue, asked.filters, own.groups)
+            allowed = keys_that_pass(self.catalogue, asked.filters, own.groups, having)
         push = self.push(asked.speed, shares)
         ranking = Ranking(self.index, self, question, weigh(question.vector, shares, self.layout) + push, allowed)
         hits = self._hits(question, ranking.best_distinct(asked.top), shares, push)

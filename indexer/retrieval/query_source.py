@@ -14,6 +14,7 @@ from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.search import Query
+from indexer.retrieval.tags_file import TagsFile
 from rspnet_core.errors import LibraryDamaged, QueryNotFound, VideoError
 from rspnet_core.text import told_apart
 
@@ -64,6 +65,11 @@ class QuerySource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @cached_property
+    def tags(self) -> TagsFile:
+        """Names that people gave to its videos."""
+        return TagsFile(self.place.folder)
 
     @cached_property
     def encoder(self) -> "ClipEncoder":

@@ -15,6 +15,7 @@ from indexer.retrieval.library import Library
 from indexer.retrieval.listing import Row, as_concat, as_csv, as_json, as_parquet
 from indexer.retrieval.posters import read_poster
 from indexer.retrieval.search import Hit, SearchResult, folded
+from indexer.retrieval.tagging import tags_of
 from indexer.retrieval.video_list import rows_of, sheet_of
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.errors import InvalidSetting, LibraryError
@@ -54,7 +55,8 @@ def save_hits(library: Library, result: SearchResult, target: str) -> int:
         if _is_folder(target):
             _link(hits, Path(target).resolve())
         else:
-            content = _written([rows[hit.id] for hit in hits], hits, result, _ending(target))
+            videos = [rows[hit.id] for hit in hits]
+            content = _written(library, videos, hits, title_of(result), _ending(target))
             with replaced_when_complete(Path(target)) as temporary:
                 temporary.write_bytes(content)
     except OSError as error:
@@ -72,15 +74,16 @@ def _ending(target: str) -> str:
     return Path(target).suffix.lower()
 
 
-def _written(videos: Sequence[VideoRow], hits: Sequence[Hit], result: SearchResult, ending: str) -> bytes:
+def _written(library: Library, videos: Sequence[VideoRow], hits: Sequence[Hit], title: str, ending: str) -> bytes:
     if ending == _CONCAT:
         return as_concat(hit.path for hit in hits)
-    rows: list[Row] = [{**row, "path": hit.path} for row, hit in zip(rows_of(videos, hits), hits, strict=True)]
+    known = rows_of(videos, hits, tags_of(library, videos))
+    rows: list[Row] = [{**row, "path": hit.path} for row, hit in zip(known, hits, strict=True)]
     if ending != _SHEET:
         return _TABLES[ending](rows)
     paths = {hit.id: Path(hit.path) for hit in hits}
     with DecodePool(1) as pool:
-        return sheet_of(videos, rows, lambda video: read_poster(pool, paths[video.id]), title_of(result)).encode()
+        return sheet_of(videos, rows, lambda video: read_poster(pool, paths[video.id]), title).encode()
 
 
 def _link(hits: Sequence[Hit], folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Videos of a library as a list: what is told of each, and of hits their scores; or with pictures, as one page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from indexer.catalogue.catalogue import VideoRow
 from indexer.retrieval.contact_sheet import sheet_page
@@ -11,14 +12,17 @@ from indexer.retrieval.search import Hit
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.text import printable
 
+NO_TAGS: Mapping[str, Sequence[str]] = MappingProxyType({})
 MOST_PICTURES = 200
 """Of a contact sheet, which holds its pictures."""
 
 
-def rows_of(videos: Sequence[VideoRow], hits: Sequence[Hit] = ()) -> list[Row]:
-    """What is told of each video; ``hits`` are theirs, in the same order, or none."""
+def rows_of(
+    videos: Sequence[VideoRow], hits: Sequence[Hit] = (), tags: Mapping[str, Sequence[str]] = NO_TAGS
+) -> list[Row]:
+    """What is told of each video; ``hits`` are theirs, in the same order, or none; ``tags`` by id."""
     scores = map(_score, hits) if hits else ({} for _ in videos)
-    return [_row(video) | score for video, score in zip(videos, scores, strict=True)]
+    return [_row(video, tags.get(video.id, ())) | score for video, score in zip(videos, scores, strict=True)]
 
 
 def sheet_of(
@@ -40,13 +44,14 @@ def sheet_of(
     return sheet_page(title or f"{len(videos)} {noun}", cards)
 
 
-def _row(video: VideoRow) -> dict[str, str | int | float | None]:
+def _row(video: VideoRow, tags: Sequence[str]) -> dict[str, str | int | float | None]:
     predicted = video.predicted
     return {
         "id": video.id,
         "file": video.path,
         "label": video.label,
         "split": video.splits.get(SHOWN_FOLD),
+        "tags": ", ".join(tags),
         "duration_seconds": video.duration_seconds,
         "width": video.width,
         "height": video.height,

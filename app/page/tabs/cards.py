@@ -116,7 +116,9 @@ def _hit(
     if duration is not None:
         badges += f'<span class="badge duration" aria-hidden="true">{clock(duration)}</span>'
     chips = "".join(
-        f'<span class="chip {kind}">{escape(printable(value))}</span>' for kind, value in _chips(hit, is_alone) if value
+        f'<span class="chip {kind}">{escape(printable(value))}</span>'
+        for kind, value in _chips(hit, page.tags.get(hit.id, ()), is_alone)
+        if value
     )
     return (
         f'<li class="card" data-id="{hit.id}" data-label="{escape(hit.label or "")}">'
@@ -128,10 +130,16 @@ def _hit(
     )
 
 
-def _chips(hit: Hit, is_alone: bool) -> tuple[tuple[str, str | None], ...]:
+def _chips(hit: Hit, tags: Sequence[str], is_alone: bool) -> tuple[tuple[str, str | None], ...]:
     """Kind and text of each."""
     alone = "only here" if is_alone else None
-    return ("alone", alone), ("label", hit.label), ("split", hit.split), ("copy", _copy(hit))
+    return (
+        ("alone", alone),
+        ("label", hit.label),
+        ("split", hit.split),
+        ("copy", _copy(hit)),
+        *(("tag", tag) for tag in tags),
+    )
 
 
 def _copy(hit: Hit) -> str | None:

@@ -15,7 +15,7 @@ from rspnet_core.text import printable, short
 
 ALL = "All"
 Field = gr.Dropdown | gr.Textbox | gr.Checkbox
-NAMED = {"label": "Class", "split": "Split", "folder": "Folder"}
+NAMED = {"label": "Class", "split": "Split", "folder": "Folder", "tag": "Tag"}
 """Filters whose values are chosen from those that the library has, and their titles."""
 _TYPED = {
     "min_seconds": "At least (seconds)",
@@ -62,7 +62,12 @@ def filter_choices(services: Services) -> dict[str, list[str]]:
     if services.is_empty:
         return {name: [ALL] for name in NAMED}
     opened = services.opened
-    found = {"label": opened.labels, "split": opened.splits, "folder": opened.folders}
+    found = {
+        "label": opened.labels,
+        "split": opened.splits,
+        "folder": opened.folders,
+        "tag": list(opened.library.tags.known()),
+    }
     return {name: [ALL, *values] for name, values in found.items()}
 
 

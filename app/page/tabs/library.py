@@ -14,6 +14,7 @@ from app.page.tabs.copies import copies_card
 from app.page.tabs.exporting import exporting_row
 from app.page.tabs.failures import failures
 from app.page.tabs.listing import ORDERS, Listing
+from app.page.tabs.tagging import tagging_row
 from app.serving.visitors import visitor_of
 from app.session.services import Services
 from app.session.upkeep import take_out
@@ -32,12 +33,14 @@ def library_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHa
             copies = gr.HTML(elem_id="library-copies")
             text, order = _finding()
             exporting = exporting_row("#library-table")
+            tagging = tagging_row("library")
             removal = _Removal()
             listing = _listing(text, order)
         with gr.Column(scale=2, min_width=300):
             panel = adding_panel(services, app, failed)
     listing.connect(services)
     exporting.connect(services)
+    tagging.connect(services)
 
     def refresh() -> Updates:
         services.reload()

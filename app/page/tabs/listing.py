@@ -1,5 +1,6 @@
 """The Library tab's list of videos: its table, how it is sorted and paged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from math import ceil
@@ -16,6 +17,7 @@ from app.session.opened import Order
 from app.session.services import Services
 from indexer.catalogue.catalogue import VideoRow
 from indexer.retrieval.filters import SHOWN_FOLD
+from indexer.retrieval.tagging import tags_of
 from rspnet_core.text import printable
 
 ROWS_PER_PAGE = 25
@@ -78,7 +80,7 @@ class Listing:
         rows = list(services.library.catalogue.videos(ids=shown, status="indexed")) if shown else []
         nothing = _EMPTY if services.is_empty else notice("No name or class holds this text.", kind="info")
         return {
-            self.table: _table(rows) if rows else nothing,
+            self.table: _table(rows, tags_of(services.library, rows)) if rows else nothing,
             self.position: "" if services.is_empty else f"Page {number} of {pages}, {len(found):,} videos",
             self.previous: gr.Button(interactive=number > 1),
             self.following: gr.Button(interactive=number < pages),
@@ -86,23 +88,25 @@ class Listing:
         }
 
 
-def _table(rows: list[VideoRow]) -> str:
+def _table(rows: list[VideoRow], tags: Mapping[str, list[str]]) -> str:
     return (
         '<div class="table-scroll"><table class="videos listed">'
         '<caption class="visually-hidden">Indexed videos</caption>'
         '<thead><tr><th scope="col"><span class="visually-hidden">Tick</span></th>'
         '<th scope="col"><span class="visually-hidden">Picture</span></th><th scope="col">Video</th>'
         '<th scope="col">Class</th><th scope="col">Split</th><th scope="col" class="number">Duration</th></tr></thead>'
-        f"<tbody>{''.join(map(_row, rows))}</tbody></table></div>"
+        f"<tbody>{''.join(_row(row, tags.get(row.id, [])) for row in rows)}</tbody></table></div>"
     )
 
 
-def _row(row: VideoRow) -> str:
+def _row(row: VideoRow, tags: list[str]) -> str:
     name = escape(printable(row.path))
+    named = "".join(f'<span class="chip tag">{escape(printable(tag))}</span>' for tag in tags)
+    chips = f'<div class="chips">{named}</div>' if tags else ""
     return (
         f"<tr><td>{tick(row.id, row.path)}</td>"
         f'<td class="thumb"><img src="media/poster/{row.id}.jpg" alt="" loading="lazy" decoding="async"></td>'
-        f'<th scope="row"><a href="?video={row.id}" title="Search for videos like this one">{name}</a></th>'
+        f'<th scope="row"><a href="?video={row.id}" title="Search for videos like this one">{name}</a>{chips}</th>'
         f"<td>{escape(printable(row.label or ''))}</td><td>{escape(row.splits.get(SHOWN_FOLD, ''))}</td>"
         f'<td class="number">{_duration(row)}{_partial(row)}</td></tr>'
     )

@@ -10,6 +10,7 @@ from app.page.components import component, content
 from app.page.messages import telling
 from app.page.state import SharedState, TabHandles
 from app.page.tabs.exporting import exporting_row
+from app.page.tabs.tagging import tagging_row
 from app.session.colouring import colourings
 from app.session.opened import OpenedLibrary
 from app.session.projection import Method, Projection, umap_is_installed
@@ -31,7 +32,7 @@ _NOTHING_OPEN = (
 
 def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandles:
     """Lay the tab out; called inside its ``gr.Tab``."""
-    pictures: WeakKeyDictionary[OpenedLibrary, dict[tuple[str, Method], str]] = WeakKeyDictionary()
+    pictures: WeakKeyDictionary[OpenedLibrary, dict[tuple[str, Method, int], str]] = WeakKeyDictionary()
     gr.Markdown(
         "Each point is a video; videos that the network finds alike lie close together. Press one to see it, "
         "draw around some to tick them."
@@ -42,17 +43,17 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
         method = gr.Radio(methods, value="pca", label="Flattened by", elem_id="map-method", visible=len(methods) > 1)
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            exporting = exporting_row(_NO_BOXES)
+            exporting, tagging = exporting_row(_NO_BOXES), tagging_row("map")
             scatter = component("scatter", elem_id="map")
         with gr.Column(scale=1, min_width=280):
             drawn = gr.State(0)
             opened_video = gr.HTML(_NOTHING_OPEN, elem_id="map-video")
 
     def picture(space: str, method: Method) -> str:
-        known = pictures.setdefault(services.opened, {})
-        if (space, method) not in known:
-            known[space, method] = _scatter(services, *services.projection(space, method))
-        return known[space, method]
+        known, key = pictures.setdefault(services.opened, {}), (space, method, services.library.tags.version)
+        if key not in known:
+            known[key] = _scatter(services, *services.projection(space, method))
+        return known[key]
 
     def at_once(space: str, method: Method, drawn: int) -> tuple[Any, int, bool]:
         """What can be drawn now, unless it is on the page already, and whether it is what was asked for."""
@@ -86,6 +87,7 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
         None, js=_SHOW_VIDEO, api_visibility="private"
     )
     exporting.connect(services)
+    tagging.connect(services)
     return TabHandles(lambda: {space: gr.Radio(choices=_spaces(services))}, [space])
 
 

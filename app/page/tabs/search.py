@@ -41,6 +41,7 @@ def search_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHan
     search.connect_ranking()
     search.connect_cards()
     parts.exporting.connect(services, state)
+    parts.tagging.connect(services)
     connect_address(search.ranker, app, query_panel)
 
     parts.examples.change(

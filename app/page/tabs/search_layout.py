@@ -11,6 +11,7 @@ from app.page.components import component
 from app.page.tabs import cards
 from app.page.tabs.exporting import ExportingRow, exporting_row
 from app.page.tabs.filters import Field, filter_fields
+from app.page.tabs.tagging import TaggingRow, tagging_row
 from app.session.services import Services
 from indexer.retrieval.chance import DEFAULT_RATE, one_in
 from indexer.retrieval.speed import SPEEDS
@@ -57,6 +58,7 @@ class SearchParts:
     following: gr.Button
     page: gr.State
     exporting: ExportingRow
+    tagging: TaggingRow
 
     @property
     def ranked(self) -> list[Component]:
@@ -102,7 +104,7 @@ def lay_out(services: Services) -> SearchParts:
             welcoming = gr.HTML(welcome(services), elem_id="welcome")
             chips = gr.HTML(js_on_load=cards.SCRIPT, elem_id="filter-chips")
             summary = gr.HTML(elem_id="summary")
-            exporting = exporting_row("#results")
+            exporting, tagging = exporting_row("#results"), tagging_row("search")
             results = gr.HTML(js_on_load=cards.SCRIPT, elem_id="results")
             with gr.Row(elem_classes="pager"):
                 previous = gr.Button("‹ Previous", size="sm", visible=False, elem_id="previous-page", min_width=90)
@@ -110,7 +112,7 @@ def lay_out(services: Services) -> SearchParts:
                 following = gr.Button("Next ›", size="sm", visible=False, elem_id="next-page", min_width=90)
     return SearchParts(
         video, camera, message, query, *segment, examples, sliders, false_alarms, speed, filters, welcoming, chips,
-        summary, results, previous, position, following, gr.State(1), exporting,
+        summary, results, previous, position, following, gr.State(1), exporting, tagging,
     )  # fmt: skip
 
 

@@ -213,3 +213,23 @@ def test_an_empty_library_is_filled_from_the_page(tmp_path: Path, sample_videos:
     page.locator("#examples .example").first.click()
     expect(page.locator("#results li.card")).to_have_count(2)
     expect(page.get_by_text("encoder is untrained")).to_have_count(0)  # but the one that comes with the package
+
+
+@pytest.mark.slow
+def test_ticked_videos_are_tagged_and_a_search_is_restricted_to_them(open_page, served_own) -> None:
+    page = open_page(served_own.url)
+    page.get_by_role("tab", name="Library").click()
+    boxes = page.locator("#library-table input[data-tick]")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    page.locator("#library-tag textarea, #library-tag input").first.fill("to check <i>")
+    page.get_by_role("button", name="Tag", exact=True).locator("visible=true").click()
+    expect(page.get_by_text("2 videos have the tag to check <i> now.")).to_be_visible()
+    page.goto(f"{served_own.url}?tab=search")
+    page.locator("#examples .example").first.click()
+    page.get_by_role("button", name="Filters").click()
+    page.locator("#filter-tag input").click()
+    page.get_by_role("option", name="to check <i>").click()
+    page.get_by_text("2 videos ranked").wait_for()
+    expect(page.locator("#results .chip.tag")).to_have_text(["to check <i>"] * 2)
+    page.wait_for_url("**tag=to+check*")
