@@ -23,9 +23,14 @@ _TABLE = """CREATE TABLE IF NOT EXISTS tags
 (content TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (tag, content)) WITHOUT ROWID"""
 
 
+def one_form(text: str) -> str:
+    """A tag as it is kept: NFC, no blanks around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def read_tag(text: str) -> str:
-    """A tag in its one form: NFC, no blanks around it. Raises InvalidSetting."""
-    tag = unicodedata.normalize("NFC", text).strip()
+    """A tag in its one form. Raises InvalidSetting."""
+    tag = one_form(text)
     if not 1 <= len(tag) <= MOST_CHARACTERS or not tag.isprintable():
         raise InvalidSetting(
             f"tag: got {short(text, 60)!r}, allowed are 1 to {MOST_CHARACTERS} printable characters on one line"
@@ -59,9 +64,11 @@ class TagsFile:
         return dict(found)
 
     def contents_with(self, tag: str) -> set[str]:
-        """Those that have a tag. Raises LibraryDamaged."""
+        """Those that have a tag, however it is written. Raises LibraryDamaged."""
         with self._reading() as connection:
-            return {content for (content,) in _rows(connection, "SELECT content FROM tags WHERE tag = ?", [tag])}
+            return {
+                content for (content,) in _rows(connection, "SELECT content FROM tags WHERE tag = ?", [one_form(tag)])
+            }
 
     def known(self) -> dict[str, set[str]]:
         """Tag, in order -> the contents that have it. Raises LibraryDamaged."""

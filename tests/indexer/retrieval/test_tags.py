@@ -49,7 +49,7 @@ def test_tags_are_put_on_and_taken_off(tmp_path: Path) -> None:
     assert tags.add(" x ", ["b", "c"]) == 1
     assert tags.add("'; DROP TABLE tags; --", ["a"]) == 1
     assert tags.of(["a", "c", "z"]) == {"a": ["'; DROP TABLE tags; --", "x"], "c": ["x"]}
-    assert tags.contents_with("x") == {"a", "b", "c"}
+    assert tags.contents_with("x") == tags.contents_with(" x\n") == {"a", "b", "c"}
     assert tags.remove("x", ["a", "z"]) == 1
     assert {tag: sorted(contents) for tag, contents in tags.known().items()} == {
         "'; DROP TABLE tags; --": ["a"],
