@@ -20,11 +20,11 @@ from indexer.heatmap.titles import titles_of
 from rspnet_core.text import printable
 
 _PROGRESS = gr.Progress()
-_METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute for 10,000 videos": "umap"}
+_METHODS: dict[str, Method] = {"PCA, at once": "pca", "UMAP, takes a minute the first time": "umap"}
 _SHOW_VIDEO = "() => document.querySelector('#map-video').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 _NO_BOXES = "#map-boxes"
 """What is drawn has no boxes: only what is ticked is exported, never the part of it that the list below shows."""
-_WAIT = "PCA for now, UMAP is on its way: a minute for 10,000 videos, and once for a library. "
+_WAIT = "PCA for now: UMAP is being computed, which takes a minute or so, once for a library. "
 _NOTHING_OPEN = (
     '<div class="empty"><strong>No video open</strong><p>Press a point of the map to see its video.</p></div>'
 )
@@ -81,7 +81,7 @@ def map_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     asked: list[gr.Radio | gr.State] = [space, method, drawn]
     for event in (scatter.seen, space.input, method.input):
         event(telling(at_once), asked, [scatter, drawn, ready], api_visibility="private").success(
-            telling(later), [*asked, ready], [scatter, drawn], api_visibility="private"
+            telling(later), [*asked, ready], [scatter, drawn], show_progress="minimal", api_visibility="private"
         )
     scatter.pick(telling(opened), None, opened_video, show_progress="hidden", api_visibility="private").success(
         None, js=_SHOW_VIDEO, api_visibility="private"

@@ -1,7 +1,6 @@
 """Tagging what is ticked, for editors: a name, and buttons to put it on and to take it off."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -31,7 +30,7 @@ class TaggingRow:
             changed = tag(services, visitor_of(request), ticks.ids_of(ticked), name, on=on)
             noun = "video has" if changed == 1 else "videos have"
             done = "the tag" if on else "no longer the tag"
-            return notice(f"{changed:,} {noun} {done} {escape(printable(name.strip()))} now.", kind="info")
+            return notice(f"{changed:,} {noun} {done} {printable(name.strip())} now.", kind="info")
 
         common: dict[str, Any] = {
             "inputs": [self.ticked, self.name],
