@@ -158,7 +158,7 @@ def test_texts_are_days_or_moments() -> None:
 
 
 def test_every_bound_is_a_filter() -> None:
-    assert set(BOUNDS) == {field.name for field in fields(Filters)} - {"label", "split", "folder", "leave_out"}
+    assert set(BOUNDS) == {field.name for field in fields(Filters)} - {"label", "split", "folder", "tag", "leave_out"}
 
 
 @pytest.fixture(scope="module")
