@@ -13,6 +13,7 @@ from indexer.retrieval.copy_marks import QUERY
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.search import PartWeights
 from indexer.retrieval.speed import Speed
+from indexer.retrieval.tagging import tags_of
 from rspnet_core.errors import InvalidSetting, MissingHead, NothingMatches, QueryNotFound
 
 
@@ -79,7 +80,7 @@ def _there(handle: QueryHandle, shared: Mapping[str, str], name: str) -> QueryHa
 
 
 def _here(services: Services, page: RankedPage, shared: Mapping[str, str]) -> RankedPage:
-    """The other library's page with the own library's ids, paths, names and labels."""
+    """The other library's page with the own library's ids, paths, names, labels and tags."""
     ours = {theirs: own for own, theirs in shared.items()} | {QUERY: QUERY}
     rows = list(services.library.catalogue.videos(ids=[ours[hit.id] for hit in page.hits], status="indexed"))
     by_id = {row.id: row for row in rows}
@@ -89,4 +90,5 @@ def _here(services: Services, page: RankedPage, shared: Mapping[str, str]) -> Ra
         if (row := by_id.get(ours[hit.id])) is not None
     ]
     names = {row.id: name for row, name in zip(rows, services.library.names_of(rows), strict=True)}
-    return replace(page, hits=found, names=names, durations_seconds={row.id: row.duration_seconds for row in rows})
+    durations, tags = {row.id: row.duration_seconds for row in rows}, tags_of(services.library, rows)
+    return replace(page, hits=found, names=names, durations_seconds=durations, tags=tags)

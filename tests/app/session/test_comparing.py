@@ -12,6 +12,7 @@ from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.library import Library
 from indexer.retrieval.search import PartWeights
+from indexer.retrieval.tagging import tag_videos
 from rspnet_core.errors import InvalidSetting, MissingHead, NothingMatches, QueryNotFound
 from tests.app.conftest import EDITOR
 
@@ -67,6 +68,18 @@ def test_filters_are_those_of_the_own_library_and_hold_for_both(both: Services) 
         assert {hit.label for hit in page.hits} == {"Swing"}
     with pytest.raises(NothingMatches, match="in both libraries, here and in by energy"):
         found(both, handle, filters=Filters(label="Spin"))
+
+
+def test_tags_are_those_of_the_own_library(both: Services) -> None:
+    tagged = next(video for video in both.videos(limit=40) if video.label == "Bounce").id
+    tag_videos(both.library, "mine", [tagged])
+    try:
+        compared = found(both, both.stored(tagged), filters=Filters(tag="mine"))
+    finally:
+        tag_videos(both.library, "mine", [tagged], on=False)
+    for page in (compared.ours, compared.theirs):
+        assert [hit.id for hit in page.hits] == [tagged]
+        assert page.tags == {tagged: ["mine"]}
 
 
 def test_a_query_that_the_other_library_does_not_hold_is_embedded_there(both: Services, new_video: Path) -> None:
