@@ -107,11 +107,12 @@ def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML
 
 
 def _greeting(request: gr.Request) -> str:
-    return _header(visitor_of(request).name)
+    visitor = visitor_of(request)
+    return _header(visitor.name, is_editor=visitor.role == "editor")
 
 
-def _header(user: str | None = None) -> str:
-    """The title, and who is logged in, with a way out."""
+def _header(user: str | None = None, *, is_editor: bool = False) -> str:
+    """The title, and who is logged in, with a way out; what is marked so on the page is there for editors alone."""
     login = (
         f'<form class="login" method="post" action="logout"><span>{escape(user)}</span><button>Log out</button></form>'
         if user
@@ -119,7 +120,8 @@ def _header(user: str | None = None) -> str:
     )
     title = "<h1>rspnet</h1><p>Find videos by what moves and by what is seen</p>"
     keys = '<button type="button" class="show-keys" aria-haspopup="dialog" aria-keyshortcuts="?">Keys</button>'
-    return f'<header class="app-header">{title}<div class="app-actions">{keys}{login}</div></header>'
+    marked = "app-header for-editors" if is_editor else "app-header"
+    return f'<header class="{marked}">{title}<div class="app-actions">{keys}{login}</div></header>'
 
 
 def _banner(services: Services) -> str:

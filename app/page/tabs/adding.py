@@ -41,7 +41,7 @@ def adding_panel(services: Services, app: gr.Blocks, failed: gr.HTML) -> AddingP
     """Lay the panel out and connect it, and the buttons in the list of what ``failed``."""
     gr.HTML('<h3 class="examples-title">Add videos</h3>')
     for_viewers = gr.HTML(_FOR_VIEWERS, visible=False)
-    with gr.Column(visible=False, elem_classes="for-editors") as for_editors:
+    with gr.Column(visible=False) as for_editors:
         files = gr.File(
             label="Upload videos", file_count="multiple", file_types=["video"], elem_id="add-files", height=140
         )

@@ -234,3 +234,6 @@ def test_ticked_videos_are_tagged_and_a_search_is_restricted_to_them(open_page, 
     page.get_by_text("2 videos ranked").wait_for()
     expect(page.locator("#results .chip.tag")).to_have_text(["to check <i>"] * 2)
     page.wait_for_url("**tag=to+check*")
+    expect(page.locator("#search-tag")).to_be_hidden()
+    page.locator("#results input[data-tick]").first.check()
+    expect(page.locator("#search-tag")).to_be_visible()
