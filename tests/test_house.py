@@ -78,7 +78,7 @@ FACES = {"rspnet_core/checkpoint", "rspnet_core/losses", "rspnet_core/cam", "rsp
 """Names that other people's programs import; nothing here does."""
 
 DOORS = {
-    "decord": ("rspnet_core/video/", "rspnet_core/bench/"),
+    "decord": "rspnet_core/video/",
     "av": "rspnet_core/video/",
     "faiss": "indexer/index/",
     "sqlalchemy": "indexer/catalogue/",

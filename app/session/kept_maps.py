@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.serving.media_cache import FileCache
-from rspnet_core.errors import LibraryError
+from rspnet_core.atomic import replaced_when_complete
 
-_MOST_BYTES = 64 * 2**20
+_SUFFIX = ".f32"
 _DIGEST_BYTES = 32
 """Of the points, before them: a file that is not what was written is made anew."""
 
@@ -20,7 +19,7 @@ Points = NDArray[np.float32]
 
 
 class KeptMaps:
-    """Points by generation and part of the vectors; where nothing can be written, nothing is kept."""
+    """Points of one generation by part of the vectors; where nothing can be written, nothing is kept."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,13 +29,14 @@ class KeptMaps:
         if (kept := self.read(generation, space, count)) is not None:
             return kept
         made = make()
-        path = self._path(generation, space)
-        with suppress(LibraryError, OSError):  # a folder that only reads, a full disk
-            path.unlink(missing_ok=True)
-            content = made.tobytes()
-            FileCache(self._folder, _MOST_BYTES).get(
-                path.name, lambda temporary: _write(temporary, _digest(content) + content)
-            )
+        content, path = made.tobytes(), self._path(generation, space)
+        with suppress(OSError):  # a folder that only reads, a full disk
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with replaced_when_complete(path) as temporary:
+                temporary.write_bytes(_digest(content) + content)
+            for other in self._folder.glob(f"*{_SUFFIX}"):
+                if not other.name.startswith(_name_of(generation)):
+                    other.unlink()
         return made
 
     def read(self, generation: str, space: str, count: int) -> Points | None:
@@ -52,12 +52,12 @@ class KeptMaps:
         return np.frombuffer(points, np.float32).reshape(count, 2).copy() if is_whole else None
 
     def _path(self, generation: str, space: str) -> Path:
-        return self._folder / f"{hashlib.sha256(f'{generation} {space}'.encode()).hexdigest()[:24]}.f32"
+        return self._folder / f"{_name_of(generation)}-{space}{_SUFFIX}"
+
+
+def _name_of(generation: str) -> str:
+    return hashlib.sha256(generation.encode()).hexdigest()[:16]
 
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -15,11 +15,12 @@ from typing import Any
 from indexer.bench.turns import Measured, in_turns
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder, choose_device
-from rspnet_core.bench.plain_loop import plain_clips, plain_features
+from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
 from rspnet_core.inference.backends import BackendName
 from rspnet_core.video.datasets.dataset import scan
+from rspnet_core.video.reading.plain import plain_clips
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest, DecodeResult
 from rspnet_core.weights.sources import load_encoder
 

@@ -28,7 +28,9 @@ def tag_videos(library: QuerySource, tag: str, videos: Sequence[str | Path], *, 
 def _content(library: QuerySource, video: str | Path) -> str:
     path, row = library.locate(video)
     if row is not None:
-        return content_of(row)
+        if row.content_hash is None:
+            raise InvalidSetting(f"tag: {row.path} was indexed by an older version; run the build again")
+        return row.content_hash
     content = sha256_of(path)
     if not any(each.content_hash == content for each in library.catalogue.of_contents([content])):
         raise QueryNotFound(f"{str(video)!r} is not in the library as it is now; build it first, or give an id")

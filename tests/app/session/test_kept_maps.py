@@ -25,6 +25,10 @@ def test_points_are_made_once_for_each_generation_and_space(tmp_path: Path) -> N
     assert np.array_equal(KeptMaps(tmp_path / "maps").get("one", "motion", 4, fail), POINTS)
     for other in (("two", "motion", 4), ("one", "backbone", 4), ("one", "motion", 5)):
         assert maps.read(*other) is None
+    maps.get("one", "backbone", 4, lambda: POINTS)
+    assert len(list((tmp_path / "maps").iterdir())) == 2
+    maps.get("two", "motion", 4, lambda: POINTS)
+    assert len(list((tmp_path / "maps").iterdir())) == 1  # those of the generation before have gone
 
 
 @pytest.mark.parametrize("damaged", [b"", b"cut", b"nothing of ours" * 9, b"x" * 64, None])

@@ -9,11 +9,12 @@ from torch.nn.functional import cosine_similarity
 
 from indexer.bench.build_speed import measure_build
 from indexer.bench.turns import in_turns
-from rspnet_core.bench.plain_loop import plain_clips, plain_features
+from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import VideoError
 from rspnet_core.models import create_model
 from rspnet_core.video.reading.decode import read_clips
+from rspnet_core.video.reading.plain import plain_clips
 from rspnet_core.weights.checkpoint import describe
 from tests import tiny
 from tests.indexer.cli.test_cli import rspnet_index
