@@ -74,10 +74,12 @@ def export_onnx(
         Shapes by output; a text is a dimension of any length.
 
     Raises:
-        InvalidSetting: a package is missing, or the encoder is not one of rspnet's or torchvision's networks.
+        InvalidSetting: a package or the file's folder is missing, or the encoder is not one of rspnet's or torchvision's networks.
         WeightsError: the file computes something else.
     """
     _check(model)
+    if not path.parent.is_dir():
+        raise InvalidSetting(f"{path} cannot be written: there is no folder {path.parent}; make it, or name another")
     exported = _Exported(model, spec, pooling).eval()
     geometry = spec.geometry
     shape = (geometry.frames_per_clip, geometry.size, geometry.size, 3)

@@ -91,6 +91,12 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         export_onnx(*encoder(tiny.NAME), tmp_path / "tiny.onnx")
 
 
+@needs_onnx
+def test_a_folder_that_is_not_there_is_told_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="there is no folder .*absent"):
+        export_onnx(*encoder(tiny.NAME), tmp_path / "absent" / "tiny.onnx")
+
+
 def test_what_is_no_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: object())
     model = BackboneModel(Energy()).eval()
