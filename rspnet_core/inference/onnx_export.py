@@ -74,7 +74,8 @@ def export_onnx(
         Shapes by output; a text is a dimension of any length.
 
     Raises:
-        InvalidSetting: a package or the file's folder is missing, or the encoder is not one of rspnet's or torchvision's networks.
+        InvalidSetting: a package or the file's folder is missing, or the encoder is not one of rspnet's or
+            torchvision's networks.
         WeightsError: the file computes something else.
     """
     _check(model)

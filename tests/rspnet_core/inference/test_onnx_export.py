@@ -93,7 +93,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @needs_onnx
 def test_a_folder_that_is_not_there_is_told_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match="there is no folder .*absent"):
+    with pytest.raises(InvalidSetting, match=r"there is no folder .*absent"):
         export_onnx(*encoder(tiny.NAME), tmp_path / "absent" / "tiny.onnx")
 
 
