@@ -165,6 +165,7 @@ def _found(services: Services, handle: QueryHandle, weights: PartWeights, filter
         encoder=services.encoder,
         hits=found.hits,
         chance=found.chance,
+        recall=found.recall,
     )
     document: dict[str, Any] = _named(result.to_json())
     return document

@@ -45,6 +45,8 @@ class RankedPage:
     """Weights of the parts, sum 1."""
     chance: Chance
     """From which score on a hit is unusual."""
+    recall: float
+    """Share of the ten nearest that is found; 1 where the index is exact."""
     left_out: LeftOut | None
     seconds: float
 
@@ -101,6 +103,7 @@ def rank(
         num_videos=len(ranking),
         shares=shares,
         chance=opened.library.pairs.of(query.composition).chance(shares, false_alarms),
+        recall=opened.index.recall,
         left_out=own,
         seconds=time.perf_counter() - started,
     )

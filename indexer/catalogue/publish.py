@@ -16,8 +16,8 @@ from indexer.catalogue.catalogue import Catalogue, EncoderRecord
 from indexer.catalogue.published_rows import ROWS_NAME, laid_over, row_layers, rows_of
 from indexer.catalogue.vector_queries import VECTORS_PER_BATCH
 from indexer.index import generations
-from indexer.index.durable import Sink
-from indexer.index.index_types import FILE_NAME, FLAT, SearchIndex, SegmentIndex, index_type
+from indexer.index.durable import Writers
+from indexer.index.index_types import INDEX_TYPES, Batches, IndexKind, SearchIndex, SegmentIndex, build_index
 from indexer.index.manifest import Content, Segment
 from indexer.index.segments import (
     KEYS_NAME,
@@ -44,21 +44,22 @@ class _Next:
     older: tuple[Segment, ...] = ()
     """Which it is added to."""
 
-    def writers(self) -> dict[str, Callable[[Sink], object]]:
+    def writers(self) -> Writers:
         """Of its files."""
-        files: dict[str, Callable[[Sink], object]] = {
-            FILE_NAME: self.index.write,
-            ROWS_NAME: lambda sink: sink.write(self.rows),
-        }
+        files = {**self.index.writers(), ROWS_NAME: lambda sink: sink.write(self.rows)}
         return files if self.keys is None else files | {KEYS_NAME: partial(write_keys, self.keys)}
 
 
-def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -> None:
+_Build = Callable[[Batches], SegmentIndex]
+
+
+def publish_index(catalogue: Catalogue, folder: Path, *, kind: IndexKind | None = None, always: bool = False) -> None:
     """Publish what the catalogue holds now, unless the current generation already holds it.
 
     Writes what changed since then as a segment (``indexer/index/segments.py``). All of the catalogue is read and
     written where no sound generation is there to go on with, where so much changed that it would be written again
-    anyway, or ``always``. The caller holds the writer's lock. Raises LibraryDamaged when a video that is to be written
+    anyway, or ``always``. ``kind`` is of the index of what is written; None chooses by its size. The caller holds the
+    writer's lock. Raises LibraryDamaged when a video that is to be written
     is not what was stored, LibraryError when the disk refuses; what was current then stays so.
     """
     record = catalogue.encoder()
@@ -67,24 +68,27 @@ def publish_index(catalogue: Catalogue, folder: Path, *, always: bool = False) -
     version = catalogue.content_version()
     if not always and is_current(folder, version, record.fingerprint):
         return
-    new = (None if always else _changed(catalogue, folder, record)) or _everything(catalogue, record)
+    build = partial(build_index, parts=[*record.parts.values()], kind=kind)
+    new = (None if always else _changed(catalogue, folder, record, build)) or _everything(catalogue, build)
     content = Content(
         content_version=version,
         fingerprint=record.fingerprint,
         count=len(new.index),
         dims=record.dims,
+        index_type=new.index.kind,
+        approximation=new.index.approximation,
         replaced=0 if new.keys is None else len(new.keys),
     )
     generations.publish(folder, new.writers(), content, new.older)
     catalogue.let_go()
 
 
-def _everything(catalogue: Catalogue, record: EncoderRecord) -> _Next:
+def _everything(catalogue: Catalogue, build: _Build) -> _Next:
     _refuse(catalogue.damaged(deep=True))
-    return _Next(index=index_type(FLAT).build(catalogue.all_vectors(), record.dims), rows=rows_of(catalogue))
+    return _Next(index=build(catalogue.all_vectors()), rows=rows_of(catalogue))
 
 
-def _changed(catalogue: Catalogue, folder: Path, record: EncoderRecord) -> _Next | None:
+def _changed(catalogue: Catalogue, folder: Path, record: EncoderRecord, build: _Build) -> _Next | None:
     """What changed, merged with the segments that are small beside it; None where everything is to be published."""
     try:
         generation = generations.open_current(folder)
@@ -99,25 +103,21 @@ def _changed(catalogue: Catalogue, folder: Path, record: EncoderRecord) -> _Next
             return None
         _refuse(catalogue.damaged_among(changes.stored))
         own = _Next(
-            index=index_type(FLAT).build(catalogue.vectors_among(changes.stored), record.dims),
+            index=build(catalogue.vectors_among(changes.stored)),
             rows=rows_of(catalogue, changes.stored),
             keys=changes.keys,
             older=generation.segments[:kept],
         )
         try:
-            return _merged(generation, generation.segments[kept:], own)
+            return _merged(generation, generation.segments[kept:], own, build)
         except LibraryDamaged:
             return None
 
 
 def _goes_on(generation: generations.Generation, record: EncoderRecord) -> bool:
     content = generation.manifest.content
-    has_rows = all(ROWS_NAME in segment.files for segment in generation.segments)
-    return has_rows and (content.fingerprint, content.dims, content.index_type) == (
-        record.fingerprint,
-        record.dims,
-        FLAT,
-    )
+    known = all(ROWS_NAME in each.files and each.index_type in INDEX_TYPES for each in generation.segments)
+    return known and (content.fingerprint, content.dims) == (record.fingerprint, record.dims)
 
 
 def _refuse(damaged: Mapping[str, str]) -> None:
@@ -128,7 +128,7 @@ def _refuse(damaged: Mapping[str, str]) -> None:
         )
 
 
-def _merged(generation: generations.Generation, segments: Sequence[Segment], last: _Next) -> _Next:
+def _merged(generation: generations.Generation, segments: Sequence[Segment], last: _Next, build: _Build) -> _Next:
     """These segments and the one to be written as one. Raises LibraryDamaged."""
     if not segments or last.keys is None:
         return last
@@ -136,7 +136,7 @@ def _merged(generation: generations.Generation, segments: Sequence[Segment], las
     with closing(laid_over([*row_layers(generation, segments), (last.rows, last.keys)])) as rows:
         return replace(
             last,
-            index=index_type(FLAT).build(batches(parts, VECTORS_PER_BATCH), parts.dims),
+            index=build(batches(parts, VECTORS_PER_BATCH)),
             rows=rows.serialize(),
             keys=reduce(np.union1d, decided_keys(generation, segments), last.keys),
         )

@@ -10,6 +10,7 @@ from indexer.cli.duplicates import duplicates
 from indexer.cli.heatmap import heatmap
 from indexer.cli.output import (
     DeviceOption,
+    IndexTypeOption,
     JsonOption,
     log,
     print_json,
@@ -95,6 +96,7 @@ def build(
     workers: Annotated[int | None, typer.Option(help="Decoding processes.", min=1, max=256)] = None,
     device: DeviceOption = "auto",
     backend: BackendOption = None,
+    index_type: IndexTypeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index all videos of a folder; run again, it embeds only what is new or changed.
@@ -122,6 +124,7 @@ def build(
             workers=workers,
             device=device,
             backend=backend,
+            index_type=index_type,
             started=progress.started,
             progress=progress.advance,
         )

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console, RenderableType
@@ -25,6 +25,10 @@ log = Console(stderr=True, highlight=False)
 
 IndexOption = Annotated[Path, typer.Option("--index", help="The library's folder (or the data folder it lies in).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+IndexTypeOption = Annotated[
+    Literal["auto", "flat", "ivf"] | None,
+    typer.Option(help="flat searches exactly, ivf fast; auto by size; default what the library keeps."),
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.output import JsonOption, print_json, say
+from indexer.cli.output import IndexTypeOption, JsonOption, print_json, say
 
 
 def simulate(
     videos: Annotated[int, typer.Option("--videos", help="How many the library holds afterwards.", min=1)],
     index: Annotated[Path, typer.Option("--index", help="A new folder, or a library that this command made.")],
+    index_type: IndexTypeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fill a library with clustered synthetic vectors, to measure search and publishing at any size.
@@ -21,7 +22,7 @@ def simulate(
     """
     from indexer.ingest.simulate import simulate_library
 
-    document = simulate_library(index, videos)
+    document = simulate_library(index, videos, index_type)
     example = document["examples"][0]
     say(
         f"{document['videos']} videos, {document['added']} new, in {document['seconds']:.1f} s; "

@@ -68,6 +68,38 @@ def speed_search(
     show(_table(found.rows))
 
 
+@app.command("recall")
+def speed_recall(
+    index: IndexOption = Path(),
+    queries: Annotated[int, typer.Option("--queries", help="Videos to search by, drawn from it.", min=1)] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what the index finds of the ten nearest, by weights and filters, and its time beside an exact search.
+
+    Example: [bold]rspnet-index speed recall --index ucf101/.rspnet[/bold]
+    """
+    from indexer.bench.recall_table import measure_recall
+
+    found = measure_recall(index, queries=queries)
+    if as_json:
+        print_json(found.document())
+        return
+    say(f"{found.queries} searches of {found.videos} videos, index {found.index_type}")
+    table = Table("weights", "let through", "recall", "seconds", "exact", "times as fast")
+    for row in found.rows:
+        weights = ", ".join(f"{part} {share:.0%}" for part, share in row.weights.items() if share)
+        times = f"{row.exact_seconds / row.seconds:.3g}"
+        cells = (
+            weights,
+            f"{row.let_through:.0%}",
+            f"{row.recall:.3f}",
+            f"{row.seconds:.3g}",
+            f"{row.exact_seconds:.3g}",
+        )
+        table.add_row(*map(Text, (*cells, times)))
+    show(table)
+
+
 def _table(rows: "list[Measured]") -> Table:
     """Medians, and how many times as fast as the plain code, with the least and the most of the rounds."""
     table = Table("", "seconds", "plain", "times as fast", "of the bound", title="medians", title_justify="left")

@@ -46,7 +46,10 @@ def hits_table(result: SearchResult) -> Table:
         for place, (_, copies) in enumerate(shown, 1)
         if copies
     ]
-    table.caption, table.caption_justify = Text("\n".join([*copies, _what_is_unusual(result)])), "left"
+    told = [*copies, _what_is_unusual(result)]
+    if result.recall < 1:
+        told.append(f"not an exact search{_found(result.recall)}")
+    table.caption, table.caption_justify = Text("\n".join(told)), "left"
     return table
 
 
@@ -85,6 +88,11 @@ def _what_is_unusual(result: SearchResult) -> str:
     )
 
 
+def _found(recall: float) -> str:
+    """How much of what an exact search finds, of an index that is not exact."""
+    return "" if recall == 1 else f", finds {recall:.1%} of the ten nearest (measured when it was published)"
+
+
 def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
     """What ``info`` shows: a line a fact, then the failed files with their reasons."""
     encoder = document["encoder"]
@@ -94,7 +102,7 @@ def info_table(document: Mapping[str, Any], noted: list[VideoRow]) -> Table:
         "encoder": f"{encoder['backbone']}, {encoder['weights']}, pooling {encoder['pooling']}"
         + (f", predicts {encoder['classes']} classes" if "classes" in encoder else ""),
         "fingerprint": encoder["fingerprint"],
-        "index": f"{document['index_type']}, generation {document['generation']}"
+        "index": f"{document['index_type']}{_found(document['recall'])}, generation {document['generation']}"
         + ("" if document["up_to_date"] else ", older than the catalogue: run the build again"),
         "data": ", ".join(document["data"]),
         "folder": document["folder"],

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Protocol
@@ -20,6 +20,10 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int:
         """Take all of ``data`` and return its length; OSError when it cannot."""
         ...
+
+
+Writers = Mapping[str, Callable[[Sink], object]]
+"""File name -> function that writes the file's content."""
 
 
 class FileFacts(Settings):

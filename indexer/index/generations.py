@@ -13,7 +13,7 @@ names (``segments.py`` says what for) are neither written nor read again when it
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -22,16 +22,13 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from indexer.index.durable import Sink, durable_file, sync_folder
+from indexer.index.durable import Writers, durable_file, sync_folder
 from indexer.index.manifest import Content, Manifest, Segment
 from rspnet_core.errors import LibraryDamaged, LibraryError, LibraryNotFound
 
 CURRENT = "CURRENT"
 FOLDER = "generations"
 MANIFEST = "manifest.json"
-
-Writers = Mapping[str, Callable[[Sink], object]]
-"""File name -> function that writes the file's content."""
 
 
 class _Current(NamedTuple):

@@ -1,19 +1,35 @@
 """The kinds of index that a library may be searched by; a generation says which one it holds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BufferedReader
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.index.durable import Sink
+from indexer.index.durable import Writers
+from indexer.index.manifest import Approximation, Segment
 from rspnet_core.errors import LibraryDamaged
+
+if TYPE_CHECKING:
+    from indexer.index.vector_index import VectorIndex
 
 FILE_NAME = "index.faiss"
 SCORE_DECIMALS = 6
 """Of the scores that an index gives."""
-FLAT = "flat"
+FLAT: Literal["flat"] = "flat"
+IVF: Literal["ivf"] = "ivf"
+IndexKind = Literal["flat", "ivf"]
+INDEX_KINDS: tuple[IndexKind, ...] = (FLAT, IVF)
+IndexChoice = Literal["auto", "flat", "ivf"]
+"""``auto``: by the number of vectors."""
+MOST_EXACT = 100_000
+"""Vectors of a segment up to which it is searched exactly where no kind is asked for."""
+
+Verified = Callable[[str], BufferedReader]
+"""Gives the file of a segment, at its start. Raises LibraryDamaged when its bytes are not those that were published."""
+Batches = Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Keys int64 (n,), ascending over all batches, and vectors float32 (n, D)."""
 
 
 class SearchIndex(Protocol):
@@ -33,14 +49,18 @@ class SearchIndex(Protocol):
     def bytes_per_search(self) -> int:
         """Memory that a search reads at least."""
 
+    @property
+    def recall(self) -> float:
+        """Share of the ten nearest that a search finds, 1 where it is exact; by the weights for which it is least."""
+
     def take(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """A copy of the vectors, exactly, of ``keys[places]``: float32 (n, D)."""
 
     def vector(self, key: int) -> NDArray[np.float32] | None:
         """A copy of the vector of ``key``; None when there is none."""
 
-    def to(self, device: str) -> Self:
-        """Search on that device, or ``auto``, from now on. Raises DeviceUnavailable."""
+    def to(self, device: str) -> "SearchIndex":
+        """To search on that device, or ``auto``, from now on. Raises DeviceUnavailable."""
 
     def search(
         self, queries: NDArray[np.float32], top: int, *, allowed_keys: NDArray[np.int64] | None = None
@@ -51,16 +71,24 @@ class SearchIndex(Protocol):
 class SegmentIndex(SearchIndex, Protocol):
     """The index of one segment, which files hold."""
 
-    @classmethod
-    def build(cls, batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], dims: int) -> Self:
-        """An index of batches of keys int64 (n,), ascending over all batches, and vectors float32 (n, dims)."""
+    @property
+    def kind(self) -> IndexKind:
+        """Its name in INDEX_TYPES."""
+
+    @property
+    def approximation(self) -> Approximation | None:
+        """None where searches are exact."""
 
     @classmethod
-    def read(cls, file: BufferedReader, *, count: int, dims: int) -> Self:
-        """Read what :meth:`write` wrote, from bytes whose hash is verified. Raises LibraryDamaged."""
+    def of(cls, exact: "VectorIndex", parts: Sequence[int]) -> "SegmentIndex":
+        """Of the vectors of ``exact``, whose parts have these lengths; ``exact`` itself where this kind is no gain."""
 
-    def write(self, sink: Sink) -> None:
-        """Write the index piece by piece."""
+    @classmethod
+    def read(cls, verified: Verified, segment: Segment, dims: int) -> Self:
+        """Read what :meth:`writers` wrote, from bytes whose hash is verified. Raises LibraryDamaged."""
+
+    def writers(self) -> Writers:
+        """Of its files, each written piece by piece."""
 
     def without(self, keys: NDArray[np.int64]) -> Self:
         """The index less the vectors of these keys, whether it has them or not; this one is used no more."""
@@ -72,7 +100,13 @@ def _flat() -> type[SegmentIndex]:
     return VectorIndex
 
 
-INDEX_TYPES: dict[str, Callable[[], type[SegmentIndex]]] = {FLAT: _flat}
+def _ivf() -> type[SegmentIndex]:
+    from indexer.index.ivf_index import IvfIndex
+
+    return IvfIndex
+
+
+INDEX_TYPES: Mapping[str, Callable[[], type[SegmentIndex]]] = {FLAT: _flat, IVF: _ivf}
 """Name, as generations and ``info`` say it -> gives the class; FAISS (170 MB in its build for GPUs) is loaded then."""
 
 
@@ -84,3 +118,15 @@ def index_type(name: str) -> type[SegmentIndex]:
             "run `rspnet-index repair`, which makes it anew"
         )
     return INDEX_TYPES[name]()
+
+
+def build_index(batches: Batches, parts: Sequence[int], kind: IndexKind | None = None) -> SegmentIndex:
+    """The index of a segment's vectors, whose parts have these lengths.
+
+    Of the ``kind`` asked for, else flat up to MOST_EXACT vectors, with inverted files above; flat where those are no
+    gain.
+    """
+    from indexer.index.vector_index import VectorIndex
+
+    exact = VectorIndex.build(batches, sum(parts))
+    return index_type(kind or (FLAT if len(exact) <= MOST_EXACT else IVF)).of(exact, parts)

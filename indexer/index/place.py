@@ -22,6 +22,8 @@ class Place:
     """Address of a PostgreSQL catalogue; None is the SQLite file in the folder."""
     backend: str | None = None
     """What encodes its videos; None where nothing was chosen yet. Perhaps a name that this version does not know."""
+    index_type: str | None = None
+    """What its index shall be; None where its size decides. Perhaps a name that this version does not know."""
 
     @property
     def catalogue_target(self) -> str | Path:
@@ -39,7 +41,7 @@ class Place:
         for folder in (given, given / FOLDER_NAME):
             if (folder / SETTINGS_NAME).is_file():
                 settings = _read_settings(folder / SETTINGS_NAME)
-                return cls(folder.resolve(), settings.get("catalogue"), settings.get("backend"))
+                return cls._of(folder, settings)
         raise LibraryNotFound(
             f"no library at {given}: it has no {SETTINGS_NAME}; make one with `rspnet-index build DATA`"
         )
@@ -71,13 +73,25 @@ class Place:
                 f"this library's catalogue is {known.get('catalogue') or 'its SQLite file'}, got {catalogue}; "
                 "leave --catalogue out, or choose another --index"
             )
-        return cls(folder.resolve(), known.get("catalogue"), known.get("backend"))
+        return cls._of(folder, known)
+
+    @classmethod
+    def _of(cls, folder: Path, settings: dict[str, Any]) -> "Place":
+        return cls(folder.resolve(), *map(settings.get, ("catalogue", "backend", "index_type")))
 
     def keep_backend(self, backend: str) -> None:
         """Later builds, and the app, find it in ``backend`` when they open the library; the caller holds its lock."""
         if backend != self.backend:
-            settings = _read_settings(self.folder / SETTINGS_NAME) | {"backend": backend}
-            replace_text(self.folder / SETTINGS_NAME, json.dumps(settings) + "\n")
+            self._keep({"backend": backend})
+
+    def keep_index_type(self, index_type: str | None) -> None:
+        """Later builds find it in ``index_type`` when they open the library; the caller holds its lock."""
+        if index_type != self.index_type:
+            self._keep({"index_type": index_type})
+
+    def _keep(self, changed: dict[str, Any]) -> None:
+        settings = _read_settings(self.folder / SETTINGS_NAME) | changed
+        replace_text(self.folder / SETTINGS_NAME, json.dumps(settings) + "\n")
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

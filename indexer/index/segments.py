@@ -16,14 +16,14 @@ score and then key, so that the answer is that of one index of all vectors.
 
 import io
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.index.durable import Sink
 from indexer.index.generations import Generation
-from indexer.index.index_types import FILE_NAME, SearchIndex, SegmentIndex, index_type
+from indexer.index.index_types import SearchIndex, SegmentIndex, index_type
 from indexer.index.manifest import Segment
 from rspnet_core.errors import LibraryDamaged
 
@@ -81,12 +81,11 @@ def read_parts(generation: Generation, segments: Sequence[Segment], replaced: Ke
 
     Raises LibraryDamaged.
     """
-    content = generation.manifest.content
-    read = index_type(content.index_type).read
+    dims = generation.manifest.content.dims
     parts = []
     for segment, keys in reversed(list(zip(segments, decided_keys(generation, segments), strict=True))):
-        file = generation.verified(FILE_NAME, segment)
-        parts.append(read(file, count=segment.count, dims=content.dims).without(replaced))
+        verified = partial(generation.verified, segment=segment)
+        parts.append(index_type(segment.index_type).read(verified, segment, dims).without(replaced))
         replaced = np.union1d(replaced, keys)
     return parts[::-1]
 
@@ -116,6 +115,11 @@ class SegmentedIndex:
     def bytes_per_search(self) -> int:
         """Memory that a search reads at least."""
         return sum(part.bytes_per_search for part in self._parts)
+
+    @property
+    def recall(self) -> float:
+        """That of the part for which it is least."""
+        return min(part.recall for part in self._parts)
 
     @cached_property
     def keys(self) -> Keys:

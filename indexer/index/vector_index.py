@@ -1,4 +1,4 @@
-"""The FAISS index: exact inner-product search over the video vectors, on the CPU or a GPU.
+"""The exact FAISS index: inner-product search over the video vectors, on the CPU or a GPU.
 
 The index is flat: a search reads every vector once, so its floor is ``count * dims * 4`` bytes of memory traffic for a
 batch of queries, and for a single one (100,000 vectors of 512 numbers: 205 MB, 7 ms at 29 GB/s).
@@ -8,8 +8,8 @@ float32 sums of different order agree on, and equal scores are ordered by key.
 """
 
 import os
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from io import BufferedReader
 from typing import Any
 
@@ -17,8 +17,9 @@ import faiss as untyped_faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.index.durable import Sink
-from indexer.index.index_types import FILE_NAME, SCORE_DECIMALS
+from indexer.index.durable import Sink, Writers
+from indexer.index.index_types import FILE_NAME, FLAT, SCORE_DECIMALS, Batches, Verified
+from indexer.index.manifest import Segment
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 
 faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds
@@ -30,17 +31,22 @@ MOST_ON_GPU = 2048
 MOST_SCRATCH_BYTES = 1536 << 20
 """That FAISS sets aside on a GPU for intermediate results, which it allocates one by one where they do not fit."""
 _IO_BYTES = 1 << 20
+"""Read or written at once."""
 
 
 class VectorIndex:
     """Vectors float32 (count, D) by key, ascending 63-bit integers; make it with :meth:`build` or :meth:`read`."""
+
+    kind = FLAT
+    approximation = None
+    recall = 1.0
 
     def __init__(self, index: Any) -> None:
         self._index = index
         self._flat = faiss.downcast_index(index.index)
         self._resources: Any = None
         self._on_gpu: Any = None
-        self.keys: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
+        self.keys = ids_of(index)
         """Ascending."""
         if (np.diff(self.keys) <= 0).any():
             raise LibraryDamaged(f"the keys of {FILE_NAME} do not ascend; run `rspnet-index repair`")
@@ -59,7 +65,7 @@ class VectorIndex:
         return len(self) * self.dims * 4
 
     @classmethod
-    def build(cls, batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], dims: int) -> "VectorIndex":
+    def build(cls, batches: Batches, dims: int) -> "VectorIndex":
         """Index batches of keys int64 (n,), ascending over all batches, and vectors float32 (n, dims)."""
         index = faiss.IndexIDMap2(faiss.IndexFlatIP(dims))
         for keys, vectors in batches:
@@ -67,22 +73,24 @@ class VectorIndex:
         return cls(index)
 
     @classmethod
-    def read(cls, file: BufferedReader, *, count: int, dims: int) -> "VectorIndex":
-        """Read what :meth:`write` wrote; give it only bytes whose hash is verified: FAISS trusts what it reads.
+    def of(cls, exact: "VectorIndex", parts: Sequence[int]) -> "VectorIndex":
+        """That index."""
+        return exact
 
-        Raises LibraryDamaged when it is not an index of ``count`` vectors of ``dims`` numbers.
+    @classmethod
+    def read(cls, verified: Verified, segment: Segment, dims: int, *, mapped: bool = False) -> "VectorIndex":
+        """Read what :meth:`writers` wrote, or map it into memory; from verified bytes: FAISS trusts what it reads.
+
+        Raises LibraryDamaged when it is not a flat index of the segment's ``count`` vectors of ``dims`` numbers.
         """
-        try:
-            index = faiss.read_index(faiss.PyCallbackIOReader(file.read, _IO_BYTES))
-        except RuntimeError as error:
-            raise LibraryDamaged(f"{FILE_NAME} cannot be read by FAISS; run `rspnet-index repair`") from error
+        index = (read_mapped if mapped else _read_copied)(verified(FILE_NAME))
         is_ours = isinstance(index, faiss.IndexIDMap2) and isinstance(
             faiss.downcast_index(index.index), faiss.IndexFlatIP
         )
-        if not is_ours or (index.ntotal, index.d) != (count, dims):
+        if not is_ours or (index.ntotal, index.d) != (segment.count, dims):
             raise LibraryDamaged(
                 f"{FILE_NAME} is {type(index).__name__} of {index.ntotal} x {index.d}, expected a flat index of "
-                f"{count} x {dims}; run `rspnet-index repair`"
+                f"{segment.count} x {dims}; run `rspnet-index repair`"
             )
         return cls(index)
 
@@ -97,38 +105,35 @@ class VectorIndex:
         row = int(np.searchsorted(self.keys, key))
         return self.vectors[row].copy() if row < len(self) and self.keys[row] == key else None
 
+    def rows_at(self, keys: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The rows, of the same shape, of keys that the index has."""
+        return np.searchsorted(self.keys, keys)
+
     def take(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """A copy of the vectors of ``keys[places]``: float32 (n, D)."""
         return np.take(self.vectors, places, axis=0)
 
     def without(self, keys: NDArray[np.int64]) -> "VectorIndex":
         """The index less the vectors of these keys, in the same memory; this one is used no more."""
-        gone = self._rows_of(keys)
+        gone = self.rows_of(keys)
         if not gone.any():
             return self
         self._index.remove_ids(faiss.IDSelectorBatch(self.keys[gone]))
         return type(self)(self._index)
 
-    def write(self, sink: Sink) -> None:
-        """Write the index piece by piece, so that no second copy of it is in memory. Raises what ``sink`` raises."""
-        faiss.write_index(self._index, faiss.PyCallbackIOWriter(sink.write, _IO_BYTES))
+    def writers(self) -> Writers:
+        """Of the index's file, written piece by piece, so that no second copy of it is in memory."""
+        return {FILE_NAME: partial(write_faiss, self._index)}
 
     def to(self, device: str) -> "VectorIndex":
         """Search on ``auto`` (a GPU if FAISS sees one), ``cpu``, ``cuda`` or ``cuda:N`` from now on.
 
         Raises DeviceUnavailable when FAISS does not see that device.
         """
-        count = faiss.get_num_gpus()
-        allowed = {"auto": 0 if count else None, "cpu": None, "cuda": 0} | {
-            f"cuda:{number}": number for number in range(count)
-        }
-        number = allowed.get(device, count)
+        number = gpu_number(device)
         if number is None:
             self._on_gpu = None
             return self
-        if number >= count:
-            choices = "use cpu" if count == 0 else f"use cpu or cuda:0 to cuda:{count - 1}"
-            raise DeviceUnavailable(f"FAISS cannot search on {device!r}: it sees {count} GPUs; {choices}")
         self._resources = faiss.StandardGpuResources()
         # It would take 1.5 GB for each segment, however small.
         self._resources.setTempMemory(min(MOST_SCRATCH_BYTES, self.bytes_per_search))
@@ -143,7 +148,7 @@ class VectorIndex:
         ``allowed_keys`` restricts the search (it then runs on the CPU). Returns scores float32 and keys int64, both
         (n, min(top, vectors allowed)), by descending score, equal scores by ascending key.
         """
-        chosen = None if allowed_keys is None else self._rows_of(allowed_keys)
+        chosen = None if allowed_keys is None else self.rows_of(allowed_keys)
         available = len(self) if chosen is None else int(chosen.sum())
         top = min(top, available)
         if top == 0 or len(queries) == 0:
@@ -151,13 +156,10 @@ class VectorIndex:
         fetched = min(available, top + TIE_MARGIN)
         while True:
             scores, rows = self._nearest(np.ascontiguousarray(queries, np.float32), fetched, chosen)
-            scores = scores.round(SCORE_DECIMALS) + np.float32(0)  # no -0.0
+            scores = rounded(scores)
             if fetched == available or (scores[:, top - 1] > scores[:, -1]).all():
-                break
+                return best_first(scores, self.keys[rows], top)
             fetched = min(available, fetched * 4)
-        keys = self.keys[rows]
-        order = np.lexsort((keys, -scores))[:, :top]
-        return np.take_along_axis(scores, order, 1), np.take_along_axis(keys, order, 1)
 
     def _nearest(
         self, queries: NDArray[np.float32], count: int, chosen: NDArray[np.bool_] | None
@@ -172,14 +174,70 @@ class VectorIndex:
         scores, positions = found
         return scores, positions
 
-    def _rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Mark the rows whose key is among ``keys``; keys that the index does not have are no rows."""
+    def rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mark, bool (count,), those whose key is among ``keys``; keys that the index does not have are no rows."""
         places = np.searchsorted(self.keys, keys)
         inside = places < len(self)
         found = places[inside][self.keys[places[inside]] == keys[inside]]
         chosen = np.zeros(len(self), dtype=bool)
         chosen[found] = True
         return chosen
+
+
+def gpu_number(device: str) -> int | None:
+    """Of the GPU meant by ``auto``, ``cuda`` or ``cuda:N``; None for ``cpu``, and ``auto`` where FAISS sees none.
+
+    Raises DeviceUnavailable when FAISS does not see that device.
+    """
+    count: int = faiss.get_num_gpus()
+    allowed = {"auto": 0 if count else None, "cpu": None, "cuda": 0} | {
+        f"cuda:{number}": number for number in range(count)
+    }
+    number = allowed.get(device, count)
+    if number is not None and number >= count:
+        choices = "use cpu" if count == 0 else f"use cpu or cuda:0 to cuda:{count - 1}"
+        raise DeviceUnavailable(f"FAISS cannot search on {device!r}: it sees {count} GPUs; {choices}")
+    return number
+
+
+def ids_of(index: Any) -> NDArray[np.int64]:
+    """The keys, int64 (count,), of an IndexIDMap2."""
+    keys: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
+    return keys
+
+
+def write_faiss(index: Any, sink: Sink) -> None:
+    """Write a FAISS index piece by piece. Raises what ``sink`` raises."""
+    faiss.write_index(index, faiss.PyCallbackIOWriter(sink.write, _IO_BYTES))
+
+
+def read_mapped(file: BufferedReader) -> Any:
+    """A FAISS index whose vectors and codes stay in the file, which memory maps. Raises LibraryDamaged."""
+    return _read(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
+
+
+def _read_copied(file: BufferedReader) -> Any:
+    return _read(faiss.PyCallbackIOReader(file.read, _IO_BYTES))
+
+
+def _read(*source: Any) -> Any:
+    try:
+        return faiss.read_index(*source)
+    except RuntimeError as error:
+        raise LibraryDamaged("a file of the index cannot be read by FAISS; run `rspnet-index repair`") from error
+
+
+def rounded(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To what float32 sums of different order agree on; no -0.0."""
+    return scores.round(SCORE_DECIMALS) + np.float32(0)
+
+
+def best_first(
+    scores: NDArray[np.float32], keys: NDArray[np.int64], top: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of rounded scores and their keys, both (n, m), the ``top`` best, equal scores by ascending key."""
+    order = np.lexsort((keys, -scores))[:, :top]
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(keys, order, 1)
 
 
 def _set_threads() -> None:

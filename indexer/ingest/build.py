@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from indexer.catalogue.catalogue import EncoderRecord
+from indexer.index.index_types import IndexChoice
 from indexer.index.place import FOLDER_NAME, Place
 from indexer.ingest.backend_choice import choose_backend
 from indexer.ingest.encoder import ClipEncoder, choose_device
@@ -40,6 +41,7 @@ def build_library(
     workers: int | None = None,
     device: str = "auto",
     backend: BackendName | None = None,
+    index_type: IndexChoice | None = None,
     trusted: str | None = None,
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
@@ -48,8 +50,9 @@ def build_library(
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
     ``rspnet:small``. ``backend`` encodes; without it the one that the library keeps, or the fastest by a short
-    measurement. Links are read where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names the
-    backbone of the library's own encoder where that is code outside of rspnet, so that it may be imported.
+    measurement. ``index_type`` is kept with the library; without it, what is kept there. Links are read where they end
+    in ``data`` or below a folder of ``follow_links``. ``trusted`` names the backbone of the library's own encoder where
+    that is code outside of rspnet, so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
@@ -58,6 +61,7 @@ def build_library(
     if only is not None:
         dataset = dataset.part(only)
     with LibraryWriter(Place.prepare(index or data / FOLDER_NAME, catalogue_url)) as library:
+        library.choose_index(index_type)
         record = library.catalogue.encoder()
         if record is not None and weights is None and backbone is None:
             weights = str(library.place.encoder_path(record.fingerprint))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from indexer.catalogue.catalogue import EncoderRecord, Outcome, VideoEntry, VideoVectors
 from indexer.catalogue.chunks import chunks
 from indexer.catalogue.vectors import HISTOGRAM_BINS
+from indexer.index.index_types import IndexChoice
 from indexer.index.place import Place
 from indexer.ingest.spectrum import SPECTRUM, PartSpectrum
 from indexer.ingest.writer import LibraryWriter
@@ -43,7 +44,7 @@ _ENCODER = EncoderRecord(
 )
 
 
-def simulate_library(index: Path, videos: int) -> dict[str, Any]:
+def simulate_library(index: Path, videos: int, index_type: IndexChoice | None = None) -> dict[str, Any]:
     """Fill the simulated library at ``index``, made if need be, until it holds ``videos``; the document of ``--json``.
 
     Video number n is the same in every such library: of class n mod 100 (``--label class07`` lets 1 % through), below
@@ -63,6 +64,7 @@ def simulate_library(index: Path, videos: int) -> dict[str, Any]:
             raise InvalidSetting(
                 f"{index} holds {before} videos already, got --videos {videos}; give more, or a new --index"
             )
+        library.choose_index(index_type)
         catalogue.set_encoder(_ENCODER)
         root_id = catalogue.root_id("simulated")
         build_id = catalogue.begin_build(SIMULATED)

@@ -5,6 +5,7 @@ from typing import Self
 
 from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.publish import publish_index
+from indexer.index.index_types import INDEX_KINDS, IndexChoice
 from indexer.index.lock import WriterLock
 from indexer.index.place import Place
 
@@ -18,6 +19,8 @@ class LibraryWriter:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._lock = WriterLock(place.folder)
+        self._kind = next((kind for kind in INDEX_KINDS if kind == place.index_type), None)
+        self._anew = False
 
     def __enter__(self) -> Self:
         self._lock.__enter__()
@@ -36,6 +39,14 @@ class LibraryWriter:
         finally:
             self._lock.__exit__(kind, error, trace)
 
+    def choose_index(self, asked: IndexChoice | None) -> None:
+        """Keep the kind of index with the library; None leaves what is kept. Another one is published anew."""
+        if asked is not None:
+            kind = None if asked == "auto" else asked
+            self._anew = kind != self._kind
+            self._kind = kind
+            self.place.keep_index_type(kind)
+
     def publish(self, *, always: bool = False) -> None:
         """Publish what the catalogue holds now, if that is new (or ``always``). Raises as ``publish_index``."""
-        publish_index(self.catalogue, self.place.folder, always=always)
+        publish_index(self.catalogue, self.place.folder, kind=self._kind, always=always or self._anew)

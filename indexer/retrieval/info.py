@@ -18,6 +18,7 @@ def library_info(place: Place, catalogue: AnyCatalogue, record: EncoderRecord) -
         live = catalogue
         with generations.open_current(place.folder) as generation:
             manifest = generation.manifest
+    largest = max(manifest.segments, key=lambda segment: segment.count)
     return {
         "videos": {"indexed": counts.indexed, "failed": counts.failed, "total": counts.total}
         | {"partial": len(catalogue.partial())},
@@ -25,7 +26,8 @@ def library_info(place: Place, catalogue: AnyCatalogue, record: EncoderRecord) -
         "encoder": dict(record.description),
         "generation": manifest.generation,
         "segments": len(manifest.segments),
-        "index_type": manifest.content.index_type,
+        "index_type": largest.index_type,
+        "recall": min((each.approximation.recall for each in manifest.segments if each.approximation), default=1.0),
         "up_to_date": manifest.content.content_version == live.content_version(),
         "data": sorted(os.path.normpath(place.folder / root) for root in catalogue.roots().values()),
         "folder": str(place.folder),

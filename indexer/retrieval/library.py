@@ -207,6 +207,7 @@ class Library(QuerySource):
             encoder=dict(self.record.description),
             hits=hits,
             chance=self.pairs.of(question.composition).chance(shares, asked.false_alarms),
+            recall=self.index.recall,
         )
 
     def playback(self) -> Playback:

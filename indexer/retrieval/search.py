@@ -210,6 +210,8 @@ class SearchResult:
     hits: list[Hit]
     chance: Chance
     """From which score on a hit is unusual."""
+    recall: float
+    """Share of the ten nearest that such a search finds; 1 where the index is exact."""
 
     @property
     def has_classes(self) -> bool:
@@ -248,6 +250,7 @@ class SearchResult:
             "query": self.query | self._predicted(self.predicted),
             "encoder": self.encoder,
             "chance": asdict(self.chance),
+            "recall": self.recall,
             "hits": [self._hit(hit) for hit in self.hits],
         }
 

@@ -69,8 +69,11 @@ def _ranked(page: RankedPage, made: Sequence[tuple[Hit, str]]) -> str:
     unusual = max((place for place, (hit, _) in enumerate(made, 1) if page.chance.exceeded_by(hit.score)), default=0)
     if page.chance.score is not None and unusual < len(cards):
         cards.insert(unusual, f'<li class="line">Below here nothing is unusual: {escape(str(page.chance))}.</li>')
-    untold = "" if page.chance.score is not None else f'<p class="muted">{escape(_sentence(page.chance))}</p>'
-    return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>{untold}'
+    untold = [] if page.chance.score is not None else [_sentence(page.chance)]
+    if page.recall < 1:
+        untold.append(f"Not an exact search: it finds {page.recall:.1%} of the ten nearest.")
+    notes = f'<p class="muted">{escape(" ".join(untold))}</p>' if untold else ""
+    return f'<ol class="cards" start="{page.first_rank}" aria-label="Results, best first">{"".join(cards)}</ol>{notes}'
 
 
 def _sentence(chance: Chance) -> str:

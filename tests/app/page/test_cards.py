@@ -39,6 +39,8 @@ def test_where_no_line_can_be_drawn_the_page_says_so(ranked: RankedPage) -> None
     untold = "Too few pairs to tell which score 1 in 10,000 unrelated pairs of this library would exceed."
     html = cards.results(replace(ranked, chance=Chance(0.0001, None, 5)), can_explain=True)
     assert html.endswith(f'</ol><p class="muted">{untold}</p>')
+    assert "finds 98.7% of the ten" in cards.results(replace(ranked, recall=0.987), can_explain=True)
+    assert "exact" not in cards.results(replace(ranked, recall=1.0), can_explain=True)
     assert "Too few" not in cards.results(replace(ranked, chance=Chance(0.0001, -2.0, 5)), can_explain=True)
 
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.index.generations import Content, open_current, publish
-from indexer.index.index_types import FILE_NAME
 from indexer.index.segments import KEYS_NAME, SegmentedIndex, batches, count_kept, open_index, write_keys
 from indexer.index.vector_index import VectorIndex
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
@@ -122,10 +121,10 @@ def test_keys_that_are_none_are_damage(tmp_path, keys):
     facts = {"content_version": "c", "fingerprint": "f", "dims": DIMS}
     vectors = unit_vectors(3)
     index = index_of(np.arange(3), vectors)
-    first = publish(tmp_path, {FILE_NAME: index.write}, Content(**facts, count=3))
+    first = publish(tmp_path, index.writers(), Content(**facts, count=3))
     own = index_of(np.arange(1), vectors[:1])
     write = (lambda sink: sink.write(b"nothing")) if keys is None else lambda sink: write_keys(keys, sink)
     content = Content(**facts, count=1, replaced=3)
-    publish(tmp_path, {FILE_NAME: own.write, KEYS_NAME: write}, content, first.segments)
+    publish(tmp_path, {**own.writers(), KEYS_NAME: write}, content, first.segments)
     with open_current(tmp_path) as generation, pytest.raises(LibraryDamaged, match=r"segment 000002.*repair"):
         open_index(generation)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from indexer.index import generations
 from indexer.index.index_types import FILE_NAME
+from indexer.index.manifest import Segment
 from indexer.index.vector_index import VectorIndex
 from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
 from tests.indexer.storage import DIMS, unit_vectors
@@ -86,9 +87,9 @@ def test_an_index_is_the_same_after_publishing(tmp_path):
     keys, vectors = make_keys(500), unit_vectors(500)
     index = build(keys, vectors)
     content = generations.Content(content_version="c", fingerprint="f", count=500, dims=DIMS)
-    generations.publish(tmp_path, {FILE_NAME: index.write}, content)
+    generations.publish(tmp_path, index.writers(), content)
     with generations.open_current(tmp_path) as generation:
-        again = VectorIndex.read(generation.verified(FILE_NAME), count=500, dims=DIMS)
+        again = VectorIndex.read(generation.verified, generation.segments[0], DIMS)
     assert (again.keys == keys).all()
     assert again.bytes_per_search == 500 * DIMS * 4
     for mine, other in zip(index.search(vectors, 9), again.search(vectors, 9), strict=True):
@@ -101,7 +102,7 @@ def test_an_error_of_the_disk_is_not_swallowed_while_writing():
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        build(make_keys(5), unit_vectors(5)).write(FullDisk())
+        build(make_keys(5), unit_vectors(5)).writers()[FILE_NAME](FullDisk())
 
 
 @pytest.mark.parametrize(
@@ -109,11 +110,11 @@ def test_an_error_of_the_disk_is_not_swallowed_while_writing():
 )
 def test_an_index_of_another_shape_or_cut_short_is_damaged(tmp_path, count, dims, cut):
     with (tmp_path / FILE_NAME).open("wb") as file:
-        build(make_keys(10), unit_vectors(10)).write(file)
+        build(make_keys(10), unit_vectors(10)).writers()[FILE_NAME](file)
     data = (tmp_path / FILE_NAME).read_bytes()
     (tmp_path / FILE_NAME).write_bytes(data[:cut])
     with (tmp_path / FILE_NAME).open("rb") as file, pytest.raises(LibraryDamaged, match="repair"):
-        VectorIndex.read(file, count=count, dims=dims)
+        VectorIndex.read(lambda _: file, Segment(generation=1, count=count, files={}), dims)
 
 
 def test_keys_must_ascend():
