@@ -24,7 +24,7 @@ from indexer.index.index_types import IVF, SearchIndex, SegmentIndex, Verified
 from indexer.index.inverted import InvertedFile, Mask, Rows
 from indexer.index.manifest import Approximation, Segment
 from indexer.index.recall import TEN, measured, slices_of
-from indexer.index.vector_index import VectorIndex, best_first, gpu_number, rounded
+from indexer.index.vector_index import VectorIndex, gpu_number
 from rspnet_core.errors import LibraryDamaged
 
 FEW = 10_000
@@ -173,9 +173,7 @@ class IvfIndex:
                 near.append(file.nearest(part[None], depth, probes=ceil(probes * probed), chosen=chosen)[0])
         rows = np.unique(np.concatenate(near)) if near else NONE
         rows = rows[rows >= 0]
-        scores = rounded(self._exact.vectors[rows] @ query)
-        (best,), (keys,) = best_first(scores[None], self._exact.keys[rows][None], top)
-        return best, keys
+        return self._exact.best_among(rows, query, top)
 
 
 def _file_name(part: int) -> str:

@@ -3,12 +3,12 @@
 The index is flat: a search reads every vector once, so its floor is ``count * dims * 4`` bytes of memory traffic for a
 batch of queries, and for a single one (100,000 vectors of 512 numbers: 205 MB, 7 ms at 29 GB/s).
 
-Answers are the same on every device and whatever the order of insertion: scores are rounded to 1e-6, which is what
-float32 sums of different order agree on, and equal scores are ordered by key.
+Answers are the same on every device and whatever the order of insertion: float32 sums only choose candidates, whose
+scores are summed in float64 and rounded to 1e-6; equal scores are ordered by key.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from io import BufferedReader
 from typing import Any
@@ -30,6 +30,10 @@ MOST_ON_GPU = 2048
 """FAISS's limit of neighbours on a GPU."""
 MOST_SCRATCH_BYTES = 1536 << 20
 """That FAISS sets aside on a GPU for intermediate results, which it allocates one by one where they do not fit."""
+_FEW_QUERIES = 20
+"""From so many on FAISS multiplies matrices, by all cores."""
+_ROWS_AT_ONCE = 4096
+_SLACK = 1e-5
 _IO_BYTES = 1 << 20
 """Read or written at once."""
 
@@ -153,17 +157,50 @@ class VectorIndex:
         top = min(top, available)
         if top == 0 or len(queries) == 0:
             return np.empty((len(queries), top), np.float32), np.empty((len(queries), top), np.int64)
-        fetched = min(available, top + TIE_MARGIN)
-        while True:
-            scores, rows = self._nearest(np.ascontiguousarray(queries, np.float32), fetched, chosen)
-            scores = rounded(scores)
-            if fetched == available or (scores[:, top - 1] > scores[:, -1]).all():
-                return best_first(scores, self.keys[rows], top)
-            fetched = min(available, fetched * 4)
+        asked = np.ascontiguousarray(queries, np.float32)
+        if chosen is None and self._on_gpu is None and len(asked) < _FEW_QUERIES:
+            near: Iterable[NDArray[np.intp]] = (self._scanned(query, top) for query in asked)
+        else:
+            near = self._nearest(asked, top, available, chosen)
+        found = [self.best_among(rows, query, top) for rows, query in zip(near, asked, strict=True)]
+        return np.stack([scores for scores, _ in found]), np.stack([keys for _, keys in found])
+
+    def best_among(
+        self, rows: NDArray[np.intp], query: NDArray[np.float32], top: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores and keys, (top,) each, of the best of these rows for one query float32 (D,).
+
+        Summed in float64 and then rounded, scores do not hang on what else is searched, and by what.
+        """
+        exact = query.astype(np.float64)
+        parts = [self.vectors[some] @ exact for some in np.array_split(rows, len(rows) // _ROWS_AT_ONCE + 1)]
+        scores = np.concatenate(parts).round(SCORE_DECIMALS).astype(np.float32) + np.float32(0)  # no -0.0
+        order = np.lexsort((self.keys[rows], -scores))[:top]
+        return scores[order], self.keys[rows[order]]
+
+    def _scanned(self, query: NDArray[np.float32], top: int) -> NDArray[np.intp]:
+        """Rows that may be among the ``top`` best of one query float32 (D,).
+
+        FAISS has one core look at one query; this product is of all cores, at the speed of memory.
+        """
+        about = self.vectors @ query
+        least = np.partition(about, -top)[-top]
+        return np.flatnonzero(about >= least - _slack(query))
 
     def _nearest(
+        self, queries: NDArray[np.float32], top: int, available: int, chosen: NDArray[np.bool_] | None
+    ) -> NDArray[np.intp]:
+        """Rows (n, m) among which are the ``top`` best of each query, whatever the order of sums, ties included."""
+        fetched = min(available, top + TIE_MARGIN)
+        while True:
+            scores, rows = self._by_faiss(queries, fetched, chosen)
+            if fetched == available or (scores[:, top - 1] - scores[:, -1] > _slack(queries)).all():
+                return rows
+            fetched = min(available, fetched * 4)
+
+    def _by_faiss(
         self, queries: NDArray[np.float32], count: int, chosen: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         if chosen is not None:
             selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
             found = self._flat.search(queries, count, params=faiss.SearchParameters(sel=selector))
@@ -227,17 +264,9 @@ def _read(*source: Any) -> Any:
         raise LibraryDamaged("a file of the index cannot be read by FAISS; run `rspnet-index repair`") from error
 
 
-def rounded(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """To what float32 sums of different order agree on; no -0.0."""
-    return scores.round(SCORE_DECIMALS) + np.float32(0)
-
-
-def best_first(
-    scores: NDArray[np.float32], keys: NDArray[np.int64], top: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of rounded scores and their keys, both (n, m), the ``top`` best, equal scores by ascending key."""
-    order = np.lexsort((keys, -scores))[:, :top]
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(keys, order, 1)
+def _slack(queries: NDArray[np.float32]) -> Any:
+    """More than float32 sums of different order differ by, of queries float32 (..., D) with vectors of three parts."""
+    return _SLACK * np.linalg.norm(queries, axis=-1)
 
 
 def _set_threads() -> None:

@@ -36,7 +36,9 @@ def _contents_of_query(
 ) -> set[str]:
     """That of an indexed video; of a file, its own where a hit has it, and those of hits that show the same."""
     if "id" in query.source:
-        return {content_of(video) for video in library.catalogue.videos(ids=[query.source["id"]])}
+        asked = query.source["id"]
+        own = [video for video in videos if video.id == asked] or library.catalogue.videos(ids=[asked])
+        return {content_of(video) for video in own}
     if query.footage is None:
         return set()
     own = {query.footage.content_among(videos)} - {""}

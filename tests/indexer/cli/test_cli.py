@@ -59,7 +59,7 @@ def test_search_prints_the_documented_json(built: Path, sample_videos: Path) -> 
     done = rspnet_index("search", query, "--index", built, *arguments)
     document = json.loads(done.stdout)
     assert done.returncode == 0
-    assert document.keys() == {"query", "encoder", "chance", "hits"}
+    assert document.keys() == {"query", "encoder", "chance", "recall", "hits"}
     first = document["hits"][0]
     described = {"id", "path", "label", "split", "score", "scores", "percentiles", "copy_of"}
     assert first.keys() == described | {"start_seconds", "end_seconds"}
