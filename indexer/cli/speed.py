@@ -68,6 +68,31 @@ def speed_search(
     show(_table(found.rows))
 
 
+@app.command("publish")
+def speed_publish(
+    videos: Annotated[
+        list[int] | None, typer.Option("--videos", help="Size of the library before; repeatable.", show_default=False)
+    ] = None,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure committing videos, and publishing one more, beside a transaction each and an index written anew.
+
+    Libraries of simulated videos, 1,000 and 10,000 without --videos, are filled in a temporary folder.
+
+    Example: [bold]rspnet-index speed publish --videos 1000 --videos 100000[/bold]
+    """
+    from indexer.bench.publish_speed import measure_publish
+
+    found = measure_publish(videos or (1000, 10_000), rounds=rounds)
+    if as_json:
+        print_json(found.document())
+        return
+    for size, rows in found.sizes.items():
+        say(f"{size} videos before")
+        show(_table(rows))
+
+
 @app.command("recall")
 def speed_recall(
     index: IndexOption = Path(),

@@ -68,7 +68,7 @@ def simulate_library(index: Path, videos: int, index_type: IndexChoice | None = 
         catalogue.set_encoder(_ENCODER)
         root_id = catalogue.root_id("simulated")
         build_id = catalogue.begin_build(SIMULATED)
-        for some in chunks(_outcomes(before, videos, root_id), _PER_COMMIT):
+        for some in chunks(islice(simulated(before, root_id), videos - before), _PER_COMMIT):
             catalogue.commit(some)
         library.publish()
         catalogue.finish_build(build_id, {"total": videos, "indexed": videos - before})
@@ -84,12 +84,11 @@ def simulate_library(index: Path, videos: int, index_type: IndexChoice | None = 
     }
 
 
-def _outcomes(start: int, stop: int, root_id: int) -> Iterator[Outcome]:
+def simulated(start: int, root_id: int) -> Iterator[Outcome]:
+    """The videos from number ``start`` on, without end."""
     span = np.array([[0.0, 1.0]])
     histogram = np.full(HISTOGRAM_BINS, 1 / HISTOGRAM_BINS, np.float32)
     for number, vector in enumerate(islice(synthetic_vectors(start // _BLOCK), start % _BLOCK, None), start):
-        if number == stop:
-            return
         vectors = VideoVectors(video=vector, clips=vector[None], spans_seconds=span, colour_histogram=histogram)
         yield Outcome(entry=_entry(number, root_id), vectors=vectors)
 

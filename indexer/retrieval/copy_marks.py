@@ -37,8 +37,8 @@ def _contents_of_query(
     """That of an indexed video; of a file, its own where a hit has it, and those of hits that show the same."""
     if "id" in query.source:
         asked = query.source["id"]
-        own = [video for video in videos if video.id == asked] or library.catalogue.videos(ids=[asked])
-        return {content_of(video) for video in own}
+        shown = [video for video in videos if video.id == asked]
+        return {content_of(video) for video in shown or library.catalogue.videos(ids=[asked])}
     if query.footage is None:
         return set()
     own = {query.footage.content_among(videos)} - {""}

@@ -73,6 +73,25 @@ def test_a_search_is_measured(built: Path) -> None:
     assert "times as fast" in rspnet_index("speed", "search", "--index", built).stdout
 
 
+def test_publishing_is_measured_on_libraries_of_the_sizes_asked_for() -> None:
+    asked = ("speed", "publish", "--videos", 60, "--videos", 40, "--rounds", 2)
+    document = json.loads(rspnet_index(*asked, "--json").stdout)
+    assert_described("rspnet-index-speed-publish", document)
+    assert [size["videos"] for size in document["sizes"]] == [40, 60]
+    for size in document["sizes"]:
+        assert [row["name"] for row in size["rows"]] == ["commit", "publish"]
+        assert all(row["ratio_low"] <= row["ratio"] <= row["ratio_high"] for row in size["rows"])
+
+
+def test_recall_of_an_exact_index_is_1(built: Path) -> None:
+    document = json.loads(rspnet_index("speed", "recall", "--index", built, "--queries", 5, "--json").stdout)
+    assert_described("rspnet-index-speed-recall", document)
+    assert (document["videos"], document["queries"], document["index_type"]) == (32, 5, "flat")
+    assert len(document["rows"]) == 5 * 3
+    assert all(row["recall"] == 1 for row in document["rows"])
+    assert "motion 100%" in rspnet_index("speed", "recall", "--index", built, "--queries", 5).stdout
+
+
 def test_a_file_that_cannot_be_read_is_named(few_videos: Path, small_weights: Path) -> None:
     (few_videos / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(VideoError, match=r"broken\.mp4: .*; measure a folder without it"):
