@@ -6,7 +6,7 @@ DEMO := demo
 SETUP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs gpu-pack test slow check format lint types lock clean
+.PHONY: help setup demo docs gpu-pack test slow speed check format lint types lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,17 @@ test: setup ## run the suite
 
 slow: setup ## run the tests that the suite leaves out: most of what a browser shows, kills, a Ray cluster
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --timeout 1800
+
+speed: setup ## time builds, searches, publishing and training in small, into speed/*.json
+	@mkdir -p speed
+	test -d speed/demo || $(BIN)/rspnet-index sample-data speed/demo
+	test -d speed/library || $(BIN)/rspnet-index simulate --videos 20000 --index speed/library
+	$(BIN)/rspnet-index speed build speed/demo --videos 8 --json > speed/build.json
+	$(BIN)/rspnet-index speed search --index speed/library --json > speed/search.json
+	$(BIN)/rspnet-index speed recall --index speed/library --queries 20 --json > speed/recall.json
+	$(BIN)/rspnet-index speed publish --json > speed/publish.json
+	$(BIN)/rspnet-train speed --json > speed/train.json
+	@tail -n +1 speed/*.json
 
 check: format lint types test ## everything that has to hold before a commit
 
