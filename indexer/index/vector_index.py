@@ -32,7 +32,7 @@ MOST_SCRATCH_BYTES = 1536 << 20
 """That FAISS sets aside on a GPU for intermediate results, which it allocates one by one where they do not fit."""
 _FEW_QUERIES = 20
 """From so many on FAISS multiplies matrices, by all cores."""
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 1024
 _SLACK = 1e-5
 _IO_BYTES = 1 << 20
 """Read or written at once."""
@@ -100,7 +100,11 @@ class VectorIndex:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """The vectors, float32 (count, D), in the order of ``keys``: a view of the index's own memory."""
+        """The vectors, float32 (count, D), in the order of ``keys``: a view of the index's own memory.
+
+        In a file that memory maps they lie at an odd address: NumPy takes some rows of them as they are, and copies all
+        of them for anything else.
+        """
         flat: NDArray[np.float32] = faiss.rev_swig_ptr(self._flat.get_xb(), len(self) * self.dims)
         return flat.reshape(len(self), self.dims)
 
@@ -115,7 +119,8 @@ class VectorIndex:
 
     def take(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """A copy of the vectors of ``keys[places]``: float32 (n, D)."""
-        return np.take(self.vectors, places, axis=0)
+        taken: NDArray[np.float32] = self.vectors[places]
+        return taken
 
     def without(self, keys: NDArray[np.int64]) -> "VectorIndex":
         """The index less the vectors of these keys, in the same memory; this one is used no more."""
@@ -158,7 +163,7 @@ class VectorIndex:
         if top == 0 or len(queries) == 0:
             return np.empty((len(queries), top), np.float32), np.empty((len(queries), top), np.int64)
         asked = np.ascontiguousarray(queries, np.float32)
-        if chosen is None and self._on_gpu is None and len(asked) < _FEW_QUERIES:
+        if chosen is None and self._on_gpu is None and len(asked) < _FEW_QUERIES and self.vectors.flags.aligned:
             near: Iterable[NDArray[np.intp]] = (self._scanned(query, top) for query in asked)
         else:
             near = self._nearest(asked, top, available, chosen)

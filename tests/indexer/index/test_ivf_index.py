@@ -1,5 +1,6 @@
 """An index of inverted files finds what an exact one finds, whatever the weights and filters, from the same files."""
 
+import tracemalloc
 from itertools import islice
 
 import numpy as np
@@ -199,3 +200,20 @@ def test_a_device_that_is_not_there_is_an_error(index):
     assert index.to("cpu") is index
     with pytest.raises(DeviceUnavailable, match="use cpu"):
         index.to("cuda:99")
+
+
+def test_vectors_in_a_mapped_file_are_never_copied_as_a_whole(published, keys):
+    with open_current(published) as generation:
+        again = open_index(generation)
+    one = again.take(np.array([5]))
+    tracemalloc.start()
+    try:
+        again.take(np.array([5, 6]))
+        again.vector(keys[5])
+        again.search(one, 10)
+        again.search(one, COUNT)
+        again.search(one, 10, allowed_keys=keys[::3])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < COUNT * again.dims * 4 / 2
