@@ -1,7 +1,7 @@
 """The paper's retrieval protocol on a library: test videos query the training gallery (section 4.3)."""
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.benchmark.baselines import histogram_vectors, random_baseline
-from indexer.benchmark.centring import KeyedRows, centred
+from indexer.benchmark.centring import centred
 from indexer.benchmark.copied import found_copies
 from indexer.benchmark.document import to_json
+from indexer.benchmark.keyed_rows import KeyedRows
 from indexer.benchmark.protocol import score
 from indexer.benchmark.ranking import LabelledVectors, QueryResult
 from indexer.benchmark.report import write_html
@@ -20,7 +21,6 @@ from indexer.benchmark.scores import RetrievalScores
 from indexer.benchmark.sides import Sides, sides_of
 from indexer.benchmark.whitening import whitened
 from indexer.catalogue.catalogue import LabelledVideo, id_of_key
-from indexer.catalogue.vector_queries import KeyedVectors
 from indexer.catalogue.vectors import ENERGY_DIMS, HISTOGRAM_BINS
 from indexer.ingest.pooling import Layout
 from indexer.retrieval.copies import known_copies, was_compared
@@ -87,16 +87,15 @@ def evaluate(
         InvalidSetting: more dimensions to whiten than the gallery tells.
     """
     prepare = preparation or Preparation()
-    histograms: KeyedRows = dict(
-        _rows((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
-    )
-    sides = library_sides(library, fold=fold, leave_out=leave_out, keys=histograms.keys())
+    shown = {key for keys, _ in library.catalogue.all_vectors() for key in keys.tolist()}
+    sides = library_sides(library, fold=fold, leave_out=leave_out, keys=shown)
     scores = rank_library(library, sides, weights=weights, families=families, preparation=prepare)
 
-    def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores | None:
-        prepared = prepare(rows, layout, sides)[0] if rows else {}
-        return _score(sides, prepared, prepared, families) if prepared else None
+    def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores:
+        prepared = prepare(rows, layout, sides)[0]
+        return _score(sides, prepared.at(video.key for video in sides.queries), prepared, families)
 
+    energies = _energies(library, sides)
     chance = random_baseline(
         [video.label or "" for video in sides.queries],
         [video.label or "" for video in sides.gallery],
@@ -112,8 +111,11 @@ def evaluate(
     report = to_json(
         scores,
         random=chance,
-        colour_histogram=baseline(histograms, Layout({"colours": HISTOGRAM_BINS})),
-        motion_energy=baseline(_energies(library, sides), Layout({"motion": ENERGY_DIMS})),
+        colour_histogram=baseline(
+            KeyedRows.of((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms()),
+            Layout({"colours": HISTOGRAM_BINS}),
+        ),
+        motion_energy=baseline(energies, Layout({"motion": ENERGY_DIMS})) if energies else None,
         copies=found_copies(scores.results, known_copies(library), by_footage=was_compared(library)),
         protocol=sides.protocol | facts | prepare.facts(),
         weights=(weights or PartWeights()).shares(library.layout),
@@ -148,8 +150,8 @@ def rank_library(
     """
     _check_families(families, {video.label for video in sides.gallery if video.label is not None})
     shares = (weights or PartWeights()).shares(library.layout)
-    rows, layout = preparation(dict(_rows(library.catalogue.all_vectors())), library.layout, sides)
-    weighted = {video.key: weigh(rows[video.key], shares, layout) for video in sides.queries}
+    rows, layout = preparation(KeyedRows.of(library.catalogue.all_vectors()), library.layout, sides)
+    weighted = weigh(rows.at(video.key for video in sides.queries), shares, layout)
     scores = _score(sides, weighted, rows, families)
     return replace(scores, results=_with_percentiles(scores.results, rows, layout, shares))
 
@@ -158,8 +160,7 @@ def _with_percentiles(
     results: Iterable[QueryResult], rows: KeyedRows, layout: Layout, shares: Mapping[str, float]
 ) -> tuple[QueryResult, ...]:
     """The results, each hit with the share of pairs among ``rows`` that are less alike, as a search says it."""
-    keys = sorted(rows)
-    vectors = np.stack([rows[keys[row]] for row in drawn_rows(len(keys))])
+    vectors = rows.vectors[drawn_rows(len(rows))]
     pairs = PairScores(vectors, [None] * len(vectors), layout)
     return tuple(
         replace(
@@ -183,35 +184,34 @@ def _check_families(families: Mapping[str, str] | None, labels: set[str]) -> Non
         raise NothingMatches("--families: " + no_such("class", min(families), labels, "no video here has one"))
 
 
-def _energies(library: Library, sides: Sides) -> KeyedRows:
-    """Motion energy of all videos; empty where one has none, or where it is the library's own encoder."""
+def _energies(library: Library, sides: Sides) -> KeyedRows | None:
+    """Motion energy of all videos; None where one has none, or where it is the library's own encoder."""
     if library.record.description["backbone"] == ENERGY:
-        return {}
-    found = dict(_rows(library.catalogue.motion_energies()))
-    return found if all(video.key in found for video in (*sides.queries, *sides.gallery)) else {}
+        return None
+    found = KeyedRows.of(library.catalogue.motion_energies())
+    return found if found.holds(video.key for video in (*sides.queries, *sides.gallery)) else None
 
 
-def _score(sides: Sides, queries: KeyedRows, gallery: KeyedRows, families: Mapping[str, str] | None) -> RetrievalScores:
-    def labelled(videos: list[LabelledVideo], rows: KeyedRows) -> LabelledVectors:
+def _score(
+    sides: Sides, queries: NDArray[np.float32], gallery: KeyedRows, families: Mapping[str, str] | None
+) -> RetrievalScores:
+    """``queries`` float32 (n, D) are the vectors of the side that queries, in its order."""
+
+    def labelled(videos: list[LabelledVideo], vectors: NDArray[np.float32]) -> LabelledVectors:
         return LabelledVectors(
             ids=[id_of_key(video.key) for video in videos],
             labels=[video.label or "" for video in videos],
             groups=sides.recordings(videos, families or {}),
-            vectors=np.stack([rows[video.key] for video in videos]),
+            vectors=vectors,
             left_out=sides.left_out(videos),
         )
 
     return score(
         labelled(sides.queries, queries),
-        labelled(sides.gallery, gallery),
+        labelled(sides.gallery, gallery.at(video.key for video in sides.gallery)),
         families=families,
         exclude_self=sides.leave_one_out,
     )
-
-
-def _rows(batches: Iterable[KeyedVectors]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for keys, rows in batches:
-        yield from zip(keys.tolist(), rows, strict=True)
 
 
 def write_report(library: Library, report: dict[str, Any], scores: RetrievalScores, folder: Path) -> Path:

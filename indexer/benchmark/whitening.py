@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.benchmark.centring import KeyedRows
+from indexer.benchmark.keyed_rows import KeyedRows
 from indexer.ingest.pooling import Layout
 from rspnet_core.errors import InvalidSetting
 
@@ -17,7 +17,7 @@ def whitened(rows: KeyedRows, gallery: Iterable[int], layout: Layout, dims: int)
     """Each part on the ``dims`` directions in which the gallery spreads most, each scaled to the same spread.
 
     Args:
-        rows: float32 (layout.size,) by key.
+        rows: of layout.size numbers.
         gallery: keys of the gallery, from which the directions are learnt; labels are not used. A query that is left
             out of its own gallery counts here.
         layout: the parts; one that has fewer directions keeps those.
@@ -29,20 +29,18 @@ def whitened(rows: KeyedRows, gallery: Iterable[int], layout: Layout, dims: int)
     Raises:
         InvalidSetting: more dimensions than a gallery of this size can tell.
     """
-    stacked = np.stack([rows[key] for key in gallery]).astype(np.float64)
+    stacked = rows.at(gallery).astype(np.float64)
     if not 1 <= dims < len(stacked):
         raise InvalidSetting(
             f"whitening to {dims} dimensions: a gallery of {len(stacked)} videos tells 1 to {len(stacked) - 1} apart"
         )
-    keys = list(rows)
-    everything = np.stack([rows[key] for key in keys]).astype(np.float64)
     parts = {
-        name: (everything[:, place] - stacked[:, place].mean(0)) @ _axes(stacked[:, place], dims)
+        name: (rows.vectors[:, place].astype(np.float64) - stacked[:, place].mean(0)) @ _axes(stacked[:, place], dims)
         for name, place in layout.slices().items()
     }
     found = Layout({name: part.shape[1] for name, part in parts.items()})
     unit = found.unit(np.concatenate(list(parts.values()), axis=1).astype(np.float32))
-    return dict(zip(keys, unit, strict=True)), found
+    return KeyedRows(rows.keys, unit), found
 
 
 def _axes(vectors: NDArray[np.float64], dims: int) -> NDArray[np.float64]:

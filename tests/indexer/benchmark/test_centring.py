@@ -6,6 +6,7 @@ import numpy as np
 
 from indexer.benchmark.centring import centred
 from indexer.benchmark.evaluation import Preparation, evaluate
+from indexer.benchmark.keyed_rows import KeyedRows
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue
 from indexer.ingest.build import build_library
 from indexer.ingest.pooling import Layout
@@ -17,12 +18,13 @@ from tests.indexer.storage import forget_rows, make_older
 
 def test_centring_equals_slow_loops() -> None:
     rows = {key: np.random.default_rng(key).normal(size=5).astype(np.float32) for key in range(6)}
-    found = centred(rows, [1, 2, 5], Layout({"backbone": 3, "motion": 2}))
+    keyed = KeyedRows(np.arange(6), np.stack([*rows.values()]))
+    found = centred(keyed, [1, 2, 5], Layout({"backbone": 3, "motion": 2}))
     for key, row in rows.items():
         for part in (range(3), range(3, 5)):
             plain = [row[n] - (rows[1][n] + rows[2][n] + rows[5][n]) / 3 for n in part]
             length = sum(value**2 for value in plain) ** 0.5
-            np.testing.assert_allclose(found[key][list(part)], [value / length for value in plain], rtol=1e-4)
+            np.testing.assert_allclose(found.at([key])[0, list(part)], [value / length for value in plain], rtol=1e-4)
 
 
 def test_what_all_videos_have_in_common_does_not_count_once_centred(built: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.benchmark.centring import KeyedRows
+from indexer.benchmark.keyed_rows import KeyedRows
 from indexer.benchmark.whitening import whitened
 from indexer.ingest.pooling import Layout
 from rspnet_core.errors import InvalidSetting
@@ -11,8 +11,8 @@ from rspnet_core.errors import InvalidSetting
 LAYOUT = Layout({"backbone": 6, "motion": 4})
 
 
-def rows_of(vectors: np.ndarray) -> dict[int, np.ndarray]:
-    return dict(enumerate(LAYOUT.unit(vectors.astype(np.float32))))
+def rows_of(vectors: np.ndarray) -> KeyedRows:
+    return KeyedRows(np.arange(len(vectors)), LAYOUT.unit(vectors.astype(np.float32)))
 
 
 def test_cosines_are_those_of_the_inverse_covariance() -> None:
@@ -22,12 +22,12 @@ def test_cosines_are_those_of_the_inverse_covariance() -> None:
     found, layout = whitened(rows, gallery, LAYOUT, 20)
     assert dict(layout.dims) == {"backbone": 6, "motion": 4}
     for name, place in LAYOUT.slices().items():
-        part = np.stack([rows[key][place] for key in range(30)]).astype(np.float64)
+        part = rows.vectors[:, place].astype(np.float64)
         less = part - part[2:].mean(0)
         inverse = np.linalg.inv(np.cov(part[2:].T))
         expected = less[0] @ inverse @ less[1] / np.sqrt((less[0] @ inverse @ less[0]) * (less[1] @ inverse @ less[1]))
         own = layout.slices()[name]
-        assert found[0][own] @ found[1][own] == pytest.approx(expected, abs=1e-4)
+        assert found.vectors[0, own] @ found.vectors[1, own] == pytest.approx(expected, abs=1e-4)
 
 
 def test_wide_directions_that_tell_nothing_hide_the_others_no_more() -> None:
@@ -40,7 +40,7 @@ def test_wide_directions_that_tell_nothing_hide_the_others_no_more() -> None:
     rows = rows_of(vectors)
 
     def right(found: KeyedRows, layout: Layout) -> float:
-        backbone = np.stack([found[key] for key in range(200)])[:, : layout.dims["backbone"]]
+        backbone = found.vectors[:, : layout.dims["backbone"]]
         likeness = backbone @ backbone.T - 9 * np.eye(200)
         return float((classes[likeness.argmax(1)] == classes).mean())
 
@@ -53,7 +53,7 @@ def test_a_part_keeps_no_more_directions_than_it_has() -> None:
     vectors[:, 6:] = vectors[:, 6:7]  # one number, four times: after unit length the same for all
     found, layout = whitened(rows_of(np.abs(vectors)), range(12), LAYOUT, 3)
     assert layout.dims["backbone"] == 3 and layout.dims["motion"] == 0
-    assert all(np.isfinite(row).all() and row.shape == (3,) for row in found.values())
+    assert np.isfinite(found.vectors).all() and found.vectors.shape == (12, 3)
 
 
 @pytest.mark.parametrize("dims", [0, -1, 12, 500])
