@@ -63,7 +63,7 @@ def create_app(services: Services) -> gr.Blocks:
             for tab_id, title, lay_out in TABS:
                 with gr.Tab(title, id=tab_id, elem_id=f"tab-{tab_id}") as tab:
                     handles = lay_out(services, app, state)
-                    _keep_fresh(services, app, tab, banner, handles)
+                    _keep_fresh(services, tab, banner, handles)
                     tab.select(None, js=_OPENED.format(tab_id), api_visibility="private")
         add_endpoints(services)
     app.max_threads = _THREADS
@@ -88,22 +88,19 @@ class Page(gr.Blocks):
         return values
 
 
-def _keep_fresh(services: Services, app: gr.Blocks, tab: gr.Tab, banner: gr.HTML, handles: TabHandles) -> None:
-    """Bring a tab up to date when the page is opened, and when the tab is and a newer generation was published."""
+def _keep_fresh(services: Services, tab: gr.Tab, banner: gr.HTML, handles: TabHandles) -> None:
+    """Bring a tab up to date when it is shown: first on a page (one of them as it opens), and after a publication."""
     seen = gr.State(None)
-    outputs = [seen, banner, *handles.outputs]
 
-    def load() -> Updates:
+    def show(generation: str | None) -> Updates:
         services.reload()
+        if generation == services.generation:
+            return {seen: gr.skip()}
         return {seen: services.generation, banner: _banner(services), **handles.refresh()}
 
-    def select(generation: str | None) -> Updates:
-        services.reload()
-        is_new = generation not in (None, services.generation)  # None: the page is being opened
-        return load() if is_new else {seen: gr.skip()}
-
-    app.load(load, None, outputs, show_progress="hidden", api_visibility="private")
-    tab.select(select, seen, outputs, show_progress="hidden", api_visibility="private")
+    tab.select(show, seen, [seen, banner, *handles.outputs], show_progress="hidden", api_visibility="private")
+    if handles.shown:
+        tab.select(**handles.shown)
 
 
 def _greeting(request: gr.Request) -> str:

@@ -1,6 +1,6 @@
 """What the tabs share: the query and the hit that is looked at, and how a tab is brought up to date."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,8 +49,10 @@ class SharedState:
 class TabHandles:
     """What the page does with a tab: ``refresh()`` gives new values for components among ``outputs``.
 
-    It is called when the page is loaded, and when the tab is selected and a newer generation was published since.
+    It is called when the tab is shown for the first time, and when it is and a newer generation was published since.
     """
 
     refresh: Callable[[], Updates] = dict
     outputs: Sequence[Component] = field(default_factory=tuple)
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of an event that runs each time the tab is shown; empty for none."""

@@ -88,9 +88,8 @@ def accuracy_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabH
         **measuring, concurrency_id="report", concurrency_limit=1
     ).success(**compared)
     gr.on([control.change for control in inputs], **compared, trigger_mode="always_last")
-    state.weights.change(**compared)
     shown.pick(telling(why), None, [state.query, state.hit_id, state.tabs], api_visibility="private")
-    return TabHandles(refresh, [fold, *weights])
+    return TabHandles(refresh, [fold, *weights], shown=compared)
 
 
 def _differences(measured: Measured, others: dict[str, Measured | None]) -> str:

@@ -103,7 +103,7 @@ def adding_panel(services: Services, app: gr.Blocks, failed: gr.HTML) -> AddingP
     index.click(add_folder, folder, watched, **common)
     failed.select(mend_failed, ended, [*watched, ended], **common)
     app.load(arrive, None, [for_viewers, for_editors, stop], **common)
-    app.load(watch, [watching, ended], [*watched, ended], **common)
+    app.load(lambda: _shown(services.builder.status), None, watched, **common)
     timer.tick(watch, [watching, ended], [*watched, ended], **common)
     stop.click(end, None, None, **common)
     return AddingPanel(folder=folder, folders=lambda: gr.Dropdown(choices=_folders(services)), ended=ended)

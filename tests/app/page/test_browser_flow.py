@@ -1,12 +1,14 @@
 """The way through the app: history, filters as chips, keys, what browsers cannot play."""
 
 import re
+import shutil
 from pathlib import Path
 
 import av
 import pytest
 from playwright.sync_api import expect
 
+from indexer.ingest.build import build_library
 from tests.app.conftest import Served
 from tests.app.page.test_browser_search import cards, order, set_slider, upload, wait_for_rank
 
@@ -202,3 +204,19 @@ def test_a_search_is_saved_under_a_name_opened_again_and_removed(served: Served,
     page.reload()
     page.get_by_text("Saved views", exact=True).click()
     expect(views.get_by_role("listitem")).to_have_count(0)
+
+
+def test_a_page_that_opens_asks_for_the_tab_that_it_shows_and_others_are_fresh_when_they_are_opened(
+    served_own: Served, own_library: Path, new_video: Path, open_page
+) -> None:
+    page = open_page(served_own.url)
+    shutil.copy(new_video, own_library)
+    build_library(own_library, device="cpu")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("queue/join?") else None)
+    page.reload()
+    expect(page.get_by_text("5 videos are ready to be searched")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert len(asked) <= 6
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_text("Page 1 of 1, 5 videos").wait_for()
