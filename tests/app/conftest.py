@@ -85,9 +85,9 @@ def user_file(folder: Path, **roles: Role) -> UserFile:
 
 
 @contextmanager
-def serving(services: Services, **settings) -> Iterator[str]:
-    """Serve on a free port, with settings of ``create_server``; gives the address."""
-    listening = listen("127.0.0.1", 0)
+def serving(services: Services, port: int = 0, **settings) -> Iterator[str]:
+    """Serve on a port, 0 for any that is free, with settings of ``create_server``; gives the address."""
+    listening = listen("127.0.0.1", port)
     port = listening.getsockname()[1]
     server = uvicorn.Server(configure(create_server(services, **settings)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -143,14 +143,22 @@ def own_library(four_videos: Path, tmp_path: Path) -> Path:
     return shutil.copytree(four_videos, tmp_path / "own")
 
 
+@pytest.fixture(scope="session")
+def own_port() -> int:
+    """Where one test after the other serves a library of its own: a browser keeps its scripts by the address."""
+    with listen("127.0.0.1", 0) as listening:
+        return listening.getsockname()[1]
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
+def serve(own_port: int) -> Iterator[Callable[..., Served]]:
     """Serve the library of a folder until the test's end, and until its pages are closed."""
     with ExitStack() as stack:
+        ports = iter([own_port])
 
         def serve_(folder: Path, **settings) -> Served:
             services = stack.enter_context(Services(folder, device="cpu", **settings))
-            return Served(stack.enter_context(serving(services)), services)
+            return Served(stack.enter_context(serving(services, next(ports, 0))), services)
 
         yield serve_
 
