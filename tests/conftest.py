@@ -15,7 +15,7 @@ import torch
 
 from indexer.ingest.build import build_library
 from rspnet_core.config import ClipGeometry
-from rspnet_core.models import create_model
+from rspnet_core.models import create_backbone_model, create_model
 from rspnet_core.video.making.synthetic import write_sample_data
 from rspnet_core.video.reading import child_process
 from rspnet_core.weights.checkpoint import describe, save_checkpoint
@@ -118,6 +118,12 @@ def small_weights(once: Once) -> Path:
 def save_small_weights(path: Path, backbone: str = tiny.NAME) -> None:
     model = create_model(backbone, seed=1).eval()
     save_checkpoint(model, describe(model, backbone, source="test", trained=True, geometry=SMALL_CLIPS), path)
+
+
+def save_headless_weights(path: Path) -> None:
+    """Weights of an encoder without heads, as torchvision's are, that looks at the clips of ``small_weights``."""
+    model = create_backbone_model(tiny.NAME, seed=1).eval()
+    save_checkpoint(model, describe(model, tiny.NAME, source="test", trained=True, geometry=SMALL_CLIPS), path)
 
 
 def save_classifier(path: Path, classes: Sequence[str], *, always: int | None = None) -> Path:

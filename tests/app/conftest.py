@@ -20,12 +20,9 @@ from app.serving.users import UserFile, new_user, write_users
 from app.serving.visitors import Role, Visitor
 from app.session.services import Services
 from indexer.ingest.build import build_library
-from rspnet_core.config import ClipGeometry
-from rspnet_core.models import create_torchvision_model
 from rspnet_core.video.making.encode import write_video
 from rspnet_core.video.making.scenes import MOTIONS, Look, render
-from rspnet_core.weights.checkpoint import describe, save_checkpoint
-from tests.conftest import Once
+from tests.conftest import Once, save_headless_weights
 
 
 @pytest.fixture(scope="session")
@@ -128,10 +125,8 @@ def headless(four_videos: Path, once: Once) -> Path:
     """A library of the four videos by an encoder without heads; read only."""
 
     def build(folder: Path) -> None:
-        weights, model = folder / "headless.safetensors", create_torchvision_model("r3d_18").eval()
-        geometry = ClipGeometry(num_clips=3, frames_per_clip=4, size=32)
-        spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=geometry)
-        save_checkpoint(model, spec, weights)
+        weights = folder / "headless.safetensors"
+        save_headless_weights(weights)
         assert build_library(four_videos, index=folder / "index", weights=str(weights), device="cpu").indexed == 4
 
     return once("headless", build) / "index"
