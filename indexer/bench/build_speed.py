@@ -8,9 +8,14 @@ build    both at once, catalogue, index                plain: the loop of both; 
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from indexer.bench.turns import Measured, in_turns
 from indexer.ingest.build import build_library
@@ -19,9 +24,10 @@ from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
 from rspnet_core.inference.backends import BackendName
+from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import scan
 from rspnet_core.video.reading.plain import plain_clips
-from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest, DecodeResult
+from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 from rspnet_core.weights.sources import load_encoder
 
 
@@ -56,59 +62,82 @@ def measure_build(
     Nothing is written there: libraries are built in a temporary folder. Raises what ``build_library`` does, and
     VideoError for a file that either side cannot read.
     """
-    placed_on = choose_device(device)
     files = _spread([file.path for file in scan(data).files], videos)
+    chosen = _Chosen(data, weights, backbone, device, backend, files)
+    spec = load_encoder(weights, backbone)[1]
+    encoder, plain = chosen.encoder(), chosen.network()
     paths = [data / name for name in files]
-    model, spec = load_encoder(weights, backbone)
-    encoder = ClipEncoder(model, spec, device=placed_on, backend=backend)
-    plain_model = load_encoder(weights, backbone)[0].to(placed_on)
-    requests = [DecodeRequest(path, spec.geometry) for path in paths]
     with DecodePool(usable_cores()) as pool, tempfile.TemporaryDirectory() as temporary:
-
-        def decode() -> list[DecodeResult]:
-            results = list(pool.map(requests))
-            for result in results:
-                if result.clips is None:
-                    raise VideoError(f"{result.request.path}: {result.error}; measure a folder without it")
-            return results
-
-        def build() -> None:
-            with tempfile.TemporaryDirectory(dir=temporary) as index:
-                build_library(
-                    data,
-                    only=files,
-                    index=Path(index),
-                    weights=weights,
-                    backbone=backbone,
-                    device=device,
-                    backend=backend,
-                )
-
-        decoded = [result.clips.frames for result in decode() if result.clips is not None]
-        plain_decoded = [plain_clips(path, spec) for path in paths]
+        decode = partial(_decoded, pool, [DecodeRequest(path, spec.geometry) for path in paths])
+        clips, plainly = decode(), [plain_clips(path, spec) for path in paths]
         rows = in_turns(
             {
                 "decode": (decode, lambda: [plain_clips(path, spec) for path in paths]),
                 "encode": (
-                    lambda: [encoder.encode([frames]) for frames in decoded],
-                    lambda: [plain_features(plain_model, clips, placed_on) for clips in plain_decoded],
+                    lambda: [encoder.encode([frames]) for frames in clips],
+                    lambda: [plain_features(plain, each, chosen.placed_on) for each in plainly],
                 ),
                 "build": (
-                    build,
-                    lambda: [plain_features(plain_model, plain_clips(path, spec), placed_on) for path in paths],
+                    partial(chosen.build, Path(temporary)),
+                    lambda: [plain_features(plain, plain_clips(path, spec), chosen.placed_on) for path in paths],
                 ),
             },
             rounds,
-            placed_on,
+            chosen.placed_on,
         )
     alone = sum(median(row.ours) for row in rows[:2])
     described = {
         "backbone": spec.backbone,
         "backend": backend,
-        "device": str(placed_on),
+        "device": str(chosen.placed_on),
         "precision": str(encoder.precision).removeprefix("torch."),
     }
-    return BuildSpeed(len(files), rounds, described, [*rows[:2], replace(rows[2], bound=alone)])
+    return BuildSpeed(len(paths), rounds, described, [*rows[:2], replace(rows[2], bound=alone)])
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is built, and by what."""
+
+    data: Path
+    weights: str | None
+    backbone: str | None
+    device: str
+    backend: BackendName
+    files: list[str]
+
+    @cached_property
+    def placed_on(self) -> torch.device:
+        return choose_device(self.device)
+
+    def encoder(self) -> ClipEncoder:
+        model, spec = load_encoder(self.weights, self.backbone)
+        return ClipEncoder(model, spec, device=self.placed_on, backend=self.backend)
+
+    def network(self) -> EncoderModel:
+        return load_encoder(self.weights, self.backbone)[0].to(self.placed_on)
+
+    def build(self, temporary: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=temporary) as index:
+            build_library(
+                self.data,
+                only=self.files,
+                index=Path(index),
+                weights=self.weights,
+                backbone=self.backbone,
+                device=self.device,
+                backend=self.backend,
+            )
+
+
+def _decoded(pool: DecodePool, requests: Sequence[DecodeRequest]) -> list[NDArray[np.uint8]]:
+    """The clips of each file. Raises VideoError for one that cannot be read."""
+    found = []
+    for result in pool.map(requests):
+        if result.clips is None:
+            raise VideoError(f"{result.request.path}: {result.error}; measure a folder without it")
+        found.append(result.clips.frames)
+    return found
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:
