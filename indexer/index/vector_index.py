@@ -173,24 +173,26 @@ class VectorIndex:
     def best_among(
         self, rows: NDArray[np.intp], query: NDArray[np.float32], top: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and keys, (top,) each, of the best of these rows for one query float32 (D,).
+        """Scores and keys, (top,) each, of the best of these rows for one query float32 (D,); fewer of fewer rows.
 
         Summed in float64 and then rounded, scores do not hang on what else is searched, and by what.
         """
-        exact = query.astype(np.float64)
-        parts = [self.vectors[some] @ exact for some in np.array_split(rows, len(rows) // _ROWS_AT_ONCE + 1)]
-        scores = np.concatenate(parts).round(SCORE_DECIMALS).astype(np.float32) + np.float32(0)  # no -0.0
-        order = np.lexsort((self.keys[rows], -scores))[:top]
-        return scores[order], self.keys[rows[order]]
+        near = rows[_may_be_best(self._products(rows, query), query, top)] if len(rows) > top else rows
+        scores = self._products(near, query.astype(np.float64)).round(SCORE_DECIMALS).astype(np.float32)
+        order = np.lexsort((self.keys[near], -scores))[:top]
+        return scores[order] + np.float32(0), self.keys[near[order]]  # no -0.0
+
+    def _products(self, rows: NDArray[np.intp], query: NDArray[Any]) -> NDArray[Any]:
+        """Of the vectors of these rows with a query (D,), summed in its precision."""
+        pieces = np.array_split(rows, len(rows) // _ROWS_AT_ONCE + 1)
+        return np.concatenate([self.vectors[piece] @ query for piece in pieces])
 
     def _scanned(self, query: NDArray[np.float32], top: int) -> NDArray[np.intp]:
         """Rows that may be among the ``top`` best of one query float32 (D,).
 
         FAISS has one core look at one query; this product is of all cores, at the speed of memory.
         """
-        about = self.vectors @ query
-        least = np.partition(about, -top)[-top]
-        return np.flatnonzero(about >= least - _slack(query))
+        return np.flatnonzero(_may_be_best(self.vectors @ query, query, top))
 
     def _nearest(
         self, queries: NDArray[np.float32], top: int, available: int, chosen: NDArray[np.bool_] | None
@@ -267,6 +269,12 @@ def _read(*source: Any) -> Any:
         return faiss.read_index(*source)
     except RuntimeError as error:
         raise LibraryDamaged("a file of the index cannot be read by FAISS; run `rspnet-index repair`") from error
+
+
+def _may_be_best(scores: NDArray[np.float32], query: NDArray[np.float32], top: int) -> NDArray[np.bool_]:
+    """Marks float32 scores that could be among the ``top`` best if they were summed otherwise."""
+    marked: NDArray[np.bool_] = scores >= np.partition(scores, -top)[-top] - _slack(query)
+    return marked
 
 
 def _slack(queries: NDArray[np.float32]) -> Any:
