@@ -91,11 +91,6 @@ def evaluate(
     sides = library_sides(library, fold=fold, leave_out=leave_out, keys=shown)
     scores = rank_library(library, sides, weights=weights, families=families, preparation=prepare)
 
-    def baseline(rows: KeyedRows, layout: Layout) -> RetrievalScores:
-        prepared = prepare(rows, layout, sides)[0]
-        return _score(sides, prepared.at(video.key for video in sides.queries), prepared, families)
-
-    energies = _energies(library, sides)
     chance = random_baseline(
         [video.label or "" for video in sides.queries],
         [video.label or "" for video in sides.gallery],
@@ -111,11 +106,7 @@ def evaluate(
     report = to_json(
         scores,
         random=chance,
-        colour_histogram=baseline(
-            KeyedRows.of((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms()),
-            Layout({"colours": HISTOGRAM_BINS}),
-        ),
-        motion_energy=baseline(energies, Layout({"motion": ENERGY_DIMS})) if energies else None,
+        **_baselines(library, sides, prepare, families),
         copies=found_copies(scores.results, known_copies(library), by_footage=was_compared(library)),
         protocol=sides.protocol | facts | prepare.facts(),
         weights=(weights or PartWeights()).shares(library.layout),
@@ -182,6 +173,24 @@ def _check_families(families: Mapping[str, str] | None, labels: set[str]) -> Non
     """Raises NothingMatches when no video is of a class that has a family."""
     if families and not labels & families.keys():
         raise NothingMatches("--families: " + no_such("class", min(families), labels, "no video here has one"))
+
+
+def _baselines(
+    library: Library, sides: Sides, prepare: Preparation, families: Mapping[str, str] | None
+) -> dict[str, RetrievalScores | None]:
+    """Scores of colours, and of motion energy where there is any, one after the other."""
+
+    def scored(rows: KeyedRows | None, layout: Layout) -> RetrievalScores | None:
+        if rows is None:
+            return None
+        prepared = prepare(rows, layout, sides)[0]
+        return _score(sides, prepared.at(video.key for video in sides.queries), prepared, families)
+
+    colours = ((keys, histogram_vectors(rows)) for keys, rows in library.catalogue.colour_histograms())
+    return {
+        "colour_histogram": scored(KeyedRows.of(colours), Layout({"colours": HISTOGRAM_BINS})),
+        "motion_energy": scored(_energies(library, sides), Layout({"motion": ENERGY_DIMS})),
+    }
 
 
 def _energies(library: Library, sides: Sides) -> KeyedRows | None:
