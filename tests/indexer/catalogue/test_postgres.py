@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -172,10 +173,13 @@ def test_a_build_whose_server_stops_ends_with_one_line_and_the_next_one_goes_on(
     command += ["--weights", small_weights, "--catalogue", target]
     build = prepared.start("indexer.cli.main", *command, stderr=said)
     deadline = time.monotonic() + 90
-    while len(stored(target)) < 5 and build.is_alive() and time.monotonic() < deadline:
+    while len(seen := stored(target)) < 5 and build.is_alive() and time.monotonic() < deadline:
+        # In short steps: the build must not be over before the server stops.
+        os.kill(build.pid, signal.SIGCONT)
         time.sleep(0.02)
-    seen = stored(target)
+        os.kill(build.pid, signal.SIGSTOP)
     server.stop(mode)
+    os.kill(build.pid, signal.SIGCONT)
     try:
         time.sleep(seconds)
     finally:
