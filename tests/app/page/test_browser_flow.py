@@ -212,11 +212,11 @@ def test_a_page_that_opens_asks_for_the_tab_that_it_shows_and_others_are_fresh_w
     page = open_page(served_own.url)
     shutil.copy(new_video, own_library)
     build_library(own_library, device="cpu")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("queue/join?") else None)
+    asked = []  # what is asked for again and again, as a timer does, counts once
+    page.on("request", lambda sent: sent.url.endswith("queue/join?") and asked.append(sent.post_data_json["fn_index"]))
     page.reload()
     expect(page.get_by_text("5 videos are ready to be searched")).to_be_visible()
     page.wait_for_timeout(1000)
-    assert len(asked) <= 6
+    assert len(set(asked)) <= 6, asked
     page.get_by_role("tab", name="Library").click()
     page.get_by_text("Page 1 of 1, 5 videos").wait_for()
