@@ -40,13 +40,15 @@ class LibraryWriter:
             self._lock.__exit__(kind, error, trace)
 
     def choose_index(self, asked: IndexChoice | None) -> None:
-        """Keep the kind of index with the library; None leaves what is kept. Another one is published anew."""
+        """The kind of index from now on, kept with the library once it is published so; None leaves what is kept."""
         if asked is not None:
             kind = None if asked == "auto" else asked
             self._anew = kind != self._kind
             self._kind = kind
-            self.place.keep_index_type(kind)
 
     def publish(self, *, always: bool = False) -> None:
         """Publish what the catalogue holds now, if that is new (or ``always``). Raises as ``publish_index``."""
         publish_index(self.catalogue, self.place.folder, kind=self._kind, always=always or self._anew)
+        if self._anew:
+            self.place.keep_index_type(self._kind)
+            self._anew = False

@@ -118,3 +118,21 @@ def test_the_kind_of_index_is_kept_and_changed_by_a_later_run(tmp_path, monkeypa
     assert info() == ("flat", True, 2)
     run("simulate", "--videos", 2200, "--index", tmp_path, "--index-type", "auto")
     assert json.loads((tmp_path / "library.json").read_text())["index_type"] is None
+
+
+def test_a_kind_of_index_that_was_not_published_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(ivf_index, "FEW", 500)
+    monkeypatch.setattr(ivf_index, "GAIN", 0.5)
+    simulate_library(tmp_path, 1000, "flat")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ivf_index.IvfIndex, "of", interrupted)
+        simulate_library(tmp_path, 1000, "ivf")
+    with Library.open(tmp_path, device="cpu") as library:
+        assert library.info()["index_type"] == "flat"
+    simulate_library(tmp_path, 1000, "ivf")
+    with Library.open(tmp_path, device="cpu") as library:
+        assert library.info()["index_type"] == "ivf"
