@@ -164,13 +164,12 @@ class IvfIndex:
 
         ``probed``: how many times the lists are read that ten hits among all need.
         """
-        near = []
-        stop = 0
-        for file, probes in zip(self._files, self.approximation.probes, strict=True):
-            start, stop = stop, stop + file.dims
-            part = query[start:stop]
-            if part.any():
-                near.append(file.nearest(part[None], depth, probes=ceil(probes * probed), chosen=chosen)[0])
+        places = slices_of([file.dims for file in self._files])
+        near = [
+            file.nearest(query[None, place], depth, probes=ceil(probes * probed), chosen=chosen)[0]
+            for file, place, probes in zip(self._files, places, self.approximation.probes, strict=True)
+            if query[place].any()
+        ]
         rows = np.unique(np.concatenate(near)) if near else NONE
         rows = rows[rows >= 0]
         return self._exact.best_among(rows, query, top)
