@@ -1,6 +1,8 @@
 """What all tests share: sample videos, a small encoder and its library (the real code paths with little arithmetic)."""
 
+import atexit
 import fcntl
+import gc
 import os
 import random
 import shutil
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -31,6 +34,20 @@ SMALL_CLIPS = ClipGeometry(num_clips=3, frames_per_clip=2, size=32)
 def pytest_configure() -> None:
     """A suite started in the background ignores Ctrl-C; the commands that it starts and stops must not inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one is not a failed test
+    hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported stays: to look for garbage among it took a third of the time of collecting the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        atexit.register(gc.unfreeze)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
