@@ -13,6 +13,8 @@ from rspnet_core.models.two_head import TwoHeadModel
 from rspnet_core.pretext.momentum import follow, measure_statistics, momentum_copy
 from rspnet_core.training.batch_norm import shorten_statistics
 
+pytestmark = pytest.mark.usefixtures("thin_networks")
+
 
 def clips(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 3, 4, 32, 32, generator=torch.Generator().manual_seed(seed))

@@ -12,6 +12,7 @@ from rspnet_core.models import create_model
 from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
 from tests.rspnet_core.pretext.triplets import Triplets
+from tests.rspnet_core.thin import thin
 
 VIDEOS = 4
 
@@ -30,7 +31,8 @@ def batch(seed: int) -> Triplets:
 def objective(**settings: object) -> RSPNetObjective:
     torch.manual_seed(0)
     recipe = PretrainRecipe.model_validate({"backbone": "tsm18", "queue_size": 6, "momentum": 0.5, **settings})
-    made = RSPNetObjective(create_model("tsm18", seed=0), recipe)
+    with thin():
+        made = RSPNetObjective(create_model("tsm18", seed=0), recipe)
     made.start(batch(0).batch)
     made.after_step(made.loss(batch(7).batch, made.query))  # so that the queue holds four keys, of videos 3, 1, 4 and 5
     return made

@@ -16,6 +16,7 @@ from rspnet_core.pretext.objective import RSPNetObjective
 from rspnet_core.pretext.recipe import PretrainRecipe
 from tests.rspnet_core.pretext.triplets import Triplets
 
+pytestmark = pytest.mark.usefixtures("thin_networks")
 VIDEOS = 4
 K = 6
 Floats = NDArray[np.float64]
