@@ -5,6 +5,7 @@ import stat
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -21,8 +22,6 @@ _HASH = re.compile(r"\$argon2id\$[\x21-\x39\x3b-\x7e]{20,300}")  # any printable
 _hasher = PasswordHasher()
 _one_at_a_time = threading.Lock()
 """A verification takes 64 MB for a tenth of a second: many at once would take the server's memory."""
-_nobody = _hasher.hash("nobody has this password")
-"""What an unknown user's password is held against, so that it takes as long as a known one's."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,20 @@ def checked_name(name: str) -> str:
 
 def is_password(user: User | None, password: str) -> bool:
     """Whether it is the user's: a tenth of a second, for no user too, so call it in a thread."""
-    password_hash = _nobody if user is None else user.password_hash
     with _one_at_a_time:
+        nobody = _nobody()
+        password_hash = nobody if user is None else user.password_hash
         try:
             right = len(password) <= _LONGEST_PASSWORD and _hasher.verify(password_hash, password)
         except (Argon2Error, InvalidHashError):
             right = False
     return right and user is not None
+
+
+@cache
+def _nobody() -> str:
+    """What an unknown user's password is held against, so that it takes as long as a known one's; made at any first."""
+    return _hasher.hash("nobody has this password")
 
 
 class UserFile:

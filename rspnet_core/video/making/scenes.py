@@ -163,7 +163,7 @@ def render(
     motion: str, look: Look, *, playback_speed: float, phase: float, num_frames: int, fps: float
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield uint8 (HEIGHT, WIDTH, 3) RGB frames; ``playback_speed`` 2.0 shows the same motion twice as fast."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) + 0.5
+    y, x = (side.astype(np.float32) + 0.5 for side in np.ogrid[0:HEIGHT, 0:WIDTH])
     light, dark, top, bottom = (_rgb(colour) for colour in _PALETTES[look.palette])
     background = _background(x, y, top, bottom, np.random.default_rng(look.seed))
     for index in range(num_frames):
@@ -190,7 +190,7 @@ def _object_coordinates(x: Array, y: Array, pose: Pose) -> tuple[Array, Array]:
 
 def _background(x: Array, y: Array, top: Array, bottom: Array, rng: np.random.Generator) -> Array:
     """A gradient with wide soft waves: calm, yet textured enough for motion over it to be seen."""
-    share = 0.15 + 0.5 * y / HEIGHT
+    share = np.repeat(0.15 + 0.5 * y / HEIGHT, WIDTH, axis=1)
     for angle, wave, shift in rng.uniform((0, 0.04, 0), (np.pi, 0.09, 2 * np.pi), size=(4, 3)):
         share += 0.09 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * wave + shift).astype(np.float32)
     return _mix(top, bottom, np.clip(share, 0, 1))
