@@ -13,10 +13,11 @@ import pytest
 pytest.importorskip("gradio")
 
 import uvicorn
+from argon2 import PasswordHasher
 
 from app.server import configure, create_server
 from app.serving.listening import listen
-from app.serving.users import UserFile, new_user, write_users
+from app.serving.users import User, UserFile, write_users
 from app.serving.visitors import Role, Visitor
 from app.session.services import Services
 from indexer.ingest.build import build_library
@@ -73,11 +74,13 @@ EDITOR = Visitor("e" * 32, "editor")
 """Who calls the app's functions in tests that pass by the server."""
 
 PASSWORD = "correct horse"
+_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""As the product's, in a thousandth of its time."""
 
 
 def user_file(folder: Path, **roles: Role) -> UserFile:
     """A file of users who all have ``PASSWORD``."""
-    write_users(folder / "users", [new_user(name, role, PASSWORD) for name, role in roles.items()])
+    write_users(folder / "users", [User(name, role, _HASH) for name, role in roles.items()])
     return UserFile(folder / "users")
 
 
