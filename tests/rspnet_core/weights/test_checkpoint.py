@@ -1,7 +1,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from rspnet_core.recognition.finetune import build_classifier
 from rspnet_core.recognition.recipe import FinetuneRecipe
 from rspnet_core.weights.checkpoint import describe, load_checkpoint, load_model, save_checkpoint
 from rspnet_core.weights.sources import load_encoder
+from tests import tiny
 
-BACKBONE = "s3dg"  # the smallest: 36 MB
-SOME_KEY = "backbone.feature.sepInc_5c.branch0.conv3d.weight"
+BACKBONE = tiny.NAME
+SOME_KEY = "backbone.convolutions.3.weight"
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,11 @@ def saved_once(model: TwoHeadModel, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def saved(saved_once: Path, tmp_path: Path) -> Iterator[Path]:
+def saved(saved_once: Path, tmp_path: Path) -> Path:
     """A pair of files of the test's own."""
     for suffix in (".safetensors", ".json"):
         shutil.copy(saved_once.with_suffix(suffix), tmp_path)
-    yield tmp_path / saved_once.name
-    for large_file in tmp_path.glob("*.safetensors"):
-        large_file.unlink()
+    return tmp_path / saved_once.name
 
 
 def test_what_was_saved_is_loaded(model: TwoHeadModel, saved: Path) -> None:
@@ -66,7 +65,8 @@ def test_the_hash_written_is_that_of_the_model_as_saved(saved: Path, tmp_path: P
 
 def test_a_model_in_another_memory_layout_is_saved_the_same(saved: Path, tmp_path: Path) -> None:
     loaded, spec = load_checkpoint(saved)
-    loaded.to(memory_format=torch.channels_last_3d)
+    loaded.to(memory_format=torch.channels_last)
+    assert not loaded.get_parameter(SOME_KEY).is_contiguous()
     assert save_checkpoint(loaded, spec, tmp_path / "layout.safetensors").sha256 == spec.sha256
 
 
@@ -203,15 +203,14 @@ def test_fps_replaces_what_the_weights_say(saved: Path) -> None:
 
 
 def test_a_backbone_that_contradicts_the_weights_is_an_error(saved: Path) -> None:
-    with pytest.raises(WeightsError, match="are of backbone s3dg, not resnet18"):
+    with pytest.raises(WeightsError, match="are of backbone tiny, not resnet18"):
         load_encoder(str(saved), "resnet18")
     with pytest.raises(UnknownBackbone, match="'resnet50'"):
         load_encoder(str(saved), "resnet50")
 
 
-def test_official_weights_are_taken_from_the_cache(
-    model: TwoHeadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_official_weights_are_taken_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = create_model("s3dg", seed=5)
     state = {f"encoder_q.encoder.{key}": values for key, values in model.backbone.state_dict().items()}
     state |= {f"encoder_q.fc1.2.{key}": values for key, values in model.appearance_head.state_dict().items()}
     state |= {f"encoder_q.fc2.2.{key}": values for key, values in model.motion_head.state_dict().items()}
@@ -222,14 +221,22 @@ def test_official_weights_are_taken_from_the_cache(
     assert loaded.heads["motion"].weight.equal(model.motion_head.weight)
 
 
-@pytest.fixture
-def torchvision_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """r3d_18's weights (seeded, not trained) where torchvision keeps its downloads."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+@pytest.fixture(scope="module")
+def torchvision_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where torchvision keeps its downloads, with r3d_18's weights (seeded, not trained)."""
+    home = tmp_path_factory.mktemp("torch")
     weights = torchvision.models.get_model_weights("r3d_18").DEFAULT
-    path = tmp_path / "hub" / "checkpoints" / Path(weights.url).name
+    path = home / "hub" / "checkpoints" / Path(weights.url).name
     path.parent.mkdir(parents=True)
     torch.save(torchvision.models.video.r3d_18().state_dict(), path)
+    return home
+
+
+@pytest.fixture
+def torchvision_file(torchvision_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file there; read only."""
+    monkeypatch.setenv("TORCH_HOME", str(torchvision_home))
+    (path,) = (torchvision_home / "hub" / "checkpoints").iterdir()
     return path
 
 
@@ -260,8 +267,14 @@ def test_supervised_weights_are_fine_tuned_with_their_own_pixel_statistics(tmp_p
     assert loaded.classifier is not None and loaded.classifier.weight.equal(classifier.new_layer.weight)
 
 
-def test_damaged_torchvision_weights_are_one_clear_error(torchvision_file: Path) -> None:
-    os.truncate(torchvision_file, 100_000)
+def test_damaged_torchvision_weights_are_one_clear_error(
+    torchvision_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "hub" / "checkpoints" / torchvision_file.name
+    damaged.parent.mkdir(parents=True)
+    with torchvision_file.open("rb") as file:
+        damaged.write_bytes(file.read(100_000))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(
         WeightsError, match=r"cannot get torchvision:r3d_18 from https://.*delete .*r3d_18.* try again"
     ) as caught:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rspnet_core.errors import WeightsError
-from rspnet_core.models import create_model
+from rspnet_core.models import TwoHeadModel, create_model
 from rspnet_core.weights.checkpoint import load_checkpoint, load_model
 from rspnet_core.weights.official import BACKBONE_OF_ARCH, read_official
 from tests.conftest import SHARED
@@ -26,9 +26,8 @@ ARCH_OF_BACKBONE = {backbone: arch for arch, backbone in BACKBONE_OF_ARCH.items(
 State = dict[str, Tensor]
 
 
-def official_state(backbone: str) -> State:
-    """State dict of the release's layout with our seeded weights; of the momentum copy a few keys are enough."""
-    model = create_model(backbone, seed=3)
+def official_state(backbone: str, model: TwoHeadModel) -> State:
+    """State dict of the release's layout with a model's weights; of the momentum copy a few keys are enough."""
     encoder = {f"encoder.{key}": values for key, values in model.backbone.state_dict().items()}
     encoder[f"encoder.{CLASSIFIER[backbone]}.weight"] = torch.zeros(1, model.channels)
     encoder[f"encoder.{CLASSIFIER[backbone]}.bias"] = torch.zeros(1)
@@ -59,19 +58,30 @@ def checkpoint(backbone: str, state: State) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def s3dg_state() -> State:
     """Right keys and shapes, but each tensor is one stored number: files of kilobytes."""
-    return {key: values.flatten()[0].clone().expand(values.shape) for key, values in official_state("s3dg").items()}
+    return {
+        key: values.flatten()[0].clone().expand(values.shape)
+        for key, values in official_state("s3dg", create_model("s3dg", seed=3)).items()
+    }
 
 
-@pytest.mark.parametrize("backbone", CLASSIFIER)
+@pytest.fixture(scope="module", params=CLASSIFIER)
+def published(request: pytest.FixtureRequest) -> tuple[str, TwoHeadModel]:
+    """A backbone and a model of it; read only."""
+    return request.param, create_model(request.param, seed=3)
+
+
 @pytest.mark.parametrize("zip_format", [True, False], ids=["zip", "legacy"])
-def test_every_published_network_is_imported(tmp_path: Path, backbone: str, zip_format: bool) -> None:
+def test_every_published_network_is_imported(
+    tmp_path: Path, published: tuple[str, TwoHeadModel], zip_format: bool
+) -> None:
+    backbone, theirs = published
     path = tmp_path / f"model_best_{backbone}_200epoch.pth.tar"
-    torch.save(checkpoint(backbone, official_state(backbone)), path, _use_new_zipfile_serialization=zip_format)
+    torch.save(checkpoint(backbone, official_state(backbone, theirs)), path, _use_new_zipfile_serialization=zip_format)
     model, spec = load_checkpoint(path)
     assert (spec.backbone, spec.trained, spec.source) == (backbone, True, path.name)
     assert not model.training
     path.unlink()
-    expected = create_model(backbone, seed=3).state_dict()
+    expected = theirs.state_dict()
     assert model.state_dict().keys() == expected.keys()
     assert all(values.equal(expected[key]) for key, values in model.state_dict().items())
 
