@@ -3,6 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -40,13 +41,33 @@ def encoder(backbone: str) -> tuple[EncoderModel, EncoderSpec]:
     return model, spec.model_copy(update={"classes": ("a", "b", "c")})
 
 
+class Written(NamedTuple):
+    """An encoder's file, by the command."""
+
+    path: Path
+    document: dict[str, Any]
+    graph: Any
+    """What PyTorch made of the encoder in ten seconds."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("onnx")
+    save_checkpoint(*encoder(tiny.NAME), folder / "tiny.safetensors")
+    asked = ("weights", "export", folder / "tiny.safetensors", "--onnx", folder / "tiny.onnx", "--pooling", "mean")
+    graphs, export = [], torch.onnx.export
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", lambda *given, **more: graphs.append(export(*given, **more)) or graphs[0])
+        done = CliRunner().invoke(app, [*map(str, asked), "--json"])
+    return Written(folder / "tiny.onnx", json.loads(done.stdout), *graphs)
+
+
 @torch.inference_mode()
-def assert_same_vectors(backbone: str, path: Path) -> None:
+def assert_same_vectors(backbone: str, path: Path, outputs: list[str]) -> None:
     import onnxruntime
 
     model, spec = encoder(backbone)
-    shapes = export_onnx(model, spec, path, pooling="mean")
-    assert list(shapes) == ["features", *model.part_sizes, "probabilities"]
+    assert outputs == ["features", *model.part_sizes, "probabilities"]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     kept = json.loads(session.get_modelmeta().custom_metadata_map["rspnet"])
     assert kept["pooling"] == "mean"
@@ -64,23 +85,27 @@ def assert_same_vectors(backbone: str, path: Path) -> None:
 
 
 @needs_onnx
-def test_a_file_gives_pytorchs_vectors_for_any_number_of_clips(tmp_path: Path) -> None:
-    assert_same_vectors(tiny.NAME, tmp_path / "tiny.onnx")
+def test_a_file_gives_pytorchs_vectors_for_any_number_of_clips(written: Written) -> None:
+    assert_same_vectors(tiny.NAME, written.path, list(written.document["outputs"]))
 
 
 @needs_onnx
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_gives_the_vectors_of_every_backbone(name: str, tmp_path: Path) -> None:
-    assert_same_vectors(name, tmp_path / "encoder.onnx")
+    shapes = export_onnx(*encoder(name), tmp_path / "encoder.onnx", pooling="mean")
+    assert_same_vectors(name, tmp_path / "encoder.onnx", list(shapes))
 
 
 @needs_onnx
-def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_computes_something_else_is_not_kept(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tiny.onnx").write_bytes(b"the one before")
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: written.graph)
     monkeypatch.setattr(onnx_export, "LEAST_COSINE", 1.01)
     with pytest.raises(WeightsError, match="features of 1 clips are not PyTorch's"):
-        export_onnx(*encoder(tiny.NAME), tmp_path / "tiny.onnx")
+        export_onnx(*encoder(tiny.NAME), tmp_path / "tiny.onnx", pooling="mean")
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]
     assert (tmp_path / "tiny.onnx").read_bytes() == b"the one before"
 
@@ -106,13 +131,8 @@ def test_what_is_no_network_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @needs_onnx
-def test_the_command_writes_the_file_and_says_its_outputs(tmp_path: Path) -> None:
-    model = create_model(tiny.NAME, seed=0).eval()
-    spec = describe(model, tiny.NAME, source="test", trained=False, geometry=SMALL)
-    save_checkpoint(model, spec, tmp_path / "tiny.safetensors")
-    asked = ("weights", "export", str(tmp_path / "tiny.safetensors"), "--onnx", str(tmp_path / "tiny.onnx"), "--json")
-    document = json.loads(CliRunner().invoke(app, asked).stdout)
-    assert_described("rspnet-train-weights-export", document)
-    assert document["file"] == str(tmp_path / "tiny.onnx")
-    assert document["outputs"]["motion"] == ["clips", 128]
-    assert (tmp_path / "tiny.onnx").stat().st_size > 100_000
+def test_the_command_writes_the_file_and_says_its_outputs(written: Written) -> None:
+    assert_described("rspnet-train-weights-export", written.document)
+    assert written.document["file"] == str(written.path)
+    assert written.document["outputs"]["motion"] == ["clips", 128]
+    assert written.path.stat().st_size > 100_000

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rspnet_core.models import BACKBONES, TwoHeadModel, create_model
+from rspnet_core.models import BACKBONES, TwoHeadModel, TwoHeadOutput, create_model
 
 
 @pytest.fixture(scope="package", params=BACKBONES)
@@ -14,3 +14,10 @@ def model(request: pytest.FixtureRequest) -> TwoHeadModel:
 def clips() -> torch.Tensor:
     """Two small clips of noise, float32 (2, 3, 8, 80, 80)."""
     return torch.randn(2, 3, 8, 80, 80, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="package")
+def out(model: TwoHeadModel, clips: torch.Tensor) -> TwoHeadOutput:
+    """What the model makes of them."""
+    with torch.inference_mode():
+        return model(clips)

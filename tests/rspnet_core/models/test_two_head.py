@@ -6,12 +6,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.models import TwoHeadModel, create_model
+from rspnet_core.models import TwoHeadModel, TwoHeadOutput, create_model
 
 
 @torch.inference_mode()
-def test_small_clips_give_finite_features_and_unit_vectors(model: TwoHeadModel, clips: Tensor) -> None:
-    out = model(clips)
+def test_small_clips_give_finite_features_and_unit_vectors(model: TwoHeadModel, out: TwoHeadOutput) -> None:
     assert out.features.shape[:2] == (2, model.channels)
     for vectors in (out.motion, out.appearance):
         assert vectors.shape == (2, 128)
@@ -23,8 +22,7 @@ def test_small_clips_give_finite_features_and_unit_vectors(model: TwoHeadModel, 
 
 
 @torch.inference_mode()
-def test_heads_act_on_the_mean_of_the_feature_map(model: TwoHeadModel, clips: Tensor) -> None:
-    out = model(clips)
+def test_heads_act_on_the_mean_of_the_feature_map(model: TwoHeadModel, out: TwoHeadOutput) -> None:
     for name, vectors in (("motion", out.motion), ("appearance", out.appearance)):
         head = model.heads[name]
         cells = out.features.flatten(2)
@@ -35,8 +33,8 @@ def test_heads_act_on_the_mean_of_the_feature_map(model: TwoHeadModel, clips: Te
 
 
 @torch.inference_mode()
-def test_a_clip_does_not_depend_on_its_batch(model: TwoHeadModel, clips: Tensor) -> None:
-    together, alone = model(clips).features, model.features(clips[1:])
+def test_a_clip_does_not_depend_on_its_batch(model: TwoHeadModel, clips: Tensor, out: TwoHeadOutput) -> None:
+    together, alone = out.features, model.features(clips[1:])
     assert torch.allclose(together[1:], alone, rtol=1e-4, atol=1e-4 * alone.abs().max().item())
 
 
