@@ -1,9 +1,12 @@
 """Searches of other processes go on while a library is rebuilt; each answers as one published generation does."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -21,67 +24,77 @@ from tests.indexer.storage import make_entry, make_library, make_vectors, search
 PUBLISHED_LATE_SECONDS = 0.05
 
 SEARCH = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 from indexer.index.generations import open_current
 from indexer.retrieval.library import Library
 from tests.indexer.storage import search_twice
 
-folder, stop, ids = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[5:]
-held_for, pause_seconds = int(sys.argv[3]), float(sys.argv[4])
+folder, stop, ids = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4:]
+searchers, pause_seconds = json.loads(sys.argv[3])
 
 def current():
     with open_current(folder) as generation:
         return generation.number
 
-number = 0
-while not stop.exists():
-    opened = current()
-    with Library.open(folder, device="cpu") as library:
-        for _ in range(held_for):
-            started = time.monotonic()
-            try:
-                found = search_twice(library, ids[number % len(ids)])
-            except Exception as error:
-                found = [f"{type(error).__name__}: {error}"] * 2
-            print(json.dumps([number % len(ids), opened, current(), found]), flush=True)
-            if stop.exists():
-                break
-            number += 1
-            time.sleep(max(0, pause_seconds - (time.monotonic() - started)))
+def search(held_for, answers):
+    number = 0
+    while not stop.exists():
+        opened = current()
+        with Library.open(folder, device="cpu") as library:
+            for _ in range(held_for):
+                started = time.monotonic()
+                try:
+                    found = search_twice(library, ids[number % len(ids)])
+                except Exception as error:
+                    found = [f"{type(error).__name__}: {error}"] * 2
+                print(json.dumps([number % len(ids), opened, current(), found]), file=answers, flush=True)
+                if stop.exists():
+                    break
+                number += 1
+                time.sleep(max(0, pause_seconds - (time.monotonic() - started)))
+
+children = []
+for held_for, output in searchers:
+    children.append(os.fork())
+    if not children[-1]:
+        with open(output, "w") as answers:
+            search(held_for, answers)
+        os._exit(0)
+sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 """
 
 
 class Searchers:
-    """Processes that search a library of these videos until they are stopped."""
+    """Processes that search a library of these videos until they are stopped; forked from one, they start soon."""
 
     def __init__(self, folder, ids, *, held_for, per_second):
         self._stop = folder.with_name("stop")
         self._outputs = [folder.with_name(f"answers{number}") for number in range(len(held_for))]
         pause = 2 * len(held_for) / per_second
-        arguments = [
-            [sys.executable, "-c", SEARCH, folder, self._stop, str(held), str(pause), *ids] for held in held_for
-        ]
-        self._processes = []
-        for each, output in zip(arguments, self._outputs, strict=True):
-            with output.open("wb") as file:
-                self._processes.append(subprocess.Popen(list(map(str, each)), cwd=REPOSITORY, stdout=file))
+        searchers = list(zip(held_for, map(str, self._outputs), strict=True))
+        command = [sys.executable, "-c", SEARCH, folder, self._stop, json.dumps([searchers, pause]), *ids]
+        self._parent = subprocess.Popen(list(map(str, command)), cwd=REPOSITORY, start_new_session=True)
         deadline = time.monotonic() + 60
-        while not all(output.stat().st_size for output in self._outputs) and time.monotonic() < deadline:
+        while not all(map(self._has_begun, self._outputs)) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    @staticmethod
+    def _has_begun(output):
+        return output.exists() and output.stat().st_size > 0
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        for process in self._processes:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError):  # they have ended
+            os.killpg(self._parent.pid, signal.SIGKILL)
+        self._parent.wait()
 
     def answers(self):
         """Stop; per pair of searches its query, the generations current before and after it, and its answers."""
         self._stop.touch()
-        assert [process.wait(timeout=60) for process in self._processes] == [0] * len(self._processes)
+        assert self._parent.wait(timeout=60) == 0
         return [json.loads(line) for output in self._outputs for line in output.read_text().splitlines()]
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.catalogue.catalogue import Catalogue, VideoEntry
+from indexer.catalogue.catalogue import Catalogue, Outcome, VideoEntry
 from indexer.retrieval.bounds import BOUNDS, read_date, spans
 from indexer.retrieval.filters import Filters, keys_that_pass
 from indexer.retrieval.library import Library
@@ -24,6 +24,7 @@ from tests.conftest import Once
 from tests.indexer.cli.test_cli import rspnet_index
 from tests.indexer.storage import filled, make_entry, make_vectors
 
+VECTORS = make_vectors()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_NS = 86_400 * 10**9
 NEW_YEAR_NS = 20_454 * DAY_NS
@@ -98,8 +99,7 @@ def test_the_filter_equals_a_plain_one_over_the_rows(
         make_entry(f"{n}", duration_seconds=long, size_bytes=size, modified_ns=changed, label=label)
         for n, (long, size, changed, label) in enumerate(rows)
     ]
-    for entry in entries:
-        catalogue.commit_indexed(entry, make_vectors())
+    catalogue.commit([Outcome(entry=entry, vectors=VECTORS) for entry in entries])
     expected = sorted(entry.key for entry in entries if passes(entry, asked))
     try:
         filters = Filters(**asked)

@@ -56,11 +56,30 @@ def takes(once: Once) -> Path:
     return once("takes", write_takes)
 
 
+@pytest.fixture(scope="module")
+def library_once(takes: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    index = tmp_path_factory.mktemp("takes") / "index"
+    assert build_library(takes, index=index, weights=str(small_weights), device="cpu").failed == []
+    return index
+
+
+@pytest.fixture(scope="module")
+def compared_once(library_once: Path) -> Path:
+    compared = shutil.copytree(library_once, library_once.with_name("compared"))
+    found_in(compared)
+    return compared
+
+
 @pytest.fixture
-def library(takes: Path, small_weights: Path, tmp_path: Path) -> Path:
+def library(library_once: Path, tmp_path: Path) -> Path:
     """A library of the takes, to do with as a test likes."""
-    assert build_library(takes, index=tmp_path / "index", weights=str(small_weights), device="cpu").failed == []
-    return tmp_path / "index"
+    return shutil.copytree(library_once, tmp_path / "index")
+
+
+@pytest.fixture
+def compared(compared_once: Path, tmp_path: Path) -> Path:
+    """The same, whose copies are known."""
+    return shutil.copytree(compared_once, tmp_path / "compared")
 
 
 def found_in(library: Path, asked: list[str] | None = None) -> Copies:
@@ -82,12 +101,12 @@ def test_copies_are_found_and_other_takes_are_not_among_them(library: Path) -> N
     assert again == []  # nothing is read or compared a second time
 
 
-def test_a_search_says_which_hits_are_copies(library: Path, takes: Path) -> None:
-    asked = ("search", takes / "Wave" / "take.mp4", "--index", library, "--top", 10)
-    hits = json.loads(rspnet_index(*asked, "--json").stdout)["hits"]
+def test_a_search_says_which_hits_are_copies(library: Path, compared: Path, takes: Path) -> None:
+    asked = ("search", takes / "Wave" / "take.mp4", "--top", 10, "--index")
+    hits = json.loads(rspnet_index(*asked, library, "--json").stdout)["hits"]
     by_content = {Path(hit["path"]).name for hit in hits if hit["copy_of"] == "query"}
     assert by_content == {"take.mp4", "again.mp4"}  # nothing else is known yet
-    found_in(library)
+    asked += (compared,)
     hits = json.loads(rspnet_index(*asked, "--json").stdout)["hits"]
     assert {Path(hit["path"]).name for hit in hits if hit["copy_of"] == "query"} == {Path(copy).name for copy in COPIES}
     assert [hit["copy_of"] for hit in hits if Path(hit["path"]).name.startswith(("take2", "take3"))] == [None, None]
@@ -108,13 +127,12 @@ def test_a_file_outside_the_library_is_told_from_its_copies_by_footage(library: 
 
 
 def test_a_query_is_read_once_for_all_its_searches_and_may_go(
-    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / "mine.mp4"
     write_video(mine, take(1, frames=60)[3:, 2:-2, 2:-2])
-    found_in(library)
     asked: list[Path] = []
-    with Library.open(library, device="cpu") as opened:
+    with Library.open(compared, device="cpu") as opened:
         question = opened.embed(mine)
         hits = opened.search(mine, top=10).hits
         videos = list(opened.catalogue.videos(ids=[hit.id for hit in hits], status="indexed"))
@@ -130,10 +148,9 @@ def test_a_query_is_read_once_for_all_its_searches_and_may_go(
         assert "query" not in copies_among(videos, gone, opened)
 
 
-def test_copies_of_a_hit_that_is_not_the_query_fold_under_it(library: Path, takes: Path) -> None:
-    found_in(library)
+def test_copies_of_a_hit_that_is_not_the_query_fold_under_it(compared: Path, takes: Path) -> None:
     query = takes / "Wave" / "take2.mp4"
-    hits = json.loads(rspnet_index("search", query, "--index", library, "--top", 10, "--json").stdout)["hits"]
+    hits = json.loads(rspnet_index("search", query, "--index", compared, "--top", 10, "--json").stdout)["hits"]
     names = {hit["id"]: Path(hit["path"]).name for hit in hits}
     best = next(hit for hit in hits if names[hit["id"]] in {Path(copy).name for copy in COPIES})
     marks = {names[hit["id"]]: hit["copy_of"] for hit in hits}

@@ -54,9 +54,9 @@ def test_the_interval_is_wilsons_over_recordings() -> None:
     assert fewer.interval[0] < found.interval[0]
 
 
-def test_a_library_is_measured_on_its_own_videos(by_energy: Path) -> None:
+def test_a_library_is_measured_on_its_own_videos(built: Path) -> None:
     heard = []
-    with Library.open(by_energy, device="cpu") as library:
+    with Library.open(built, device="cpu") as library:
         found = measure_playback(library, most=24, advance=lambda done, total: heard.append((done, total)))
         assert found == measure_playback(library, most=24)
         assert (found.videos, found.fingerprint) == (24, library.record.fingerprint)
@@ -148,15 +148,13 @@ def test_what_cannot_be_measured_says_why(few_videos: Path, small_weights: Path)
             measure_playback(library)
 
 
-def test_the_command_keeps_what_it_found(sample_videos: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(sample_videos, tmp_path / "data")
-    build_library(data, backbone="energy", device="cpu")
-    document = json.loads(rspnet_index("playback", "--index", data, "--json").stdout)
-    with Library.open(data, device="cpu") as library:
+def test_the_command_keeps_what_it_found(own: Path) -> None:
+    document = json.loads(rspnet_index("playback", "--index", own, "--videos", 12, "--json").stdout)
+    with Library.open(own, device="cpu") as library:
         query = next(iter(library.catalogue.videos())).id
         if document["tells"]:
             assert library.playback().ranked == document["ranked"]
-            shown = rspnet_index("search", query, "--index", data, "--speed", "slower").stdout
+            shown = rspnet_index("search", query, "--index", own, "--speed", "slower").stdout
             assert f"Most like {query}, slower, by backbone 100%" in shown
         else:
             with pytest.raises(InvalidSetting, match="may be chance"):
