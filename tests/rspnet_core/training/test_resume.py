@@ -14,7 +14,9 @@ pytestmark = pytest.mark.usefixtures("thin_networks")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(thin_networks: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(
+    thin_networks: None, drawn_curves: None, sample_videos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("whole") / "run"
     run = pretrain(sample_videos, out, RECIPE, device="cpu")
     assert (run.step, run.num_steps, run.stopped, len(run.source.paths)) == (12, 12, False, 32)
@@ -25,6 +27,7 @@ def test_a_run_leaves_everything_that_its_user_needs(uninterrupted: Path) -> Non
     assert {"model.safetensors", "model.json", "recipe.toml", "metrics.jsonl", "curves.png"} <= {
         entry.name for entry in uninterrupted.iterdir()
     }
+    assert (uninterrupted / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((uninterrupted / "tensorboard").iterdir())
     steps = [json.loads(line)["step"] for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
     assert steps == [4, 8, 10, 12]
