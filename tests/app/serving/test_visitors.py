@@ -20,26 +20,34 @@ Browsers = Callable[[str], httpx.Client]
 _uploads = itertools.count()
 
 
-@pytest.fixture(params=["logins", "browsers"])
-def browsers(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> Iterator[Browsers]:
-    """Open the page as another visitor: with a login each, or with a browser session each."""
+@pytest.fixture(scope="module", params=["logins", "browsers"])
+def site(
+    request: pytest.FixtureRequest, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, bool]]:
+    """Its address, and whether there are logins."""
     logins = request.param == "logins"
-    users = user_file(tmp_path, alice="editor", bob="editor") if logins else None
+    users = user_file(tmp_path_factory.mktemp("users"), alice="editor", bob="editor") if logins else None
+    with serving(services, users=users) as url:
+        yield url, logins
+
+
+@pytest.fixture
+def browsers(site: tuple[str, bool]) -> Iterator[Browsers]:
+    """Open the page as another visitor: with a login each, or with a browser session each."""
+    url, logins = site
     clients = []
 
-    with serving(services, users=users) as url:
+    def open_(name: str) -> httpx.Client:
+        client = httpx.Client(base_url=url, timeout=60)
+        clients.append(client)
+        if logins:
+            assert client.post("login", data={"username": name, "password": PASSWORD}).is_success
+        assert client.get("config").is_success
+        return client
 
-        def open_(name: str) -> httpx.Client:
-            client = httpx.Client(base_url=url, timeout=60)
-            clients.append(client)
-            if logins:
-                assert client.post("login", data={"username": name, "password": PASSWORD}).is_success
-            assert client.get("config").is_success
-            return client
-
-        yield open_
-        for client in clients:
-            client.close()
+    yield open_
+    for client in clients:
+        client.close()
 
 
 def upload(client: httpx.Client, video: Path, name: str = "my slide.mp4") -> str:
@@ -77,9 +85,9 @@ def test_the_same_video_of_two_visitors_is_shown_to_each_by_another_id(browsers:
         config = client.get("config").json()
         event = next(event for event in config["dependencies"] if event["api_name"] == "take")
         file = {"path": upload(client, new_video), "meta": {"_type": "gradio.FileData"}}
-        body = {"data": [file], "fn_index": event["id"], "session_hash": f"of {name}"}
+        body = {"data": [file], "fn_index": event["id"], "session_hash": f"{name}'s"}
         assert client.post("gradio_api/queue/join", json=body).is_success
-        said = client.get("gradio_api/queue/data", params={"session_hash": f"of {name}"}).text
+        said = client.get("gradio_api/queue/data", params={"session_hash": f"{name}'s"}).text
         ids[name] = said.split("media/poster/")[1].split(".jpg")[0]
     assert ids["alice"] != ids["bob"]
     for name, other in (("alice", "bob"), ("bob", "alice")):
