@@ -35,6 +35,7 @@ from tests.indexer.cli.test_cli import rspnet_index
 from tests.indexer.retrieval.test_playback import told
 from tests.rspnet_core.pretext.test_views import store_of
 from tests.rspnet_core.recognition.samples import random_predictions
+from tests.rspnet_core.thin import thin
 from tests.rspnet_core.training.runs import SETTINGS
 from tests.test_readme import COMMANDS, options_of
 
@@ -279,22 +280,23 @@ def test_documents_of_benchmark_and_heatmap(built: Path, by_energy: Path, sample
     assert_described("rspnet-index-heatmap", index_document("heatmap", query, match, *options))
 
 
-def test_the_document_of_playback(sample_videos: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(sample_videos, tmp_path / "data")
-    rspnet_index("build", data, "--backbone", "energy", "--device", "cpu")
-    assert_described("rspnet-index-playback", index_document("playback", "--index", data))
+def test_the_document_of_playback(built: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(built, tmp_path / "own")
+    assert_described("rspnet-index-playback", index_document("playback", "--index", own))
 
 
 def test_documents_of_training(few_videos: Path, sample_videos: Path, tmp_path: Path) -> None:
     small = {name: SETTINGS[name] for name in ("backbone", "frames_per_clip", "clip_size")} | {"batch_size": 4}
     (few_videos / "bad.mp4").write_text("<html>")
     common = ("--device", "cpu", "--workers", 1, "--max-unreadable", 1, *settings("--set", **small))
-    pretrained = train_document("pretrain", few_videos, "--out", tmp_path / "a", *common, *settings("--set", epochs=2))
-    tuned = train_document("finetune", sample_videos, "--out", tmp_path / "b", *common, *settings("--set", epochs=1))
+    two, one = settings("--set", epochs=2), settings("--set", epochs=1)
+    with thin():
+        pretrained = train_document("pretrain", few_videos, "--out", tmp_path / "a", *common, *two)
+        tuned = train_document("finetune", sample_videos, "--out", tmp_path / "b", *common, *one)
+        weights = train_document("weights", "inspect", tuned["model"])
     assert pretrained["unreadable"]
     assert_described("rspnet-train-pretrain-rspnet-train-finetune", pretrained, tuned)
     assert_described("figures-of-a-run", train_document("curve", tmp_path / "a"))
-    weights = train_document("weights", "inspect", tuned["model"])
     assert_described("rspnet-train-weights-import-rspnet-train-weights-inspect-rspnet-train-weights-halve", weights)
     beside = json.loads(Path(tuned["model"]).with_suffix(".json").read_text())
     assert set(beside) == set(weights) - {"file", "parameters", "heads"}

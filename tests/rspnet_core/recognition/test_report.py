@@ -35,6 +35,16 @@ def page(fold, tmp_path_factory):
     return page_of(tmp_path_factory.mktemp("report") / "new", [("Fold 1", fold)])
 
 
+@pytest.fixture(scope="module")
+def folds():
+    return [(f"Split {seed}", one_fold(seed)) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def page_of_folds(folds, tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("folds"), folds)
+
+
 def test_page_is_whole_and_asks_the_network_for_nothing(page):
     text, _ = page
     found = Page(text)
@@ -46,9 +56,8 @@ def test_page_is_whole_and_asks_the_network_for_nothing(page):
     assert "default-src 'none'" in text
 
 
-def test_links_within_the_page_lead_somewhere_and_ids_are_unique(fold, tmp_path):
-    for folds in ([("one", fold)], [("one", fold), ("two", one_fold(1)), ("three", one_fold(2))]):
-        text, _ = page_of(tmp_path, folds)
+def test_links_within_the_page_lead_somewhere_and_ids_are_unique(page, page_of_folds):
+    for text, _ in (page, page_of_folds):
         ids = re.findall(r'\sid="([^"]+)"', text)
         assert len(ids) == len(set(ids))
         assert {address[1:] for _, address in Page(text).addresses if address.startswith("#")} <= set(ids)
@@ -82,9 +91,8 @@ def test_the_most_confident_mistakes_come_first(fold, page):
     assert mistakes.index(row) < mistakes.index(wrong[1]["path"])
 
 
-def test_several_folds_have_their_mean_on_top(tmp_path):
-    folds = [(f"Split {seed}", one_fold(seed)) for seed in range(3)]
-    _, words = page_of(tmp_path, folds)
+def test_several_folds_have_their_mean_on_top(folds, page_of_folds):
+    _, words = page_of_folds
     mean = sum(found["top_k"]["1"] for _, found in folds) / 3
     table = words[words.index("Accuracy %") :]
     assert table.index(f"Mean of 3 folds {100 * mean:.1f}") < table.index("Split 0") < table.index("Split 2")
