@@ -2,7 +2,9 @@
 
 import json
 from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.pretext.tasks import OBJECTIVES
+from rspnet_core.training import schedule
 from rspnet_core.training.recipe_file import load_recipe, to_toml
 from rspnet_core.training.run_folder import RunFolder
 from rspnet_core.training.state import read_state
@@ -137,18 +140,22 @@ def test_a_run_that_was_stopped_and_resumed_equals_one_that_was_not(store: Path,
     assert_equal_runs(out, trained)
 
 
-def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(store: Path, tmp_path: Path) -> None:
+def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on when it is looked at."""
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=count(0, 0.05).__next__))
     out = tmp_path / "run"
-    run = pretrain(store, out, RECIPE, device="cpu", minutes=0.02)
+    run = pretrain(store, out, RECIPE, device="cpu", minutes=0.05)
     tensors, values = read_state(RunFolder(out).last_state)
     assert values["step"] == run.step > 0  # not the last one that happened to be logged
-    assert 1.2 <= values["seconds"] < 60
+    assert 3 <= values["seconds"] < 60
     rates = [json.loads(line)["learning_rate"] for line in RunFolder(out).metrics.read_text().splitlines()]
     assert rates[-1] < 0.2 * RECIPE.learning_rate
-    assert "in 0.02 minutes" in load_encoder(str(out / "model.safetensors"), None)[1].source
+    assert "in 0.05 minutes" in load_encoder(str(out / "model.safetensors"), None)[1].source
     with pytest.raises(InvalidSetting, match="by the clock; give its minutes"):
         pretrain(store, out, RECIPE, device="cpu", resume=True)
-    again = pretrain(store, out, RECIPE, device="cpu", minutes=0.02, resume=True)
+    again = pretrain(store, out, RECIPE, device="cpu", minutes=0.05, resume=True)
     assert again.document()["of_steps"] is None
     assert again.step == run.step
     assert read_state(RunFolder(out).last_state)[0].keys() == tensors.keys()
