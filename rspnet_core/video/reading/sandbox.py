@@ -1,27 +1,20 @@
 """Decoding at a distance: each file is decoded by a child process under limits, so that a bad file costs one child.
 
-    DecodePool ── thread 1 ── child process 1      a child is replaced when it crashes, hangs, runs out of memory,
-               ├─ thread 2 ── child process 2      and after `requests_per_child` requests (decoders leak)
-               └─ ...
-
 A file edited by four bytes can abort the process that decodes it, another can hang it or ask for all memory.
 """
 
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rspnet_core.config import ClipGeometry, RandomSampling, SingleSampling, ViewSampling, WholeVideo
-from rspnet_core.errors import InvalidSetting, NoVideoTrack, RspnetError, VideoError
+from rspnet_core.errors import NoVideoTrack, VideoError
 from rspnet_core.video.reading import wire
 from rspnet_core.video.reading.answers import (
     Layout,
@@ -34,15 +27,13 @@ from rspnet_core.video.reading.answers import (
     reason,
     split,
 )
-from rspnet_core.video.reading.child_process import NONSENSE, ChildProcess, ChildStopped
+from rspnet_core.video.reading.child_pool import ChildPool
 from rspnet_core.video.reading.decode import Clips, RandomClips
 from rspnet_core.video.reading.pictures import Picture
 from rspnet_core.video.reading.probe import MAX_ASPECT_RATIO
 from rspnet_core.video.sampling import View
 
 _HISTOGRAM_BINS = 512
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +63,8 @@ class DecodeResult:
     """Whether the error is that the file holds no video at all."""
 
 
-class DecodePool:
+class DecodePool(ChildPool):
     """A fixed number of decoder processes; use it as a context manager, which ends them."""
-
-    def __init__(
-        self,
-        workers: int,
-        *,
-        timeout_seconds: float = 60,
-        memory_bytes: int = 2 * 2**30,
-        requests_per_child: int = 200,
-    ) -> None:
-        """``timeout_seconds`` and ``memory_bytes`` are limits of each request. Raises InvalidSetting."""
-        if min(workers, timeout_seconds, memory_bytes, requests_per_child) <= 0:
-            raise InvalidSetting(
-                f"got workers={workers}, timeout_seconds={timeout_seconds:g}, memory_bytes={memory_bytes}, "
-                f"requests_per_child={requests_per_child}: each must be above 0"
-            )
-        self._workers = workers
-        self._timeout_seconds = timeout_seconds
-        self._memory_bytes = memory_bytes
-        self._requests_per_child = requests_per_child
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self._children: dict[int, ChildProcess] = {}  # by thread: a child must be started by a thread that outlives it
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End all decoder processes, those at work too."""
-        with self._lock:
-            self._closed = True
-            for child in self._children.values():
-                child.interrupt()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        for child in self._children.values():
-            child.kill()
-        self._children.clear()
 
     def map(self, requests: Iterable[DecodeRequest]) -> Iterator[DecodeResult]:
         """Results as they complete; at most workers + 2 requests are taken ahead, so few clips are held at once."""
@@ -124,7 +73,7 @@ class DecodePool:
         try:
             while True:
                 for request in islice(remaining, self._workers + 2 - len(waiting)):
-                    waiting.add(self._executor.submit(self._decode, request))
+                    waiting.add(self.submit(self._decode, request))
                 if not waiting:
                     return
                 yield _take_completed(waiting)
@@ -134,15 +83,15 @@ class DecodePool:
 
     def random_clip(self, path: Path, sampling: SingleSampling, seed: tuple[int, ...]) -> "Future[RandomClips]":
         """The clip of ``decode.read_random_clip``, to come; the future raises VideoError. Asked for in order."""
-        return self._executor.submit(self._random, "random_clip", path, sampling, 1, {"seed": seed})
+        return self.submit(self._random, "random_clip", path, sampling, 1, {"seed": seed})
 
     def views(self, path: Path, sampling: ViewSampling, views: Sequence[View]) -> "Future[RandomClips]":
         """The clips of ``decode.read_views``, to come; the future raises VideoError. Asked for in order."""
-        return self._executor.submit(self._random, "views", path, sampling, len(views), {"views": views})
+        return self.submit(self._random, "views", path, sampling, len(views), {"views": views})
 
     def frames(self, path: Path, wanted: WholeVideo) -> "Future[tuple[Picture, float]]":
         """All frames of ``decode.read_frames`` and the aspect, to come; the future raises VideoError."""
-        return self._executor.submit(self._frames, path, wanted)
+        return self.submit(self._frames, path, wanted)
 
     def _frames(self, path: Path, wanted: WholeVideo) -> tuple[Picture, float]:
         side = wanted.frame_size
@@ -155,11 +104,11 @@ class DecodePool:
             return np.frombuffer(payload, np.uint8).reshape(-1, side, side, 3), aspect
 
         asked = {"kind": "frames", "path": str(path.absolute()), "wanted": wanted.model_dump()}
-        return self._ask(asked, 3 * side * side * wanted.max_frames, read)
+        return self.ask(asked, 3 * side * side * wanted.max_frames, read)
 
     def poster(self, path: str | Path, height: int = 144) -> Picture:
         """The middle frame as uint8 (height, w, 3), RGB. Raises VideoError."""
-        return self._executor.submit(self._poster, Path(path), height).result()
+        return self.submit(self._poster, Path(path), height).result()
 
     def _poster(self, path: Path, height: int) -> Picture:
         def read(header: wire.Header, payload: Payload) -> Picture:
@@ -169,7 +118,7 @@ class DecodePool:
             return np.frombuffer(payload, np.uint8).reshape(height, -1, 3)
 
         request = {"kind": "poster", "path": str(path.absolute()), "height": height}
-        return self._ask(request, 3 * height * height * MAX_ASPECT_RATIO, read)
+        return self.ask(request, 3 * height * height * MAX_ASPECT_RATIO, read)
 
     def _decode(self, request: DecodeRequest) -> DecodeResult:
         geometry = request.geometry
@@ -197,7 +146,7 @@ class DecodePool:
             "hash_content": request.hash_content,
         }
         try:
-            return self._ask(asked, num_bytes(layout), read)
+            return self.ask(asked, num_bytes(layout), read)
         except VideoError as error:
             return DecodeResult(request, error=str(error))
 
@@ -216,49 +165,7 @@ class DecodePool:
             return RandomClips(frames, aspect, advances)
 
         asked = {"kind": kind, "path": str(path.absolute()), "sampling": sampling.model_dump()} | drawn
-        return self._ask(asked, num_bytes(layout), read)
-
-    def _ask(self, request: wire.Header, max_payload_bytes: int, read: Callable[[wire.Header, Payload], T]) -> T:
-        """What ``read`` makes of the answer of this thread's child. Raises VideoError.
-
-        A child that must go is killed, also one whose answer ``read`` stumbles over; its successor starts when asked.
-        """
-        try:
-            child = self._child()
-            header, payload = child.ask(
-                request, timeout_seconds=self._timeout_seconds, max_payload_bytes=max_payload_bytes
-            )
-        except ChildStopped as stopped:
-            self._drop_child()
-            raise VideoError(str(stopped)) from None
-        if header.get("exhausted") or child.num_requests >= self._requests_per_child:
-            self._drop_child()
-        try:
-            return read(header, payload)
-        except (LookupError, TypeError, ValueError, OverflowError):
-            self._drop_child()
-            raise VideoError(NONSENSE) from None
-
-    def _child(self) -> ChildProcess:
-        thread = threading.get_ident()
-        with self._lock:
-            if self._closed:
-                raise ChildStopped("decoding was stopped")
-            if thread not in self._children:
-                try:
-                    self._children[thread] = ChildProcess(self._memory_bytes)
-                except OSError as error:  # no fault of the video
-                    raise RspnetError(
-                        f"cannot start a decoder process: {error.strerror}; end other programs, "
-                        "or raise the limits of processes and open files (ulimit -u, ulimit -n)"
-                    ) from error
-            return self._children[thread]
-
-    def _drop_child(self) -> None:
-        with self._lock:
-            child = self._children.pop(threading.get_ident(), None)
-        if child is not None:
-            child.kill()
+        return self.ask(asked, num_bytes(layout), read)
 
 
 def _take_completed(waiting: set[Future[DecodeResult]]) -> DecodeResult:
