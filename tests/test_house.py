@@ -14,7 +14,7 @@ named beside it, and the files in the root of its own package (errors, settings,
                   explain -> models reports
                   models                                app       cli, main, server -> every room
                   video: datasets clips -> reading                api -> page
-                         making                                   page -> session
+                         reading -> making                        page -> session
                          store -> reading making                  session -> serving
                   reports                                         serving
 
@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "rspnet_core/explain": {"rspnet_core/models", "rspnet_core/reports"},
     "rspnet_core/reports": set(),
     "rspnet_core/video": set(),
-    "rspnet_core/video/reading": {"rspnet_core/video"},
+    "rspnet_core/video/reading": {"rspnet_core/video", "rspnet_core/video/making"},
     "rspnet_core/video/clips": {"rspnet_core/video", "rspnet_core/video/reading"},
     "rspnet_core/video/datasets": {"rspnet_core/video/reading"},
     "rspnet_core/video/making": set(),

@@ -78,6 +78,15 @@ BackendOption = Annotated[
     Literal["torch", "openvino"] | None,
     typer.Option(help="What encodes; default what the library keeps, or the fastest, measured once."),
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", help="A folder to keep reduced copies of the videos in: another encoder then decodes much less."
+    ),
+]
+CacheLimitOption = Annotated[
+    float | None, typer.Option("--cache-limit", help="Gigabytes of it; 20 where never said.", min=0.001, max=1e6)
+]
 
 
 @app.command()
@@ -97,6 +106,8 @@ def build(
     device: DeviceOption = "auto",
     backend: BackendOption = None,
     index_type: IndexTypeOption = None,
+    cache: CacheOption = None,
+    cache_limit: CacheLimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index all videos of a folder; run again, it embeds only what is new or changed.
@@ -125,6 +136,8 @@ def build(
             device=device,
             backend=backend,
             index_type=index_type,
+            cache=cache,
+            cache_gigabytes=cache_limit,
             started=progress.started,
             progress=progress.advance,
         )

@@ -24,6 +24,8 @@ class Place:
     """What encodes its videos; None where nothing was chosen yet. Perhaps a name that this version does not know."""
     index_type: str | None = None
     """What its index shall be; None where its size decides. Perhaps a name that this version does not know."""
+    cache: Path | None = None
+    """Folder of the reduced copies that its clips are cut from; None where they are cut from the videos."""
 
     @property
     def catalogue_target(self) -> str | Path:
@@ -77,7 +79,8 @@ class Place:
 
     @classmethod
     def _of(cls, folder: Path, settings: dict[str, Any]) -> "Place":
-        return cls(folder.resolve(), *map(settings.get, ("catalogue", "backend", "index_type")))
+        catalogue, backend, index_type, cache = map(settings.get, ("catalogue", "backend", "index_type", "cache"))
+        return cls(folder.resolve(), catalogue, backend, index_type, Path(cache) if isinstance(cache, str) else None)
 
     def keep_backend(self, backend: str) -> None:
         """Later builds, and the app, find it in ``backend`` when they open the library; the caller holds its lock."""
@@ -88,6 +91,11 @@ class Place:
         """Later builds find it in ``index_type`` when they open the library; the caller holds its lock."""
         if index_type != self.index_type:
             self._keep({"index_type": index_type})
+
+    def keep_cache(self, cache: Path) -> None:
+        """Later builds find it in ``cache`` when they open the library; the caller holds its lock."""
+        if cache != self.cache:
+            self._keep({"cache": str(cache)})
 
     def _keep(self, changed: dict[str, Any]) -> None:
         settings = _read_settings(self.folder / SETTINGS_NAME) | changed

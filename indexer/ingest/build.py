@@ -7,16 +7,19 @@ from indexer.catalogue.catalogue import EncoderRecord
 from indexer.index.index_types import IndexChoice
 from indexer.index.place import FOLDER_NAME, Place
 from indexer.ingest.backend_choice import choose_backend
-from indexer.ingest.encoder import ClipEncoder, choose_device
+from indexer.ingest.encoder import ClipEncoder, FramesOf, choose_device
 from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.cores import usable_cores
+from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference.backends import BackendName
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import Dataset, scan
+from rspnet_core.video.reading.copies import ReducedCopies
+from rspnet_core.video.reading.reduced import SHORT_SIDE
 from rspnet_core.weights.checkpoint import save_checkpoint
 from rspnet_core.weights.sources import load_encoder
 
@@ -42,6 +45,8 @@ def build_library(
     device: str = "auto",
     backend: BackendName | None = None,
     index_type: IndexChoice | None = None,
+    cache: Path | None = None,
+    cache_gigabytes: float | None = None,
     trusted: str | None = None,
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
@@ -50,9 +55,10 @@ def build_library(
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
     ``rspnet:small``. ``backend`` encodes; without it the one that the library keeps, or the fastest by a short
-    measurement. ``index_type`` is kept with the library; without it, what is kept there. Links are read where they end
-    in ``data`` or below a folder of ``follow_links``. ``trusted`` names the backbone of the library's own encoder where
-    that is code outside of rspnet, so that it may be imported.
+    measurement. ``index_type`` is kept with the library; without it, what is kept there. So is ``cache``, a folder of
+    reduced copies that clips are cut from, which may grow to ``cache_gigabytes`` (20 where never said). Links are read
+    where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names the backbone of the library's
+    own encoder where that is code outside of rspnet, so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
@@ -67,7 +73,9 @@ def build_library(
             weights = str(library.place.encoder_path(record.fingerprint))
             pooling = pooling or record.description["pooling"]
         model, spec = load_encoder(weights, backbone or trusted, fps=fps)
-        encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on)
+        copies = _copies(cache or library.place.cache, cache_gigabytes, spec)
+        frames: FramesOf = "original" if copies is None else "reduced"
+        encoder = ClipEncoder(model, spec, pooling=pooling or "max-mean", device=placed_on, frames=frames)
         # Before the record: a build killed here must not leave a library that names weights which it does not have.
         _keep_weights(model, spec, library.place.encoder_path(encoder.fingerprint))
         library.catalogue.set_encoder(
@@ -75,11 +83,25 @@ def build_library(
                 fingerprint=encoder.fingerprint, description=encoder.description, parts=dict(encoder.layout.dims)
             )
         )
+        if copies is not None:
+            library.place.keep_cache(copies.folder)
         encoder.backend, notes = choose_backend(encoder.runs, library.place, backend, len(dataset.files))
         dataset.notes.extend(notes)
         started(dataset, encoder)
-        with open_engine(engine_name, workers or default_workers(encoder)) as engine:
+        with open_engine(engine_name, workers or default_workers(encoder), copies) as engine:
             return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())
+
+
+def _copies(cache: Path | None, gigabytes: float | None, spec: EncoderSpec) -> ReducedCopies | None:
+    if cache is None:
+        if gigabytes is not None:
+            raise InvalidSetting(f"got --cache-limit {gigabytes:g} and no --cache; name the folder of reduced copies")
+        return None
+    if spec.geometry.size > SHORT_SIDE:
+        raise InvalidSetting(
+            f"{spec.backbone} sees {spec.geometry.size} pixels and reduced copies have {SHORT_SIDE}; leave --cache out"
+        )
+    return ReducedCopies(cache.resolve(), gigabytes)
 
 
 def default_workers(encoder: ClipEncoder) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,12 @@ from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
 HEADS = PARTS[1:]
-DECODER = "exact frames, scaled then cut, 1"
+FramesOf = Literal["original", "reduced"]
+"""What clips are cut from: the videos, or the reduced copies of them that a build keeps."""
+DECODERS: dict[FramesOf, str] = {
+    "original": "exact frames, scaled then cut, 1",
+    "reduced": "frames of 128 pixels, H.264, scaled then cut, 1",
+}
 """How frames become clips; changed when the pixels of a clip change."""
 
 
@@ -80,8 +85,10 @@ class ClipEncoder:
         pooling: Pooling = "max-mean",
         device: torch.device | None = None,
         backend: BackendName = "torch",
+        frames: FramesOf = "original",
     ) -> None:
         self.spec = spec
+        self.frames: FramesOf = frames
         self.pooling: Pooling = pooling
         self.device = device or choose_device()
         self.precision = torch.float32 if model.backbone.is_float32_only else choose_precision(self.device)
@@ -114,7 +121,7 @@ class ClipEncoder:
             "pooling": self.pooling,
             "geometry": self.spec.geometry.model_dump(mode="json"),
             "normalisation": self.spec.normalisation.model_dump(mode="json"),
-            "decoder": DECODER,
+            "decoder": DECODERS[self.frames],
         }
         if self.spec.classes:  # only then: fingerprints stay what they were before there were classes
             deciding["classes"] = self.spec.classes
@@ -124,17 +131,23 @@ class ClipEncoder:
     def description(self) -> dict[str, Any]:
         """What people read of an encoder in reports and search results, as JSON values.
 
-        ``classes``, how many it tells apart, is there only where it has a classifier.
+        ``classes``, how many it tells apart, is there only where it has a classifier, ``frames`` where clips were cut
+        from reduced copies.
         """
         classes = {"classes": len(self.spec.classes)} if self.spec.classes else {}
-        return {
-            "fingerprint": self.fingerprint,
-            "backbone": self.spec.backbone,
-            "weights": self.spec.source,
-            "trained": self.spec.trained,
-            "pooling": self.pooling,
-            "geometry": self.spec.geometry.model_dump(mode="json"),
-        } | classes
+        frames = {} if self.frames == "original" else {"frames": self.frames}
+        return (
+            {
+                "fingerprint": self.fingerprint,
+                "backbone": self.spec.backbone,
+                "weights": self.spec.source,
+                "trained": self.spec.trained,
+                "pooling": self.pooling,
+                "geometry": self.spec.geometry.model_dump(mode="json"),
+            }
+            | frames
+            | classes
+        )
 
     @torch.inference_mode()
     def encode(self, videos: Sequence[NDArray[np.uint8]]) -> list[Encoded]:

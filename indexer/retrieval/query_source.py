@@ -82,7 +82,8 @@ class QuerySource:
         from indexer.ingest.encoder import ClipEncoder, choose_device
 
         device, pooling = choose_device(self._device), self.record.description["pooling"]
-        encoder = ClipEncoder(*self.load_network(), pooling=pooling, device=device)
+        frames = self.record.description.get("frames", "original")
+        encoder = ClipEncoder(*self.load_network(), pooling=pooling, device=device, frames=frames)
         if encoder.fingerprint != self.record.fingerprint:
             raise LibraryDamaged(
                 f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "

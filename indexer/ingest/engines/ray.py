@@ -7,9 +7,11 @@ a hostile file still costs one child process; clips come back through Ray's obje
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, Self
 
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.video.reading.copies import ReducedCopies
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest, DecodeResult
 
 try:
@@ -21,8 +23,8 @@ except ImportError as error:
 class Decoder:
     """An actor: one sandboxed decoder process."""
 
-    def __init__(self) -> None:
-        self._pool = DecodePool(1)
+    def __init__(self, cache: Path | None) -> None:
+        self._pool = DecodePool(1, copies=None if cache is None else ReducedCopies(cache))
 
     def decode(self, request: DecodeRequest) -> DecodeResult:
         """One request, one result."""
@@ -30,15 +32,19 @@ class Decoder:
 
 
 class RayEngine:
-    """``workers`` decoding actors; at most two requests an actor are under way."""
+    """``workers`` decoding actors; at most two requests an actor are under way.
 
-    def __init__(self, workers: int) -> None:
+    The machines see the folder of reduced copies, too, under the same path.
+    """
+
+    def __init__(self, workers: int, copies: ReducedCopies | None = None) -> None:
         try:
             ray.init(address=os.environ.get("RAY_ADDRESS"), include_dashboard=False, log_to_driver=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InvalidSetting(f"no Ray cluster ({str(error).splitlines()[0]}); check RAY_ADDRESS") from error
         actor: Any = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=1)(Decoder)
-        self._actors = [actor.remote() for _ in range(workers)]
+        cache = None if copies is None else copies.folder
+        self._actors = [actor.remote(cache) for _ in range(workers)]
 
     def __enter__(self) -> Self:
         return self

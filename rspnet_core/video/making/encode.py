@@ -3,7 +3,7 @@
 import glob
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from rspnet_core.errors import InvalidSetting, RspnetError
@@ -86,11 +87,8 @@ def _prefix(target: Path) -> str:
 
 def _encode(path: str, first: Frames, frames: Iterable[Frames], fps: Fraction, crf: int) -> None:
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        # x264's macroblock tree gives other bytes in every run, on one thread too (measured: 4 of 6 runs differ).
-        options = {"crf": str(crf), "threads": "1", "mbtree": "0"}
-        stream = container.add_stream("libx264", rate=fps, options=options)
         height, width = first.shape[:2]
-        _describe(stream, width + width % 2, height + height % 2)
+        stream = add_h264(container, width + width % 2, height + height % 2, fps=fps, options={"crf": str(crf)})
         for frame in frames:
             _check(frame, first)
             picture = av.VideoFrame.from_ndarray(_even(frame), format="rgb24")
@@ -98,13 +96,19 @@ def _encode(path: str, first: Frames, frames: Iterable[Frames], fps: Fraction, c
         container.mux(stream.encode(None))
 
 
-def _describe(stream: VideoStream, width: int, height: int) -> None:
+def add_h264(
+    container: OutputContainer, width: int, height: int, *, fps: Fraction, options: Mapping[str, str]
+) -> VideoStream:
+    """A stream of H.264, yuv420p, whose bytes hang on its frames and x264's ``options`` alone; even sides in pixels."""
+    # x264's macroblock tree gives other bytes in every run, on one thread too (measured: 4 of 6 runs differ).
+    stream = container.add_stream("libx264", rate=fps, options={**options, "threads": "1", "mbtree": "0"})
     stream.width, stream.height = width, height
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.thread_count = 1
     context.color_primaries = context.color_trc = context.colorspace = _SMPTE170M
     context.color_range = _LIMITED_RANGE
+    return stream
 
 
 def _check(frame: Frames, first: Frames) -> None:

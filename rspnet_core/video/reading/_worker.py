@@ -25,6 +25,7 @@ from rspnet_core.video.reading.decode import (
     read_views,
 )
 from rspnet_core.video.reading.limits import confine_this_process
+from rspnet_core.video.reading.reduced import reduce_video
 from rspnet_core.video.reading.sniff import open_regular
 from rspnet_core.video.sampling import View
 
@@ -69,12 +70,29 @@ def _check_real(request: wire.Header) -> None:
         raise VideoError("a symbolic link took its place after it was checked")
 
 
+def _hash(request: wire.Header) -> Answer:
+    _check_real(request)
+    return {"content_hash": _sha256(request["path"])}, []
+
+
+def _sha256(path: str) -> str:
+    with open_regular(Path(path)) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reduced(request: wire.Header) -> Answer:
+    """A reduced copy, with the hash of what it was made of if the file did not change meanwhile."""
+    _check_real(request)
+    made = reduce_video(Path(request["path"]))
+    header: wire.Header = {"content_hash": _sha256(request["path"])}
+    if made is None:
+        return header, []
+    return header | {"info": asdict(made.info)}, [np.frombuffer(made.content, np.uint8)]
+
+
 def _clips(request: wire.Header) -> Answer:
     _check_real(request)
-    content_hash = None
-    if request["hash_content"]:
-        with open_regular(Path(request["path"])) as file:
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    content_hash = _sha256(request["path"]) if request["hash_content"] else None
     header: wire.Header = {"content_hash": content_hash}
     try:
         clips = read_clips(
@@ -114,7 +132,15 @@ def _poster(request: wire.Header) -> Answer:
     return {}, [picture]
 
 
-_ANSWERS = {"poster": _poster, "clips": _clips, "random_clip": _random_clip, "views": _views, "frames": _frames}
+_ANSWERS = {
+    "clips": _clips,
+    "frames": _frames,
+    "hash": _hash,
+    "poster": _poster,
+    "random_clip": _random_clip,
+    "reduced": _reduced,
+    "views": _views,
+}
 
 
 def _take_stdout() -> BinaryIO:

@@ -74,6 +74,8 @@ class ChildPool:
         request: wire.Header,
         max_payload_bytes: int,
         read: Callable[[wire.Header, Payload], T],
+        *,
+        timeout_seconds: float | None = None,
     ) -> T:
         """What ``read`` makes of the answer of this thread's child. Raises VideoError.
 
@@ -83,7 +85,7 @@ class ChildPool:
             child = self._child()
             header, payload = child.ask(
                 request,
-                timeout_seconds=self._timeout_seconds,
+                timeout_seconds=timeout_seconds or self._timeout_seconds,
                 max_payload_bytes=max_payload_bytes,
             )
         except ChildStopped as stopped:

@@ -6,7 +6,7 @@ A file edited by four bytes can abort the process that decodes it, another can h
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,12 +28,17 @@ from rspnet_core.video.reading.answers import (
     split,
 )
 from rspnet_core.video.reading.child_pool import ChildPool
+from rspnet_core.video.reading.copies import Kept, ReducedCopies
 from rspnet_core.video.reading.decode import Clips, RandomClips
 from rspnet_core.video.reading.pictures import Picture
 from rspnet_core.video.reading.probe import MAX_ASPECT_RATIO
+from rspnet_core.video.reading.reduced import Reduced
 from rspnet_core.video.sampling import View
 
 _HISTOGRAM_BINS = 512
+_MAX_COPY_BYTES = 1 << 28
+_COPYING_TAKES = 5
+"""Times as long as clips may: all frames are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,27 @@ class DecodeResult:
 
 class DecodePool(ChildPool):
     """A fixed number of decoder processes; use it as a context manager, which ends them."""
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        timeout_seconds: float = 60,
+        memory_bytes: int = 2 * 2**30,
+        requests_per_child: int = 200,
+        copies: ReducedCopies | None = None,
+    ) -> None:
+        """``timeout_seconds`` and ``memory_bytes`` are limits of each request. Raises InvalidSetting.
+
+        ``map`` cuts its clips from ``copies``, where given; of videos that have none yet, copies are made.
+        """
+        super().__init__(
+            workers,
+            timeout_seconds=timeout_seconds,
+            memory_bytes=memory_bytes,
+            requests_per_child=requests_per_child,
+        )
+        self._copies = copies
 
     def map(self, requests: Iterable[DecodeRequest]) -> Iterator[DecodeResult]:
         """Results as they complete; at most workers + 2 requests are taken ahead, so few clips are held at once."""
@@ -121,6 +147,39 @@ class DecodePool(ChildPool):
         return self.ask(request, 3 * height * height * MAX_ASPECT_RATIO, read)
 
     def _decode(self, request: DecodeRequest) -> DecodeResult:
+        try:
+            return self._from_file(request) if self._copies is None else self._from_copy(request, self._copies)
+        except VideoError as error:
+            return DecodeResult(request, error=str(error))
+
+    def _from_copy(self, request: DecodeRequest, copies: ReducedCopies) -> DecodeResult:
+        """Clips of a reduced copy, made where there is none; of the file itself where none can be. Raises VideoError.
+
+        The file is read once more for its hash where it has a copy, and three times where that has to be made.
+        """
+        content_hash = self.ask(_asked(request, "hash"), 0, _hash_in)
+        kept = copies.find(content_hash) or self._reduced(request, content_hash, copies)
+        if kept is None:
+            return self._from_file(request)
+        result = self._from_file(replace(request, path=kept.path, opened=None, hash_content=False))
+        clips = None if result.clips is None else replace(result.clips, info=kept.info)
+        return replace(result, request=request, clips=clips, content_hash=content_hash)
+
+    def _reduced(self, request: DecodeRequest, content_hash: str, copies: ReducedCopies) -> Kept | None:
+        def read(header: wire.Header, payload: Payload) -> Reduced | None:
+            if "error" in header or "info" not in header or _hash_in(header, b"") != content_hash:
+                return None  # what is wrong with the file is said when its clips are read
+            return Reduced(bytes(payload), info_in(header))
+
+        try:
+            seconds = _COPYING_TAKES * self._timeout_seconds
+            made = self.ask(_asked(request, "reduced"), _MAX_COPY_BYTES, read, timeout_seconds=seconds)
+        except VideoError:  # too long, or too large: its clips may still be had
+            return None
+        return None if made is None else copies.keep(content_hash, made)
+
+    def _from_file(self, request: DecodeRequest) -> DecodeResult:
+        """Raises VideoError where the decoder process stops."""
         geometry = request.geometry
         layout: Layout = [
             (np.uint8, (geometry.num_clips, geometry.frames_per_clip, geometry.size, geometry.size, 3)),
@@ -136,19 +195,13 @@ class DecodePool(ChildPool):
             frames, spans_seconds, histogram = split(payload, layout)
             return DecodeResult(request, Clips(frames, spans_seconds, info_in(header)), histogram, content_hash)
 
-        asked = {
-            "kind": "clips",
-            "path": str(Path(request.opened or request.path).absolute()),
-            "is_real": request.opened is not None,
+        asked = _asked(request, "clips") | {
             "geometry": geometry.model_dump(),
             "start_seconds": request.start_seconds,
             "end_seconds": request.end_seconds,
             "hash_content": request.hash_content,
         }
-        try:
-            return self.ask(asked, num_bytes(layout), read)
-        except VideoError as error:
-            return DecodeResult(request, error=str(error))
+        return self.ask(asked, num_bytes(layout), read)
 
     def _random(
         self, kind: str, path: Path, sampling: RandomSampling, num_clips: int, drawn: wire.Header
@@ -166,6 +219,20 @@ class DecodePool(ChildPool):
 
         asked = {"kind": kind, "path": str(path.absolute()), "sampling": sampling.model_dump()} | drawn
         return self.ask(asked, num_bytes(layout), read)
+
+
+def _asked(request: DecodeRequest, kind: str) -> wire.Header:
+    """A request of that kind to a decoder process, of the file alone."""
+    path = str(Path(request.opened or request.path).absolute())
+    return {"kind": kind, "path": path, "is_real": request.opened is not None}
+
+
+def _hash_in(header: wire.Header, _: Payload) -> str:
+    raise_error(header)
+    content_hash = content_hash_in(header)
+    if content_hash is None:
+        raise ValueError
+    return content_hash
 
 
 def _take_completed(waiting: set[Future[DecodeResult]]) -> DecodeResult:

@@ -17,10 +17,10 @@ def make(small_weights: Path):
     model, spec = load_checkpoint(small_weights)
 
     def build(device: str = "cpu", **changes: object) -> ClipEncoder:
-        pooling = changes.pop("pooling", "max-mean")
+        pooling, frames = changes.pop("pooling", "max-mean"), changes.pop("frames", "original")
         geometry = spec.geometry.model_copy(update=changes)
         changed = spec.model_copy(update={"geometry": geometry})
-        return ClipEncoder(model, changed, pooling=pooling, device=torch.device(device))
+        return ClipEncoder(model, changed, pooling=pooling, device=torch.device(device), frames=frames)
 
     return build
 
@@ -66,8 +66,9 @@ def test_the_fingerprint_changes_with_all_that_changes_vectors(make, monkeypatch
         make(pooling="mean").fingerprint,
         make(fps=25.0).fingerprint,
         make(size=48).fingerprint,
+        make(frames="reduced").fingerprint,
     ]
-    monkeypatch.setattr(encoder_module, "DECODER", "another way of reading")
+    monkeypatch.setitem(encoder_module.DECODERS, "original", "another way of reading")
     prints.append(make().fingerprint)
     assert len(set(prints)) == len(prints)
 
