@@ -1,6 +1,7 @@
 """What a build costs beside a plain loop, and beside decoding and encoding alone::
 
 decode   all cores decode                              plain: decord at full size, one file after the other
+copies   all cores decode reduced copies, ``--cache``  plain: the same
 encode   clips that are decoded already to vectors     plain: the network in float32, as it was trained
 build    both at once, catalogue, index                plain: the loop of both; bound: decode + encode
 """
@@ -11,24 +12,30 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from indexer.bench.turns import Measured, in_turns
+from indexer.bench.turns import Measured, Work, in_turns
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder, choose_device
 from rspnet_core.bench.plain_loop import plain_features
+from rspnet_core.config import EncoderSpec
 from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
 from rspnet_core.inference.backends import BackendName
 from rspnet_core.models.two_head import EncoderModel
 from rspnet_core.video.datasets.dataset import scan
+from rspnet_core.video.reading.copies import ReducedCopies
 from rspnet_core.video.reading.plain import plain_clips
+from rspnet_core.video.reading.reduced import SHORT_SIDE
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 from rspnet_core.weights.sources import load_encoder
+
+Kind = Literal["decode", "copies", "encode", "build"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class BuildSpeed:
 def measure_build(
     data: Path,
     *,
+    kinds: Sequence[Kind] = ("decode", "encode", "build"),
     weights: str | None = None,
     backbone: str | None = None,
     device: str = "auto",
@@ -57,42 +65,25 @@ def measure_build(
     videos: int = 20,
     rounds: int = 3,
 ) -> BuildSpeed:
-    """Time decoding, encoding and building ``videos`` files of a folder, spread evenly over it, ``rounds`` times each.
+    """Time these kinds of work on ``videos`` files of a folder, spread evenly over it, ``rounds`` times each.
 
-    Nothing is written there: libraries are built in a temporary folder. Raises what ``build_library`` does, and
-    VideoError for a file that either side cannot read.
+    ``copies`` are left out for an encoder that sees more pixels than they have. Nothing is written to the folder:
+    libraries and copies are made in a temporary one. Raises what ``build_library`` does, and VideoError for a file that
+    either side cannot read.
     """
     files = _spread([file.path for file in scan(data).files], videos)
     chosen = _Chosen(data, weights, backbone, device, backend, files)
-    spec = load_encoder(weights, backbone)[1]
-    encoder, plain = chosen.encoder(), chosen.network()
-    paths = [data / name for name in files]
-    with DecodePool(usable_cores()) as pool, tempfile.TemporaryDirectory() as temporary:
-        decode = partial(_decoded, pool, [DecodeRequest(path, spec.geometry) for path in paths])
-        clips, plainly = decode(), [plain_clips(path, spec) for path in paths]
-        rows = in_turns(
-            {
-                "decode": (decode, lambda: [plain_clips(path, spec) for path in paths]),
-                "encode": (
-                    lambda: [encoder.encode([frames]) for frames in clips],
-                    lambda: [plain_features(plain, each, chosen.placed_on) for each in plainly],
-                ),
-                "build": (
-                    partial(chosen.build, Path(temporary)),
-                    lambda: [plain_features(plain, plain_clips(path, spec), chosen.placed_on) for path in paths],
-                ),
-            },
-            rounds,
-            chosen.placed_on,
-        )
-    alone = sum(median(row.ours) for row in rows[:2])
-    described = {
-        "backbone": spec.backbone,
-        "backend": backend,
-        "device": str(chosen.placed_on),
-        "precision": str(encoder.precision).removeprefix("torch."),
-    }
-    return BuildSpeed(len(paths), rounds, described, [*rows[:2], replace(rows[2], bound=alone)])
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        DecodePool(usable_cores()) as pool,
+        DecodePool(usable_cores(), copies=ReducedCopies(Path(temporary, "copies"))) as copying,
+    ):
+        rows = in_turns(chosen.work(kinds, pool, copying, Path(temporary)), rounds, chosen.placed_on)
+    seconds = {row.name: median(row.ours) for row in rows}
+    if seconds.keys() >= {"decode", "encode"}:
+        alone = seconds["decode"] + seconds["encode"]
+        rows = [replace(row, bound=alone) if row.name == "build" else row for row in rows]
+    return BuildSpeed(len(files), rounds, chosen.described(), rows)
 
 
 @dataclass(frozen=True)
@@ -110,12 +101,54 @@ class _Chosen:
     def placed_on(self) -> torch.device:
         return choose_device(self.device)
 
+    @cached_property
+    def spec(self) -> EncoderSpec:
+        return load_encoder(self.weights, self.backbone)[1]
+
+    @cached_property
     def encoder(self) -> ClipEncoder:
         model, spec = load_encoder(self.weights, self.backbone)
         return ClipEncoder(model, spec, device=self.placed_on, backend=self.backend)
 
+    @cached_property
     def network(self) -> EncoderModel:
         return load_encoder(self.weights, self.backbone)[0].to(self.placed_on)
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "backbone": self.spec.backbone,
+            "backend": self.backend,
+            "device": str(self.placed_on),
+            "precision": str(self.encoder.precision).removeprefix("torch."),
+        }
+
+    def work(
+        self, kinds: Sequence[Kind], pool: DecodePool, copying: DecodePool, temporary: Path
+    ) -> dict[str, tuple[Work, Work]]:
+        """Ours and the plain code of each kind."""
+        paths = [self.data / name for name in self.files]
+        plain_decode = partial(_plainly, paths, self.spec)
+        found: dict[str, tuple[Work, Work]] = {}
+        if "decode" in kinds:
+            found["decode"] = partial(self.decode, pool), plain_decode
+        if "copies" in kinds and self.spec.geometry.size <= SHORT_SIDE:
+            # Made in the first of the turns, which does not count.
+            found["copies"] = partial(self.decode, copying), plain_decode
+        if "encode" in kinds:
+            clips, plainly = self.decode(pool), plain_decode()
+            found["encode"] = (
+                lambda: [self.encoder.encode([frames]) for frames in clips],
+                lambda: [plain_features(self.network, each, self.placed_on) for each in plainly],
+            )
+        if "build" in kinds:
+            found["build"] = (
+                partial(self.build, temporary),
+                lambda: [plain_features(self.network, plain_clips(path, self.spec), self.placed_on) for path in paths],
+            )
+        return found
+
+    def decode(self, pool: DecodePool) -> list[NDArray[np.uint8]]:
+        return _decoded(pool, [DecodeRequest(self.data / name, self.spec.geometry) for name in self.files])
 
     def build(self, temporary: Path) -> None:
         with tempfile.TemporaryDirectory(dir=temporary) as index:
@@ -138,6 +171,10 @@ def _decoded(pool: DecodePool, requests: Sequence[DecodeRequest]) -> list[NDArra
             raise VideoError(f"{result.request.path}: {result.error}; measure a folder without it")
         found.append(result.clips.frames)
     return found
+
+
+def _plainly(paths: Sequence[Path], spec: EncoderSpec) -> list[Tensor]:
+    return [plain_clips(path, spec) for path in paths]
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:

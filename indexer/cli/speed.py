@@ -1,7 +1,7 @@
 """``rspnet-index speed``: what builds and searches cost here, beside the plainest code that does the same."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -11,20 +11,74 @@ from indexer.cli.output import DeviceOption, IndexOption, JsonOption, print_json
 from rspnet_core.cli.command import commands
 
 if TYPE_CHECKING:
+    from indexer.bench.build_speed import Kind
     from indexer.bench.turns import Measured
 
-app = commands("Measure builds and searches beside the plainest code that does the same.")
+app = commands("Measure decoding, encoding, builds and searches beside the plainest code that does the same.")
 RoundsOption = Annotated[int, typer.Option("--rounds", help="Times that each is measured, in turns.", min=1)]
+
+
+DataArgument = Annotated[Path, typer.Argument(help="A folder of videos; nothing is written there.", show_default=False)]
+WeightsOption = Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)]
+BackboneOption = Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)]
+BackendOption = Annotated[Literal["torch", "openvino"], typer.Option(help="What encodes: torch or openvino.")]
+VideosOption = Annotated[int, typer.Option("--videos", help="How many files, spread over the folder.", min=1)]
+
+
+@app.command("decode")
+def speed_decode(
+    data: DataArgument,
+    weights: WeightsOption = None,
+    backbone: BackboneOption = None,
+    videos: VideosOption = 20,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure decoding an encoder's clips, from files and from reduced copies, beside full-size frames, file by file.
+
+    Example: [bold]rspnet-index speed decode ucf101/[/bold]
+    """
+    _measure_build(
+        ("decode", "copies"), as_json, data, weights=weights, backbone=backbone, videos=videos, rounds=rounds
+    )
+
+
+@app.command("encode")
+def speed_encode(
+    data: DataArgument,
+    weights: WeightsOption = None,
+    backbone: BackboneOption = None,
+    backend: BackendOption = "torch",
+    device: DeviceOption = "auto",
+    videos: VideosOption = 20,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure encoding clips that are decoded already beside the network as it was trained, in float32.
+
+    Example: [bold]rspnet-index speed encode ucf101/ --backbone s3dg --backend openvino --videos 10[/bold]
+    """
+    _measure_build(
+        ("encode",),
+        as_json,
+        data,
+        weights=weights,
+        backbone=backbone,
+        backend=backend,
+        device=device,
+        videos=videos,
+        rounds=rounds,
+    )
 
 
 @app.command("build")
 def speed_build(
-    data: Annotated[Path, typer.Argument(help="A folder of videos; nothing is written there.", show_default=False)],
-    weights: Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)] = None,
-    backbone: Annotated[str | None, typer.Option(help="As of rspnet-index build.", show_default=False)] = None,
-    backend: Annotated[Literal["torch", "openvino"], typer.Option(help="What encodes: torch or openvino.")] = "torch",
+    data: DataArgument,
+    weights: WeightsOption = None,
+    backbone: BackboneOption = None,
+    backend: BackendOption = "torch",
     device: DeviceOption = "auto",
-    videos: Annotated[int, typer.Option("--videos", help="How many files, spread over the folder.", min=1)] = 20,
+    videos: VideosOption = 20,
     rounds: RoundsOption = 3,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,11 +88,23 @@ def speed_build(
 
     Example: [bold]rspnet-index speed build ucf101/ --backbone s3dg --backend openvino --videos 10[/bold]
     """
+    _measure_build(
+        ("decode", "encode", "build"),
+        as_json,
+        data,
+        weights=weights,
+        backbone=backbone,
+        backend=backend,
+        device=device,
+        videos=videos,
+        rounds=rounds,
+    )
+
+
+def _measure_build(kinds: "tuple[Kind, ...]", as_json: bool, data: Path, **settings: Any) -> None:
     from indexer.bench.build_speed import measure_build
 
-    found = measure_build(
-        data, weights=weights, backbone=backbone, backend=backend, device=device, videos=videos, rounds=rounds
-    )
+    found = measure_build(data, kinds=kinds, **settings)
     if as_json:
         print_json(found.document())
         return

@@ -55,13 +55,28 @@ def test_a_build_is_measured_and_nothing_is_left_beside_the_videos(few_videos: P
         "speed", "build", few_videos, "--weights", small_weights, "--videos", 2, "--rounds", 1, "--json"
     )
     document = json.loads(found.stdout)
-    assert_described("rspnet-index-speed-build", document)
+    assert_described("rspnet-index-speed-build-rspnet-index-speed-decode-rspnet-index-speed-encode", document)
     assert document["videos"] == 2
     assert [row["name"] for row in document["rows"]] == ["decode", "encode", "build"]
     decode, encode, build = document["rows"]
     assert build["bound_seconds"] == pytest.approx(decode["seconds"] + encode["seconds"])
     assert build["ratio"] == pytest.approx(build["plain_seconds"] / build["seconds"])
     assert sorted(few_videos.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("command", "rows"), [("decode", ["decode", "copies"]), ("encode", ["encode"])])
+def test_a_part_of_a_build_is_measured_alone(
+    command: str, rows: list[str], few_videos: Path, small_weights: Path
+) -> None:
+    asked = ("speed", command, few_videos, "--weights", small_weights, "--videos", 1, "--rounds", 1)
+    document = json.loads(rspnet_index(*asked, "--json").stdout)
+    assert_described("rspnet-index-speed-build-rspnet-index-speed-decode-rspnet-index-speed-encode", document)
+    assert [(row["name"], row["bound_seconds"]) for row in document["rows"]] == [(row, None) for row in rows]
+
+
+def test_encoders_that_see_more_than_copies_have_are_measured_without(few_videos: Path) -> None:
+    found = measure_build(few_videos, kinds=("copies",), backbone="s3dg", videos=1, rounds=1)
+    assert found.rows == []
 
 
 def test_a_search_is_measured(built: Path) -> None:
