@@ -144,7 +144,7 @@ def test_a_run_by_the_clock_ends_saved_and_goes_no_further_when_resumed(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a clock that goes on when it is looked at."""
-    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=count(0, 0.05).__next__))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=count(0, 0.2).__next__))
     out = tmp_path / "run"
     run = pretrain(store, out, RECIPE, device="cpu", minutes=0.05)
     tensors, values = read_state(RunFolder(out).last_state)
