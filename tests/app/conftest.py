@@ -15,6 +15,7 @@ pytest.importorskip("gradio")
 import uvicorn
 from argon2 import PasswordHasher
 
+from app.cli.main import main
 from app.server import configure, create_server
 from app.serving.listening import listen
 from app.serving.users import User, UserFile, write_users
@@ -23,6 +24,7 @@ from app.session.services import Services
 from indexer.ingest.build import build_library
 from rspnet_core.video.making.encode import write_video
 from rspnet_core.video.making.scenes import MOTIONS, Look, render
+from tests.command import Finished, run
 from tests.conftest import Once, save_headless_weights
 
 
@@ -76,6 +78,11 @@ EDITOR = Visitor("e" * 32, "editor")
 PASSWORD = "correct horse"
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 """As the product's, in a thousandth of its time."""
+
+
+def rspnet_app(*arguments: object, stdin: str = "") -> Finished:
+    """Run the command in this process: what it prints, and how it exits."""
+    return run(main, "rspnet-app", *arguments, stdin=stdin)
 
 
 def user_file(folder: Path, **roles: Role) -> UserFile:

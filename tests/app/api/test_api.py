@@ -2,8 +2,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +20,7 @@ from indexer.ingest.build import build_library
 from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
 from tests import prepared
-from tests.app.conftest import Served
+from tests.app.conftest import Served, rspnet_app
 
 
 @pytest.fixture(scope="module")
@@ -209,12 +207,8 @@ def test_media_come_by_id_in_ranges(served: Served, services: Services) -> None:
         assert httpx.get(f"{served.url}media/video/{wrong}.mp4").status_code == 404
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "app.cli", *arguments], capture_output=True, text=True, check=False)
-
-
 def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
-    done = run_command("serve", "--index", str(tmp_path))
+    done = rspnet_app("serve", "--index", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("rspnet-app: no library at")
     assert len(done.stderr.splitlines()) == 1
@@ -224,7 +218,7 @@ def test_the_command_names_a_users_mistake_in_one_line(tmp_path: Path) -> None:
 def test_an_address_that_it_cannot_listen_on_is_told_in_one_line(own_library: Path, place: tuple[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         host, port = place[0], place[1] or str(taken.getsockname()[1])
-        done = run_command("serve", "--index", str(own_library), "--device", "cpu", "--host", host, "--port", port)
+        done = rspnet_app("serve", "--index", str(own_library), "--device", "cpu", "--host", host, "--port", port)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert f"cannot listen on {host}:{port}" in done.stderr
 
@@ -266,7 +260,7 @@ def test_the_command_serves_until_it_is_stopped(own_library: Path, tmp_path: Pat
 
 
 def test_the_command_has_help_with_examples() -> None:
-    done = run_command("serve", "--help")
+    done = rspnet_app("serve", "--help")
     assert done.returncode == 0
     for word in ("--index", "--host", "--port", "--auth-file", "rspnet-app serve --index demo"):
         assert word in done.stdout

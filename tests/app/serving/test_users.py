@@ -1,38 +1,32 @@
 """The file of users, and the commands that keep it."""
 
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from app.serving.users import UserFile, is_password, read_users
 from rspnet_core.errors import InvalidSetting
-
-
-def run(*arguments: str, password: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", *arguments]
-    return subprocess.run(command, input=password, capture_output=True, text=True, check=False)
+from tests.app.conftest import rspnet_app
 
 
 @pytest.mark.slow
 def test_users_are_added_listed_changed_and_removed(tmp_path: Path) -> None:
     path = tmp_path / "users"
     options = ("--auth-file", str(path))
-    done = run("users", "add", "ada", *options, "--role", "editor", "--password-stdin", password="correct horse\n")
+    done = rspnet_app("users", "add", "ada", *options, "--role", "editor", "--password-stdin", stdin="correct horse\n")
     assert (done.returncode, done.stdout) == (0, f"added ada as editor in {path}\n")
-    assert run("users", "add", "bob", *options, "--password-stdin", password="battery staple").returncode == 0
+    assert rspnet_app("users", "add", "bob", *options, "--password-stdin", stdin="battery staple").returncode == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "correct" not in path.read_text()
-    assert run("users", "list", *options).stdout == "ada\teditor\nbob\tviewer\n"
+    assert rspnet_app("users", "list", *options).stdout == "ada\teditor\nbob\tviewer\n"
     assert is_password(read_users(path)["ada"], "correct horse")
     assert not is_password(read_users(path)["ada"], "battery staple")
-    done = run("users", "add", "bob", *options, "--role", "editor", "--password-stdin", password="another one\n")
+    done = rspnet_app("users", "add", "bob", *options, "--role", "editor", "--password-stdin", stdin="another one\n")
     assert done.stdout.startswith("changed bob")
-    assert run("users", "remove", "ada", *options).returncode == 0
+    assert rspnet_app("users", "remove", "ada", *options).returncode == 0
     assert list(read_users(path)) == ["bob"]
-    done = run("users", "remove", "ada", *options)
+    done = rspnet_app("users", "remove", "ada", *options)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
@@ -50,14 +44,14 @@ def test_what_is_not_allowed_is_told_and_nothing_is_written(
     tmp_path: Path, name: str, password: str, says: str
 ) -> None:
     path = tmp_path / "users"
-    done = run("users", "add", name, "--auth-file", str(path), "--password-stdin", password=password)
+    done = rspnet_app("users", "add", name, "--auth-file", str(path), "--password-stdin", stdin=password)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert says in done.stderr
     assert not path.exists()
 
 
 def test_without_a_terminal_the_password_has_to_come_from_stdin(tmp_path: Path) -> None:
-    done = run("users", "add", "ada", "--auth-file", str(tmp_path / "users"))
+    done = rspnet_app("users", "add", "ada", "--auth-file", str(tmp_path / "users"))
     assert done.returncode == 2
     assert "--password-stdin" in done.stderr
 
@@ -73,14 +67,14 @@ def test_plain_passwords_are_refused_and_converted(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match=r"line 1 of .* run `rspnet-app users convert") as refused:
         UserFile(path)
     assert "cret" not in str(refused.value)
-    done = run("users", "convert", "--auth-file", str(path))
+    done = rspnet_app("users", "convert", "--auth-file", str(path))
     assert (done.returncode, done.stdout) == (0, f"converted 2 users of {path}, each as viewer\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "hunter2" not in path.read_text()
     users = UserFile(path)
     assert is_password(users.find("ada"), "se:cret")
     assert is_password(users.find("bob"), "hunter2")
-    done = run("users", "convert", "--auth-file", str(path))
+    done = rspnet_app("users", "convert", "--auth-file", str(path))
     assert done.returncode == 2
     assert "hashes already" in done.stderr
 
@@ -110,8 +104,8 @@ def test_what_is_no_file_of_users_is_refused(tmp_path: Path) -> None:
 
 def test_serving_with_plain_passwords_is_refused_in_one_line(built: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "users", "ada:hunter2\n")
-    done = run("serve", "--index", str(built), "--device", "cpu", "--port", "0", "--auth-file", str(path))
+    done = rspnet_app("serve", "--index", str(built), "--device", "cpu", "--port", "0", "--auth-file", str(path))
     assert done.returncode == 2
-    port = run("serve", "--index", str(built), "--device", "cpu", "--port", "18787", "--auth-file", str(path))
+    port = rspnet_app("serve", "--index", str(built), "--device", "cpu", "--port", "18787", "--auth-file", str(path))
     assert (port.returncode, len(port.stderr.splitlines())) == (2, 1)
     assert "users convert" in port.stderr

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.cli.main import _address, _serving_figures
 from app.serving.logs import set_up_logs
 from app.serving.metrics import Metrics
 from rspnet_core.errors import InvalidSetting, VideoError
-from tests.app.conftest import Served
+from tests.app.conftest import Served, rspnet_app
 from tests.app.serving.test_media import wait_for
 
 
@@ -128,7 +127,6 @@ def test_a_taken_port_of_figures_is_told() -> None:
 
 @pytest.mark.parametrize("site", ["example.org", "https://a.example/path", "https://a; script-src *", "*"])
 def test_what_is_no_site_to_embed_in_is_refused(built: Path, site: str) -> None:
-    command = [sys.executable, "-m", "app.cli", "serve", "--index", str(built), "--embed-in", site]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = rspnet_app("serve", "--index", built, "--embed-in", site)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "https://example.org" in done.stderr

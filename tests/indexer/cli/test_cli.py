@@ -1,37 +1,17 @@
-import contextlib
-import io
 import json
 import os
 import shutil
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from indexer.cli.main import main
-
-
-@dataclass(frozen=True)
-class Finished:
-    returncode: int
-    stdout: str
-    stderr: str
+from tests.command import Finished, run
 
 
 def rspnet_index(*arguments: object) -> Finished:
     """Run the command in this process: what it prints, and how it exits."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-        pytest.raises(SystemExit) as exit_,
-    ):
-        patch.setattr(sys, "argv", ["rspnet-index", *map(str, arguments)])
-        patch.setenv("COLUMNS", "200")
-        main()
-    return Finished(exit_.value.code or 0, stdout.getvalue(), stderr.getvalue())
+    return run(main, "rspnet-index", *arguments)
 
 
 def test_every_command_has_help_with_its_options() -> None:
