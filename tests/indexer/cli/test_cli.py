@@ -147,10 +147,14 @@ def test_a_mistake_is_one_line_and_the_right_exit_code(
 
 def test_a_library_without_heads_refuses_motion(few_videos: Path, tmp_path: Path) -> None:
     from indexer.ingest.build import build_library
-    from tests.conftest import save_headless_weights
+    from rspnet_core.models import create_torchvision_model
+    from rspnet_core.weights.checkpoint import describe, save_checkpoint
+    from tests.conftest import SMALL_CLIPS
 
     weights = tmp_path / "headless.safetensors"
-    save_headless_weights(weights)
+    model = create_torchvision_model("r3d_18").eval()
+    spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=SMALL_CLIPS)
+    save_checkpoint(model, spec, weights)
     build_library(few_videos, weights=str(weights), device="cpu")
     query = next(few_videos.rglob("*.mp4"))
     hits = json.loads(rspnet_index("search", query, "--index", few_videos, "--json").stdout)["hits"]

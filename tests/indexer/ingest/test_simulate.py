@@ -85,7 +85,7 @@ def test_the_command_prints_ids_to_search_by(tmp_path):
 
 
 def test_the_kind_of_index_is_kept_and_changed_by_a_later_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(ivf_index, "FEW", 1000)
+    monkeypatch.setattr(ivf_index, "FEW", 500)
     monkeypatch.setattr(ivf_index, "GAIN", 0.5)
 
     def run(*arguments):
@@ -98,25 +98,25 @@ def test_the_kind_of_index_is_kept_and_changed_by_a_later_run(tmp_path, monkeypa
         return document["index_type"], document["recall"] == 1, document["segments"]
 
     example = json.loads(
-        run("simulate", "--videos", 2000, "--index", tmp_path, "--index-type", "ivf", "--json").stdout
+        run("simulate", "--videos", 1000, "--index", tmp_path, "--index-type", "ivf", "--json").stdout
     )["examples"][3]
     assert info() == ("ivf", False, 1)
     assert "ivf, finds 9" in run("info", "--index", tmp_path).stdout
     found = run("search", example, "--index", tmp_path, "--top", 3)
     assert "not an exact search, finds 9" in " ".join(found.stdout.split())
     assert json.loads(run("search", example, "--index", tmp_path, "--json").stdout)["recall"] < 1
-    run("simulate", "--videos", 2100, "--index", tmp_path)
+    run("simulate", "--videos", 1050, "--index", tmp_path)
     assert info() == ("ivf", False, 2)
     assert verify_library(tmp_path, deep=True).problems == []
     table = json.loads(run("speed", "recall", "--index", tmp_path, "--queries", 20, "--json").stdout)
     assert {row["let_through"] for row in table["rows"]} == {1, 0.1, 0.01}
     assert min(row["recall"] for row in table["rows"]) > 0.95
-    run("simulate", "--videos", 2100, "--index", tmp_path, "--index-type", "flat")
+    run("simulate", "--videos", 1050, "--index", tmp_path, "--index-type", "flat")
     assert info() == ("flat", True, 1)
     assert "not an exact" not in run("search", example, "--index", tmp_path, "--top", 3).stdout
-    run("simulate", "--videos", 2200, "--index", tmp_path)
+    run("simulate", "--videos", 1100, "--index", tmp_path)
     assert info() == ("flat", True, 2)
-    run("simulate", "--videos", 2200, "--index", tmp_path, "--index-type", "auto")
+    run("simulate", "--videos", 1100, "--index", tmp_path, "--index-type", "auto")
     assert json.loads((tmp_path / "library.json").read_text())["index_type"] is None
 
 
