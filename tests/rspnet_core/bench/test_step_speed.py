@@ -18,6 +18,7 @@ from rspnet_core.pretext.learners import build_objective, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.draws import Draw, Draws
+from tests.rspnet_core.thin import thin
 
 SETTINGS = {"backbone": "tsm18", "batch_size": 4, "frames_per_clip": 2, "clip_size": 32, "queue_size": 6}
 RECIPE = PretrainRecipe.model_validate(SETTINGS | {"momentum": 0.5, "learning_rate": 0.01})
@@ -25,7 +26,8 @@ CPU = torch.device("cpu")
 
 
 def test_both_kinds_of_step_train_the_same_network_over_several_steps() -> None:
-    objective = build_objective(RECIPE, num_steps=3)
+    with thin():
+        objective = build_objective(RECIPE, num_steps=3)
     batches = [batch_of(noise_videos(RECIPE, number, CPU), RECIPE) for number in range(3)]
     objective.start(batches[0])
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
@@ -53,7 +55,8 @@ def relative_difference(one: nn.Module, other: nn.Module) -> float:
 
 
 def test_a_video_is_no_negative_of_itself_in_either_kind() -> None:
-    objective = build_objective(RECIPE, num_steps=2)
+    with thin():
+        objective = build_objective(RECIPE, num_steps=2)
     batch = batch_of(noise_videos(RECIPE, 0, CPU), RECIPE)
     objective.start(batch)
     plain = PlainStep(copy.deepcopy(objective.query.model), RECIPE)
