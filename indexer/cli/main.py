@@ -75,8 +75,8 @@ EngineOption = Annotated[
     Literal["local", "ray"], typer.Option(help="Decode here, or on the Ray cluster of RAY_ADDRESS.")
 ]
 BackendOption = Annotated[
-    Literal["torch", "openvino"] | None,
-    typer.Option(help="What encodes; default what the library keeps, or the fastest, measured once."),
+    Literal["torch", "openvino", "openvino-int8"] | None,
+    typer.Option(help="What encodes; default what the library keeps, or the faster of torch and openvino."),
 ]
 CacheOption = Annotated[
     Path | None,

@@ -36,6 +36,10 @@ class Place:
         """The library's own copy of the weights, so that it can be searched wherever the original went."""
         return self.folder / "encoder" / f"{fingerprint}.safetensors"
 
+    def int8_path(self, fingerprint: str) -> Path:
+        """What that encoder computes with in INT8, beside its weights; there where it was calibrated."""
+        return self.folder / "encoder" / f"{fingerprint}.int8.json"
+
     @classmethod
     def find(cls, path: str | Path) -> "Place":
         """The library at ``path``, or in the data folder ``path``; LibraryNotFound if there is none."""

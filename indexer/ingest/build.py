@@ -11,6 +11,7 @@ from indexer.ingest.encoder import ClipEncoder, FramesOf, choose_device
 from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
+from indexer.ingest.samples import Samples
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.cores import usable_cores
@@ -55,10 +56,10 @@ def build_library(
 
     With neither ``weights`` nor ``backbone`` a library that exists keeps its own encoder; a new one gets
     ``rspnet:small``. ``backend`` encodes; without it the one that the library keeps, or the fastest by a short
-    measurement. ``index_type`` is kept with the library; without it, what is kept there. So is ``cache``, a folder of
-    reduced copies that clips are cut from, which may grow to ``cache_gigabytes`` (20 where never said). Links are read
-    where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names the backbone of the library's
-    own encoder where that is code outside of rspnet, so that it may be imported.
+    measurement, never INT8. ``index_type`` is kept with the library; without it, what is kept there. So is ``cache``, a
+    folder of reduced copies that clips are cut from, which may grow to ``cache_gigabytes`` (20 where never said). Links
+    are read where they end in ``data`` or below a folder of ``follow_links``. ``trusted`` names the backbone of the
+    library's own encoder where that is code outside of rspnet, so that it may be imported.
 
     Raises RspnetError of the kind that fits: DatasetError, WeightsError, EncoderMismatch, LibraryBusy.
     """
@@ -85,10 +86,10 @@ def build_library(
         )
         if copies is not None:
             library.place.keep_cache(copies.folder)
-        encoder.backend, notes = choose_backend(encoder.runs, library.place, backend, len(dataset.files))
-        dataset.notes.extend(notes)
-        started(dataset, encoder)
         with open_engine(engine_name, workers or default_workers(encoder), copies) as engine:
+            samples = Samples(dataset.files, data.resolve(), engine)
+            dataset.notes.extend(choose_backend(encoder, library.place, backend, samples))
+            started(dataset, encoder)
             return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())
 
 

@@ -18,6 +18,7 @@ from indexer.ingest.pooling import Layout
 from rspnet_core.config import PARTS, EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
 from rspnet_core.inference.backends import BackendName, InferenceBackend, Runs
+from rspnet_core.inference.int8 import Ranges
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
@@ -96,6 +97,8 @@ class ClipEncoder:
         self._model = copy.deepcopy(model).eval().to(self.device)
         self.backend: BackendName = backend
         """What runs the backbone; prepared with the first clips, and not changed from then on."""
+        self.ranges: Ranges | None = None
+        """Of INT8, where the library has them; set before the first clips, as the backend."""
         self._energy = Energy()
         mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
         self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
@@ -103,7 +106,19 @@ class ClipEncoder:
     @property
     def runs(self) -> Runs:
         """What the backend has to run; before the first clips."""
-        return Runs(self._model.backbone, self.spec.geometry, self.device, self.precision)
+        return Runs(self._model.backbone, self.spec.geometry, self.device, self.precision, self.ranges)
+
+    def by(self, backend: BackendName, ranges: Ranges | None = None) -> "ClipEncoder":
+        """The same encoder, run by another backend; before the first clips."""
+        other = copy.copy(self)
+        other._model = copy.deepcopy(self._model)
+        other.backend = backend
+        other.ranges = ranges
+        return other
+
+    def normalised(self, clips: Tensor) -> Tensor:
+        """Clips uint8 (N, T, size, size, 3), RGB -> float32 (N, 3, T, size, size), channels last in memory."""
+        return clips.permute(0, 4, 1, 2, 3).float().sub_(self._mean).div_(self._std)
 
     @cached_property
     def _feature_maps(self) -> InferenceBackend:
@@ -160,10 +175,8 @@ class ClipEncoder:
             One a video, in the same order.
         """
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
-        pixels = clips.permute(0, 4, 1, 2, 3).float()  # (N, 3, T, H, W), already channels-last in memory
-        prepared = pixels.sub_(self._mean).div_(self._std).to(self.precision)
         sizes = [len(video) for video in videos]
-        features = torch.split(self._feature_maps(prepared), sizes)
+        features = torch.split(self._feature_maps(self.normalised(clips).to(self.precision)), sizes)
         return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
 
     def _encoded(self, features: Tensor, clips: Tensor) -> Encoded:

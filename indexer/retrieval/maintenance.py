@@ -12,7 +12,14 @@ from indexer.index.place import Place
 from indexer.ingest.simulate import SIMULATED
 from indexer.ingest.writer import LibraryWriter
 from indexer.retrieval.filters import folders_of, no_such
-from rspnet_core.errors import InvalidSetting, LibraryError, LibraryNotFound, QueryNotFound, WeightsError
+from rspnet_core.errors import (
+    InvalidSetting,
+    LibraryDamaged,
+    LibraryError,
+    LibraryNotFound,
+    QueryNotFound,
+    WeightsError,
+)
 from rspnet_core.text import printable
 
 
@@ -46,6 +53,7 @@ def verify_library(path: Path, *, deep: bool = False) -> Verdict:
 
 
 def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdict, *, deep: bool) -> None:
+    from indexer.ingest.calibration import kept_calibration
     from rspnet_core.weights.checkpoint import check_checkpoint
 
     verdict.videos = catalogue.counts().indexed
@@ -59,7 +67,8 @@ def _verify_against_catalogue(place: Place, catalogue: Catalogue, verdict: Verdi
     else:
         try:
             check_checkpoint(place.encoder_path(record.fingerprint))
-        except WeightsError as error:
+            kept_calibration(place, record.fingerprint)
+        except (WeightsError, LibraryDamaged) as error:
             verdict.problems.append(f"the library's encoder: {error}")
     if not (place.folder / generations.CURRENT).exists():
         verdict.notes.append(f"{verdict.videos} videos are stored, none published yet: run the build again, or repair")

@@ -76,9 +76,9 @@ class QuerySource:
         """The library's own copy of the encoder that made its vectors; loaded when first needed.
 
         Raises:
-            LibraryDamaged: the copy is not the encoder that the vectors were made with.
+            LibraryDamaged: the copy is not the encoder that the vectors were made with, or its INT8 form is damaged.
         """
-        from indexer.ingest.backend_choice import kept_backend
+        from indexer.ingest.backend_choice import use_kept_backend
         from indexer.ingest.encoder import ClipEncoder, choose_device
 
         device, pooling = choose_device(self._device), self.record.description["pooling"]
@@ -89,8 +89,7 @@ class QuerySource:
                 f"the library's vectors are of encoder {self.record.fingerprint}, its weights give "
                 f"{encoder.fingerprint} in this version of rspnet; build into a new --index"
             )
-        encoder.backend, notes = kept_backend(encoder.runs, self.place)
-        for note in notes:
+        for note in use_kept_backend(encoder, self.place):
             log.warning(note)
         return encoder
 

@@ -12,12 +12,15 @@ from torch.nn.functional import cosine_similarity
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting
+from rspnet_core.inference.int8 import Ranges
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
 from rspnet_core.inference.torch_backend import TorchBackend
 from rspnet_core.models.backbone import Backbone
 
-BackendName = Literal["torch", "openvino"]
+BackendName = Literal["torch", "openvino", "openvino-int8"]
 BACKEND_NAMES: tuple[BackendName, ...] = get_args(BackendName)
+INT8: BackendName = "openvino-int8"
+"""The one that does not compute the same: used where it is asked for, never chosen."""
 LEAST_COSINE = 0.9999
 """Of a backend's features to PyTorch's, for it to be chosen."""
 _ROUNDS = 3
@@ -42,6 +45,8 @@ class Runs:
     geometry: ClipGeometry
     device: torch.device
     precision: torch.dtype
+    ranges: Ranges | None = None
+    """Of INT8 alone; None where it was not calibrated."""
 
     def by(self, name: BackendName) -> InferenceBackend:
         """The backend of that name, prepared. Raises InvalidSetting where it cannot run this here."""
@@ -61,17 +66,26 @@ class Runs:
             return f"it runs on CPUs alone, got --device {self.device}"
         if not self.backbone.is_traceable:
             return "it runs networks of rspnet and torchvision alone"
-        return None if find_spec(name) else f"it is not installed; `pip install 'rspnet[{name}]'`"
+        if not find_spec("openvino"):
+            return "it is not installed; `pip install 'rspnet[openvino]'`"
+        return self._why_not_in_int8() if name == INT8 else None
+
+    def _why_not_in_int8(self) -> str | None:
+        # Without them products of 8 bits are added in 16, which overflow: another network would encode.
+        if not torch.cpu._is_vnni_supported():
+            return "this CPU has no instructions for it (AVX-512 VNNI)"
+        return f"it was not calibrated; `rspnet-index build DATA --backend {INT8}`" if self.ranges is None else None
 
     @property
     def choices(self) -> tuple[BackendName, ...]:
-        """The backends that can run this here, PyTorch first."""
-        return tuple(name for name in BACKEND_NAMES if self.why_not(name) is None)
+        """The backends that compute the same and can run this here, PyTorch first."""
+        return tuple(name for name in BACKEND_NAMES if name != INT8 and self.why_not(name) is None)
 
 
 _PREPARE: Mapping[BackendName, Callable[[Runs], InferenceBackend]] = {
     "torch": lambda runs: TorchBackend(runs.backbone, device=runs.device, precision=runs.precision),
     "openvino": lambda runs: OpenVinoBackend(runs.backbone, runs.geometry, precision=runs.precision),
+    INT8: lambda runs: OpenVinoBackend(runs.backbone, runs.geometry, precision=runs.precision, ranges=runs.ranges),
 }
 
 

@@ -1,67 +1,32 @@
 """OpenVINO, a runtime that plans layouts and kernels for a whole network; CPUs only, needs ``rspnet[openvino]``."""
 
-import sys
-import warnings
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rspnet_core.config import ClipGeometry
-from rspnet_core.inference.torch_backend import folded
+from rspnet_core.inference.int8 import Ranges, quantise
+from rspnet_core.inference.openvino_network import compiled, converted
 from rspnet_core.models.backbone import Backbone
-
-_PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 
 class OpenVinoBackend:
     """A traceable backbone, compiled for batches of any number of clips of one geometry."""
 
-    def __init__(self, backbone: Backbone, geometry: ClipGeometry, *, precision: torch.dtype) -> None:
-        """``backbone``, in eval mode and float32, is not changed."""
-        openvino = _openvino()
-        shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
-        network = _converted(folded(backbone), torch.zeros(1, *shape))
-        network.reshape([-1, *shape])
-        # Without the precision a CPU with bfloat16 would use it whatever was asked for.
-        hints = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        }
-        self._network = openvino.Core().compile_model(network, "CPU", hints)
+    def __init__(
+        self, backbone: Backbone, geometry: ClipGeometry, *, precision: torch.dtype, ranges: Ranges | None = None
+    ) -> None:
+        """``backbone``, in eval mode and float32, is not changed.
+
+        With ``ranges`` its convolutions compute in INT8, all else in ``precision``. Raises InvalidSetting where they
+        are of another network.
+        """
+        network = converted(backbone, geometry)
+        if ranges is not None:
+            quantise(network, ranges)
+        self._network: Any = compiled(network, precision)
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Clips float (B, 3, T, H, W), normalised, on the CPU -> feature map float32 (B, C, T', H', W')."""
         return torch.from_numpy(self._network(clips.float().contiguous().numpy())[0])
-
-
-def _openvino() -> Any:
-    """The package, without the client id that it writes and the events that it sends when it is first imported."""
-    is_absent = "openvino_telemetry" not in sys.modules
-    if is_absent:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # to be found missing: a stub takes its place
-    try:
-        import openvino
-    finally:
-        if is_absent:
-            del sys.modules["openvino_telemetry"]
-    return openvino
-
-
-def _converted(network: nn.Module, example: Tensor) -> Any:
-    """The network as OpenVINO's.
-
-    By its front end: ``openvino.convert_model`` does the same, but tells its makers over the net that it was called.
-    """
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a trace is deprecated; what replaces it does not convert for the shift of TSM
-        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        decoder = TorchScriptPythonDecoder(
-            traced, shared_memory=False
-        )  # a name of its own: it has to live until all is converted
-        front_end = FrontEndManager().load_by_framework("pytorch")
-        return front_end.convert(front_end.load(decoder))

@@ -11,7 +11,7 @@ import torch
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference import backends
-from rspnet_core.inference.backends import Runs, clip_seconds, fastest
+from rspnet_core.inference.backends import INT8, Runs, clip_seconds, fastest
 from rspnet_core.models import Network, create_backbone_model
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.outside import OutsideBackbone
@@ -65,6 +65,26 @@ def test_where_openvino_cannot_run_it_is_refused_with_the_way_out(runs: Runs, mo
             cannot.by("openvino")
 
 
+def test_where_int8_cannot_run_it_is_refused_with_the_way_out(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: True)
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: True)
+    with pytest.raises(InvalidSetting, match=r"not calibrated; `rspnet-index build DATA --backend openvino-int8`"):
+        runs.by(INT8)
+    with pytest.raises(InvalidSetting, match="CPUs alone, got --device cuda"):
+        replace(runs, device=torch.device("cuda"), ranges={}).by(INT8)
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    with pytest.raises(InvalidSetting, match="this CPU has no instructions for it"):
+        replace(runs, ranges={}).by(INT8)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    with pytest.raises(InvalidSetting, match=r"not installed; `pip install 'rspnet\[openvino\]'`"):
+        replace(runs, ranges={}).by(INT8)
+
+
+def test_int8_is_never_among_the_choices(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: True)
+    assert replace(runs, ranges={}).choices == ("torch", "openvino")
+
+
 @pytest.fixture
 def backend_that(monkeypatch: pytest.MonkeyPatch):
     """Puts a function of PyTorch's features in OpenVINO's place."""
@@ -101,7 +121,7 @@ def test_only_what_is_clearly_faster_takes_pytorchs_place() -> None:
 def test_openvino_writes_no_client_id_and_sends_nothing(tmp_path: Path) -> None:
     if not find_spec("openvino"):
         pytest.skip("OpenVINO is not installed")
-    code = "from rspnet_core.inference import openvino_backend as b; b._openvino(); import sys; " + (
+    code = "from rspnet_core.inference import openvino_network as b; b.openvino(); import sys; " + (
         "sys.exit('openvino_telemetry.main' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(tmp_path)})

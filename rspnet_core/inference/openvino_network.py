@@ -1,0 +1,65 @@
+"""A backbone as a network of OpenVINO: converted, and compiled for a CPU; needs ``rspnet[openvino]``."""
+
+import sys
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rspnet_core.config import ClipGeometry
+from rspnet_core.inference.torch_backend import folded
+from rspnet_core.models.backbone import Backbone
+
+_PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+def converted(backbone: Backbone, geometry: ClipGeometry) -> Any:
+    """A traceable backbone, in eval mode and float32, for any number of clips of one geometry; it is not changed."""
+    openvino()
+    shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
+    network = _of_pytorch(folded(backbone), torch.zeros(1, *shape))
+    network.reshape([-1, *shape])
+    return network
+
+
+def compiled(network: Any, precision: torch.dtype) -> Any:
+    """What runs the network on this CPU: a function of a float32 array (B, 3, T, H, W) to its results."""
+    # Without the precision a CPU with bfloat16 would use it whatever was asked for.
+    hints = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+    }
+    return openvino().Core().compile_model(network, "CPU", hints)
+
+
+def openvino() -> Any:
+    """The package, without the client id that it writes and the events that it sends when it is first imported."""
+    is_absent = "openvino_telemetry" not in sys.modules
+    if is_absent:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # to be found missing: a stub takes its place
+    try:
+        import openvino
+    finally:
+        if is_absent:
+            del sys.modules["openvino_telemetry"]
+    return openvino
+
+
+def _of_pytorch(network: nn.Module, example: Tensor) -> Any:
+    """The network as OpenVINO's.
+
+    By its front end: ``openvino.convert_model`` does the same, but tells its makers over the net that it was called.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a trace is deprecated; what replaces it does not convert for the shift of TSM
+        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+        decoder = TorchScriptPythonDecoder(
+            traced, shared_memory=False
+        )  # a name of its own: it has to live until all is converted
+        front_end = FrontEndManager().load_by_framework("pytorch")
+        return front_end.convert(front_end.load(decoder))
