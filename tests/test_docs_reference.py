@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from rspnet_core.tables.task_table import task_document
 from tests.conftest import REPOSITORY, save_classifier
 from tests.indexer.cli.test_cli import rspnet_index
 from tests.indexer.retrieval.test_playback import told
+from tests.indexer.storage import copied
 from tests.rspnet_core.pretext.test_views import store_of
 from tests.rspnet_core.recognition.samples import random_predictions
 from tests.rspnet_core.thin import thin
@@ -280,8 +280,8 @@ def test_documents_of_benchmark_and_heatmap(built: Path, by_energy: Path, sample
     assert_described("rspnet-index-heatmap", index_document("heatmap", query, match, *options))
 
 
-def test_the_document_of_playback(built: Path, tmp_path: Path) -> None:
-    own = shutil.copytree(built, tmp_path / "own")
+def test_the_document_of_playback(built: Path, sample_videos: Path, tmp_path: Path) -> None:
+    own = copied(built, tmp_path / "own", sample_videos)
     assert_described("rspnet-index-playback", index_document("playback", "--index", own))
 
 

@@ -103,8 +103,9 @@ def _embedded(
         for done, video in enumerate(videos):
             advance(done, len(videos))
             requests = [DecodeRequest(library.path_of(video), geometry) for geometry in geometries]
-            read = [result.clips for result in pool.map(requests)]
-            if None not in read:
-                once, twice = library.encoder.encode([clips.frames for clips in read if clips is not None])
+            clips = {result.request.geometry: result.clips for result in pool.map(requests)}  # in any order
+            read = [found.frames for geometry in geometries if (found := clips[geometry]) is not None]
+            if len(read) == len(geometries):
+                once, twice = library.encoder.encode(read)
                 yield video, twice.video[motion] - once.video[motion]
     advance(len(videos), len(videos))

@@ -1,7 +1,9 @@
 """Small rows and vectors for the tests of storage."""
 
 import json
+import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import NullPool, create_engine, select, update
@@ -16,6 +18,7 @@ from indexer.catalogue.vector_queries import encoder_record
 from indexer.catalogue.vectors import ENERGY_DIMS
 from indexer.index import generations
 from indexer.index.place import Place
+from indexer.ingest.roots import change_folders, data_folders
 from rspnet_core.errors import LibraryError, NothingMatches
 
 PARTS = {"backbone": 8, "motion": 4, "appearance": 4}
@@ -121,6 +124,15 @@ def make_library(folder, count=5):
         ids = filled(catalogue, count)
         publish_index(catalogue, folder)
     return ids
+
+
+def copied(library, to, videos):
+    """A copy of a library of the folder ``videos``, which it still finds from wherever it lies."""
+    copy = shutil.copytree(library, to)
+    (folder,) = (Path(folder.path) for folder in data_folders(copy))
+    if folder != videos:
+        change_folders(copy, rename=(folder, videos), drop=())
+    return copy
 
 
 def answers(folder, ids):

@@ -1,7 +1,6 @@
 """Faster and slower: measured on a library's own videos, obeyed where the encoder tells them."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ from indexer.retrieval.playback import _judged, measure_playback
 from indexer.retrieval.search import PartWeights
 from indexer.retrieval.speed import Playback, read_playback
 from rspnet_core.errors import DatasetError, InvalidSetting, MissingHead
+from rspnet_core.video.reading.sandbox import DecodePool
 from tests.indexer.cli.test_cli import rspnet_index
+from tests.indexer.storage import copied
 
 RECORDINGS = [str(number // 4) for number in range(160)]
 
@@ -65,6 +66,14 @@ def test_a_library_is_measured_on_its_own_videos(built: Path) -> None:
     assert np.linalg.norm(found.direction) == pytest.approx(1, abs=1e-5)
 
 
+def test_what_is_decoded_first_changes_nothing(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Library.open(built, device="cpu") as library:
+        found = measure_playback(library, most=12)
+        decode = DecodePool.map
+        monkeypatch.setattr(DecodePool, "map", lambda pool, requests: reversed(list(decode(pool, requests))))
+        assert measure_playback(library, most=12) == found
+
+
 def told(library: Library, **changed) -> Playback:
     """What a measurement might have found."""
     size = library.layout.dims["motion"]
@@ -80,9 +89,9 @@ def told(library: Library, **changed) -> Playback:
 
 
 @pytest.fixture
-def own(by_energy: Path, tmp_path: Path) -> Path:
+def own(by_energy: Path, sample_videos: Path, tmp_path: Path) -> Path:
     """A library to measure."""
-    return shutil.copytree(by_energy, tmp_path / "own")
+    return copied(by_energy, tmp_path / "own", sample_videos)
 
 
 WEIGHTS = PartWeights(backbone=0.5, motion=0.5)
