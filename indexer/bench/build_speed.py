@@ -22,6 +22,7 @@ from torch import Tensor
 from indexer.bench.turns import Measured, Work, in_turns
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder, choose_device
+from indexer.ingest.samples import spread
 from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.config import EncoderSpec
 from rspnet_core.cores import usable_cores
@@ -71,7 +72,7 @@ def measure_build(
     libraries and copies are made in a temporary one. Raises what ``build_library`` does, and VideoError for a file that
     either side cannot read.
     """
-    files = _spread([file.path for file in scan(data).files], videos)
+    files = spread([file.path for file in scan(data).files], videos)
     chosen = _Chosen(data, weights, backbone, device, backend, files)
     with (
         tempfile.TemporaryDirectory() as temporary,
@@ -175,8 +176,3 @@ def _decoded(pool: DecodePool, requests: Sequence[DecodeRequest]) -> list[NDArra
 
 def _plainly(paths: Sequence[Path], spec: EncoderSpec) -> list[Tensor]:
     return [plain_clips(path, spec) for path in paths]
-
-
-def _spread(names: Sequence[str], most: int) -> list[str]:
-    """At most so many, evenly over all, in their order."""
-    return [names[place * len(names) // most] for place in range(most)] if len(names) > most else list(names)

@@ -58,7 +58,7 @@ def _question(query: Mapping[str, Any]) -> str:
     asked, look = _called(query), query.get("look_of")
     if look is not None:
         return f"Motion of {asked}, look of {_called(look)},"
-    asked = f"{asked}, {query['speed']}" if "speed" in query else asked
+    asked = f"{asked}, {query['speed']}," if "speed" in query else asked
     like = " and ".join([asked, *map(_called, query.get("like", ()))])
     unlike = " and ".join(map(_called, query.get("unlike", ())))
     return f"Most like {like}, less like {unlike}," if unlike else f"Most like {like}"

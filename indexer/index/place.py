@@ -103,7 +103,15 @@ class Place:
 
     def _keep(self, changed: dict[str, Any]) -> None:
         settings = _read_settings(self.folder / SETTINGS_NAME) | changed
-        replace_text(self.folder / SETTINGS_NAME, json.dumps(settings) + "\n")
+        write_text(self.folder / SETTINGS_NAME, json.dumps(settings) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of a library, whole or not at all. Raises LibraryError where the disk refuses."""
+    try:
+        replace_text(path, text)
+    except OSError as error:
+        raise LibraryError(f"cannot write {path} ({error.strerror}); make room, or check the permissions") from error
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

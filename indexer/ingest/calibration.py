@@ -12,8 +12,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from indexer.index.durable import Digest
-from indexer.index.place import Place
-from rspnet_core.atomic import replace_text
+from indexer.index.place import Place, write_text
 from rspnet_core.config import Settings
 from rspnet_core.errors import LibraryDamaged
 from rspnet_core.inference.backends import INT8
@@ -72,9 +71,9 @@ class Calibration(Settings):
 
 
 def keep_calibration(place: Place, calibration: Calibration) -> None:
-    """Write it into the library; the caller holds its lock. Raises OSError."""
+    """Write it into the library; the caller holds its lock. Raises LibraryError."""
     sealed = calibration.model_copy(update={"sha256": calibration.digest()})
-    replace_text(place.int8_path(calibration.fingerprint), sealed.model_dump_json(indent=2) + "\n")
+    write_text(place.int8_path(calibration.fingerprint), sealed.model_dump_json(indent=2) + "\n")
 
 
 def kept_calibration(place: Place, fingerprint: str) -> Calibration | None:

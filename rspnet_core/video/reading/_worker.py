@@ -81,13 +81,13 @@ def _sha256(path: str) -> str:
 
 
 def _reduced(request: wire.Header) -> Answer:
-    """A reduced copy, with the hash of what it was made of if the file did not change meanwhile."""
+    """A reduced copy, with the hash that the file has after it was read; nothing where there is none to make."""
     _check_real(request)
     made = reduce_video(Path(request["path"]))
-    header: wire.Header = {"content_hash": _sha256(request["path"])}
     if made is None:
-        return header, []
-    return header | {"info": asdict(made.info)}, [np.frombuffer(made.content, np.uint8)]
+        return {}, []
+    header = {"content_hash": _sha256(request["path"]), "info": asdict(made.info)}
+    return header, [np.frombuffer(made.content, np.uint8)]
 
 
 def _clips(request: wire.Header) -> Answer:

@@ -77,7 +77,8 @@ class ReducedCopies:
                 raise InvalidSetting(f"{folder} holds other files; give --cache a new or empty folder")
             known = _Limits.model_validate_json(settings.read_bytes()) if settings.exists() else _Limits()
             limits = known if gigabytes is None else _Limits(gigabytes=gigabytes)
-            replace_text(settings, limits.model_dump_json() + "\n")
+            if limits != known or not settings.exists():
+                replace_text(settings, limits.model_dump_json() + "\n")
         except ValidationError as error:
             raise InvalidSetting(f"{settings}: {error.errors()[0]['msg']}; give --cache another folder") from None
         except OSError as error:
@@ -92,9 +93,10 @@ class ReducedCopies:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != facts.sha256:
                     return None
-            os.utime(path)
         except (OSError, ValueError):
             return None
+        with suppress(OSError):  # copies that one may read alone serve as well
+            os.utime(path)
         return Kept(path, facts.info)
 
     def keep(self, content_hash: str, reduced: Reduced) -> Kept:

@@ -155,20 +155,20 @@ class DecodePool(ChildPool):
     def _from_copy(self, request: DecodeRequest, copies: ReducedCopies) -> DecodeResult:
         """Clips of a reduced copy, made where there is none; of the file itself where none can be. Raises VideoError.
 
-        The file is read once more for its hash where it has a copy, and three times where that has to be made.
+        For its hash the file is read once more, and twice where a copy is made.
         """
         content_hash = self.ask(_asked(request, "hash"), 0, _hash_in)
         kept = copies.find(content_hash) or self._reduced(request, content_hash, copies)
-        if kept is None:
-            return self._from_file(request)
-        result = self._from_file(replace(request, path=kept.path, opened=None, hash_content=False))
-        clips = None if result.clips is None else replace(result.clips, info=kept.info)
+        source = request if kept is None else replace(request, path=kept.path, opened=None)
+        result = self._from_file(replace(source, hash_content=False))
+        clips = result.clips if result.clips is None or kept is None else replace(result.clips, info=kept.info)
         return replace(result, request=request, clips=clips, content_hash=content_hash)
 
     def _reduced(self, request: DecodeRequest, content_hash: str, copies: ReducedCopies) -> Kept | None:
         def read(header: wire.Header, payload: Payload) -> Reduced | None:
-            if "error" in header or "info" not in header or _hash_in(header, b"") != content_hash:
-                return None  # what is wrong with the file is said when its clips are read
+            """None also of a file that changed meanwhile, or is unsound: that is said when its clips are read."""
+            if "info" not in header or content_hash_in(header) != content_hash:
+                return None
             return Reduced(bytes(payload), info_in(header))
 
         try:

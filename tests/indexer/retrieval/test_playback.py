@@ -12,7 +12,7 @@ from indexer.ingest.build import build_library
 from indexer.retrieval.library import Library
 from indexer.retrieval.playback import _judged, measure_playback
 from indexer.retrieval.search import PartWeights
-from indexer.retrieval.speed import Playback, read_playback
+from indexer.retrieval.speed import FILE_NAME, Playback, read_playback
 from rspnet_core.errors import DatasetError, InvalidSetting, MissingHead
 from rspnet_core.video.reading.sandbox import DecodePool
 from tests.indexer.cli.test_cli import rspnet_index
@@ -159,12 +159,13 @@ def test_what_cannot_be_measured_says_why(few_videos: Path, small_weights: Path)
 
 def test_the_command_keeps_what_it_found(own: Path) -> None:
     document = json.loads(rspnet_index("playback", "--index", own, "--videos", 12, "--json").stdout)
+    kept = json.loads((own / FILE_NAME).read_text())
+    assert (kept["videos"], kept["ranked"], kept["interval"]) == (12, document["ranked"], document["interval"])
+    assert document["tells"] is False
     with Library.open(own, device="cpu") as library:
+        with pytest.raises(InvalidSetting, match="may be chance"):
+            library.playback()
+        told(library).write(own)
         query = next(iter(library.catalogue.videos())).id
-        if document["tells"]:
-            assert library.playback().ranked == document["ranked"]
-            shown = rspnet_index("search", query, "--index", own, "--speed", "slower").stdout
-            assert f"Most like {query}, slower, by backbone 100%" in shown
-        else:
-            with pytest.raises(InvalidSetting, match="may be chance"):
-                library.playback()
+    shown = rspnet_index("search", query, "--index", own, "--speed", "slower").stdout
+    assert f"Most like {query}, slower, by backbone 100%" in shown

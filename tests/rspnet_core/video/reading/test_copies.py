@@ -1,3 +1,4 @@
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,30 @@ def test_a_folder_that_is_no_cache_is_refused_and_left_as_it_is(tmp_path: Path) 
     (tmp_path / "odd" / "cache.json").write_text('{"version": 2}')
     with pytest.raises(InvalidSetting, match=r"cache\.json: .*; give --cache another folder"):
         ReducedCopies(tmp_path / "odd")
+
+
+def test_a_folder_that_is_opened_again_keeps_its_limit_and_is_not_written(tmp_path: Path) -> None:
+    ReducedCopies(tmp_path / "cache", gigabytes=5)
+    settings = tmp_path / "cache" / "cache.json"
+    before = settings.stat()
+    assert ReducedCopies(tmp_path / "cache")._limit_bytes == 5e9
+    assert (settings.stat().st_ino, settings.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_a_file_is_hashed_no_more_than_it_has_to_be(side: int, copies: ReducedCopies, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "v.mp4", width=side * 2, height=side)
+    asked: list[str] = []
+
+    class Heard(DecodePool):
+        def ask(self, request: dict[str, Any], *settings: Any, **more: Any) -> Any:
+            asked.append(request["kind"] + " and hash" * bool(request.get("hash_content")))
+            return super().ask(request, *settings, **more)
+
+    with Heard(1, copies=copies) as pool:
+        results = [decode(pool, path) for _ in range(2)]
+    assert asked[:3] == ["hash", "reduced", "clips"] and not any(kind.endswith("and hash") for kind in asked)
+    assert results[0].content_hash == results[1].content_hash == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_full_disk_stops_with_what_to_do(copies: ReducedCopies, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
