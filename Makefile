@@ -36,9 +36,9 @@ gpu-pack: setup ## fill pack/ with what a GPU machine without a network trains f
 
 # Tests start many Python processes: compiled once, each of them starts seconds sooner. Three workers keep two cores busy, as
 # a third of the time is waiting for browsers and servers. In the order of the files, no worker is left alone with one long
-# file at the end.
+# file at the end. A worker that crashes ends the run: a new one would be given nothing to do, and waited for without end.
 test: setup ## run the suite
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 slow: setup ## run the tests that the suite leaves out: most of what a browser shows, kills, a Ray cluster
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow --timeout 1800
