@@ -1,3 +1,4 @@
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,28 @@ def test_why_on_a_result_shows_both_videos_and_the_maps(open_page, served) -> No
     expect(page.locator("#film")).to_contain_text("Motion (RSP)")
     expect(page.locator("#film")).to_contain_text("Appearance (A-VID)")
     expect(page.get_by_role("img", name=re.compile("map over the query clip"))).to_have_count(2)
+
+
+LIES_OVER = """() => {
+    window.over = -Infinity;
+    const look = () => {
+        const message = document.querySelector('#film > [data-testid="status-tracker"]:not(.hide)');
+        const below = document.querySelector("#by-ids");
+        for (const part of message?.querySelectorAll("*") ?? [])
+            window.over = Math.max(window.over, part.getBoundingClientRect().bottom - below.getBoundingClientRect().top);
+        if (!document.querySelector("#film img")) requestAnimationFrame(look);
+    };
+    look();
+}"""
+
+
+def test_what_is_said_while_maps_are_drawn_lies_over_nothing_else(open_page, served) -> None:
+    page = open_page(served.url)
+    page.evaluate(LIES_OVER)
+    page.locator("#examples").get_by_role("button").first.click()
+    page.locator("#results .card").nth(2).get_by_role("button", name="Why").click()
+    expect(page.get_by_role("img", name=re.compile("map over the query clip"))).to_have_count(2)
+    assert -math.inf < page.evaluate("window.over") <= 0
 
 
 def test_why_after_another_search_shows_the_new_query(open_page, served) -> None:
