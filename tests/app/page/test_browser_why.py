@@ -50,11 +50,12 @@ def test_why_on_a_result_shows_both_videos_and_the_maps(open_page, served) -> No
 
 LIES_OVER = """() => {
     window.over = -Infinity;
+    const bottom = (part) => part.getBoundingClientRect().bottom;
     const look = () => {
         const message = document.querySelector('#film > [data-testid="status-tracker"]:not(.hide)');
         const below = document.querySelector("#by-ids");
         for (const part of message?.querySelectorAll("*") ?? [])
-            window.over = Math.max(window.over, part.getBoundingClientRect().bottom - below.getBoundingClientRect().top);
+            window.over = Math.max(window.over, bottom(part) - below.getBoundingClientRect().top);
         if (!document.querySelector("#film img")) requestAnimationFrame(look);
     };
     look();
