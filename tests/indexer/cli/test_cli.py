@@ -152,8 +152,8 @@ def test_a_library_without_heads_refuses_motion(few_videos: Path, tmp_path: Path
     from tests.conftest import SMALL_CLIPS
 
     weights = tmp_path / "headless.safetensors"
-    model = create_torchvision_model("r3d_18").eval()
-    spec = describe(model, "torchvision:r3d_18", source="test", trained=True, geometry=SMALL_CLIPS)
+    model = create_torchvision_model("mc3_18").eval()
+    spec = describe(model, "torchvision:mc3_18", source="test", trained=True, geometry=SMALL_CLIPS)
     save_checkpoint(model, spec, weights)
     build_library(few_videos, weights=str(weights), device="cpu")
     query = next(few_videos.rglob("*.mp4"))

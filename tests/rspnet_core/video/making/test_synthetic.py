@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_files_and_finishes_what_was_cut_off(sample
 @pytest.mark.slow
 def test_another_seed_replaces_the_videos_and_keeps_what_others_put_there(tmp_path):
     folder = tmp_path / "sample"
-    write_sample_data(folder, groups=4)
+    write_sample_data(folder, groups=3)
     before = contents(folder)
     (folder / ".rspnet").mkdir()
     (folder / ".rspnet" / "CURRENT").write_text("1")
