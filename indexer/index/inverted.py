@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.index.by_faiss import faiss, read_mapped, write_faiss
 from indexer.index.durable import Sink
-from indexer.index.vector_index import faiss, read_mapped, write_faiss
 
 _SAMPLED_PER_LIST = 64
 """Vectors that centroids are learnt from."""

@@ -1,41 +1,37 @@
-"""The exact FAISS index: inner-product search over the video vectors, on the CPU or a GPU.
+"""The exact index: inner-product search over the video vectors, by NumPy, or by FAISS for many queries or on a GPU.
 
-The index is flat: a search reads every vector once, so its floor is ``count * dims * 4`` bytes of memory traffic for a
-batch of queries, and for a single one (100,000 vectors of 512 numbers: 205 MB, 7 ms at 29 GB/s).
+A search reads every vector once, so its floor is ``count * dims * 4`` bytes of memory traffic for a batch of queries,
+and for a single one (100,000 vectors of 512 numbers: 205 MB, 7 ms at 29 GB/s).
 
 Answers are the same on every device and whatever the order of insertion: float32 sums only choose candidates, whose
 scores are summed in float64 and rounded to 1e-6; equal scores are ordered by key.
 """
 
-import os
+import ctypes
+from collections import deque
 from collections.abc import Iterable, Sequence
-from functools import cached_property, partial
-from io import BufferedReader
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import faiss as untyped_faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.index.durable import Sink, Writers
+from indexer.index.durable import Writers
+from indexer.index.flat_file import read_flat, write_flat
 from indexer.index.index_types import FILE_NAME, FLAT, SCORE_DECIMALS, Batches, Verified
 from indexer.index.manifest import Segment
-from rspnet_core.errors import DeviceUnavailable, LibraryDamaged
+from rspnet_core.errors import LibraryDamaged
 
-faiss: Any = untyped_faiss  # its type stubs leave out what its Python layer adds
+if TYPE_CHECKING:
+    from indexer.index.by_faiss import GpuVectors
 
 TIE_MARGIN = 16
 """Neighbours fetched beyond those asked for, so that ties at the end can be ordered."""
-MOST_ON_GPU = 2048
-"""FAISS's limit of neighbours on a GPU."""
-MOST_SCRATCH_BYTES = 1536 << 20
-"""That FAISS sets aside on a GPU for intermediate results, which it allocates one by one where they do not fit."""
 _FEW_QUERIES = 20
 """From so many on FAISS multiplies matrices, by all cores."""
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 128
+"""Copied to be multiplied, which the cache then still holds: 10,000 of 768 numbers take 3 ms, by 1,024 rows 27 ms."""
 _SLACK = 1e-5
-_IO_BYTES = 1 << 20
-"""Read or written at once."""
 
 
 class VectorIndex:
@@ -45,14 +41,11 @@ class VectorIndex:
     approximation = None
     recall = 1.0
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
-        self._flat = faiss.downcast_index(index.index)
-        self._resources: Any = None
-        self._on_gpu: Any = None
-        self.keys = ids_of(index)
-        """Ascending."""
-        if (np.diff(self.keys) <= 0).any():
+    def __init__(self, keys: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Take over both. Raises LibraryDamaged where the keys do not ascend."""
+        self.keys, self.vectors = keys, vectors
+        self._on_gpu: GpuVectors | None = None
+        if (np.diff(keys) <= 0).any():
             raise LibraryDamaged(f"the keys of {FILE_NAME} do not ascend; run `rspnet-index repair`")
 
     def __len__(self) -> int:
@@ -61,7 +54,7 @@ class VectorIndex:
     @property
     def dims(self) -> int:
         """Length of a vector."""
-        return int(self._index.d)
+        return int(self.vectors.shape[1])
 
     @property
     def bytes_per_search(self) -> int:
@@ -71,10 +64,15 @@ class VectorIndex:
     @classmethod
     def build(cls, batches: Batches, dims: int) -> "VectorIndex":
         """Index batches of keys int64 (n,), ascending over all batches, and vectors float32 (n, dims)."""
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(dims))
-        for keys, vectors in batches:
-            index.add_with_ids(vectors, keys)
-        return cls(index)
+        parts = deque(batches)
+        vectors = np.empty((sum(len(keys) for keys, _ in parts), dims), np.float32)
+        keys = np.empty(len(vectors), np.int64)
+        stop = 0
+        while parts:  # each is let go once it is copied
+            some, rows = parts.popleft()
+            start, stop = stop, stop + len(some)
+            keys[start:stop], vectors[start:stop] = some, rows
+        return cls(keys, vectors)
 
     @classmethod
     def of(cls, exact: "VectorIndex", parts: Sequence[int]) -> "VectorIndex":
@@ -83,30 +81,13 @@ class VectorIndex:
 
     @classmethod
     def read(cls, verified: Verified, segment: Segment, dims: int, *, mapped: bool = False) -> "VectorIndex":
-        """Read what :meth:`writers` wrote, or map it into memory; from verified bytes: FAISS trusts what it reads.
+        """Read what :meth:`writers` wrote, or map it into memory, which then is not to be written to.
 
-        Raises LibraryDamaged when it is not a flat index of the segment's ``count`` vectors of ``dims`` numbers.
+        In a file that memory maps the vectors lie at an odd address: NumPy takes some rows of them as they are, and
+        copies all of them for anything else. Raises LibraryDamaged when it is not a flat index of the segment's
+        ``count`` vectors of ``dims`` numbers.
         """
-        index = (read_mapped if mapped else _read_copied)(verified(FILE_NAME))
-        is_ours = isinstance(index, faiss.IndexIDMap2) and isinstance(
-            faiss.downcast_index(index.index), faiss.IndexFlatIP
-        )
-        if not is_ours or (index.ntotal, index.d) != (segment.count, dims):
-            raise LibraryDamaged(
-                f"{FILE_NAME} is {type(index).__name__} of {index.ntotal} x {index.d}, expected a flat index of "
-                f"{segment.count} x {dims}; run `rspnet-index repair`"
-            )
-        return cls(index)
-
-    @cached_property
-    def vectors(self) -> NDArray[np.float32]:
-        """The vectors, float32 (count, D), in the order of ``keys``: a view of the index's own memory.
-
-        In a file that memory maps they lie at an odd address: NumPy takes some rows of them as they are, and copies all
-        of them for anything else.
-        """
-        flat: NDArray[np.float32] = faiss.rev_swig_ptr(self._flat.get_xb(), len(self) * self.dims)
-        return flat.reshape(len(self), self.dims)
+        return cls(*read_flat(verified(FILE_NAME), segment.count, dims, mapped=mapped))
 
     def vector(self, key: int) -> NDArray[np.float32] | None:
         """A copy of the vector, float32 (D,), of ``key``; None when the index does not have it."""
@@ -127,12 +108,15 @@ class VectorIndex:
         gone = self.rows_of(keys)
         if not gone.any():
             return self
-        self._index.remove_ids(faiss.IDSelectorBatch(self.keys[gone]))
-        return type(self)(self._index)
+        kept = np.flatnonzero(~gone)
+        for start in range(0, len(kept), _ROWS_AT_ONCE):  # each moves down, to where nothing is left to be moved
+            rows = kept[start : start + _ROWS_AT_ONCE]
+            self.vectors[start : start + len(rows)] = self.vectors[rows]
+        return type(self)(self.keys[kept], self.vectors[: len(kept)])
 
     def writers(self) -> Writers:
         """Of the index's file, written piece by piece, so that no second copy of it is in memory."""
-        return {FILE_NAME: partial(write_faiss, self._index)}
+        return {FILE_NAME: partial(write_flat, self.keys, self.vectors)}
 
     def to(self, device: str) -> "VectorIndex":
         """Search on ``auto`` (a GPU if FAISS sees one), ``cpu``, ``cuda`` or ``cuda:N`` from now on.
@@ -142,11 +126,10 @@ class VectorIndex:
         number = gpu_number(device)
         if number is None:
             self._on_gpu = None
-            return self
-        self._resources = faiss.StandardGpuResources()
-        # It would take 1.5 GB for each segment, however small.
-        self._resources.setTempMemory(min(MOST_SCRATCH_BYTES, self.bytes_per_search))
-        self._on_gpu = faiss.index_cpu_to_gpu(self._resources, number, self._flat)
+        else:
+            from indexer.index.by_faiss import GpuVectors
+
+            self._on_gpu = GpuVectors(self.vectors, number)
         return self
 
     def search(
@@ -163,8 +146,10 @@ class VectorIndex:
         if top == 0 or len(queries) == 0:
             return np.empty((len(queries), top), np.float32), np.empty((len(queries), top), np.int64)
         asked = np.ascontiguousarray(queries, np.float32)
-        if chosen is None and self._on_gpu is None and len(asked) < _FEW_QUERIES and self.vectors.flags.aligned:
-            near: Iterable[NDArray[np.intp]] = (self._scanned(query, top) for query in asked)
+        if len(asked) < _FEW_QUERIES and chosen is not None:
+            near: Iterable[NDArray[np.intp]] = [np.flatnonzero(chosen)] * len(asked)
+        elif len(asked) < _FEW_QUERIES and self._on_gpu is None and self.vectors.flags.aligned:
+            near = (self._scanned(query, top) for query in asked)
         else:
             near = self._nearest(asked, top, available, chosen)
         found = [self.best_among(rows, query, top) for rows, query in zip(near, asked, strict=True)]
@@ -208,15 +193,11 @@ class VectorIndex:
     def _by_faiss(
         self, queries: NDArray[np.float32], count: int, chosen: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        if chosen is not None:
-            selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
-            found = self._flat.search(queries, count, params=faiss.SearchParameters(sel=selector))
-        elif self._on_gpu is not None and count <= MOST_ON_GPU:
-            found = self._on_gpu.search(queries, count)
-        else:
-            found = self._flat.search(queries, count)
-        scores, positions = found
-        return scores, positions
+        from indexer.index.by_faiss import MOST_ON_GPU, nearest
+
+        if chosen is None and self._on_gpu is not None and count <= MOST_ON_GPU:
+            return self._on_gpu.nearest(queries, count)
+        return nearest(self.vectors, queries, count, chosen)
 
     def rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mark, bool (count,), those whose key is among ``keys``; keys that the index does not have are no rows."""
@@ -233,42 +214,20 @@ def gpu_number(device: str) -> int | None:
 
     Raises DeviceUnavailable when FAISS does not see that device.
     """
-    count: int = faiss.get_num_gpus()
-    allowed = {"auto": 0 if count else None, "cpu": None, "cuda": 0} | {
-        f"cuda:{number}": number for number in range(count)
-    }
-    number = allowed.get(device, count)
-    if number is not None and number >= count:
-        choices = "use cpu" if count == 0 else f"use cpu or cuda:0 to cuda:{count - 1}"
-        raise DeviceUnavailable(f"FAISS cannot search on {device!r}: it sees {count} GPUs; {choices}")
-    return number
+    if device == "cpu" or (device == "auto" and not _has_driver()):
+        return None
+    from indexer.index import by_faiss
+
+    return by_faiss.gpu_number(device)
 
 
-def ids_of(index: Any) -> NDArray[np.int64]:
-    """The keys, int64 (count,), of an IndexIDMap2."""
-    keys: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
-    return keys
-
-
-def write_faiss(index: Any, sink: Sink) -> None:
-    """Write a FAISS index piece by piece. Raises what ``sink`` raises."""
-    faiss.write_index(index, faiss.PyCallbackIOWriter(sink.write, _IO_BYTES))
-
-
-def read_mapped(file: BufferedReader) -> Any:
-    """A FAISS index whose vectors and codes stay in the file, which memory maps. Raises LibraryDamaged."""
-    return _read(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
-
-
-def _read_copied(file: BufferedReader) -> Any:
-    return _read(faiss.PyCallbackIOReader(file.read, _IO_BYTES))
-
-
-def _read(*source: Any) -> Any:
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver is there: without it FAISS sees no GPU, and need not be loaded to say so."""
     try:
-        return faiss.read_index(*source)
-    except RuntimeError as error:
-        raise LibraryDamaged("a file of the index cannot be read by FAISS; run `rspnet-index repair`") from error
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _may_be_best(scores: NDArray[np.float32], query: NDArray[np.float32], top: int) -> NDArray[np.bool_]:
@@ -280,12 +239,3 @@ def _may_be_best(scores: NDArray[np.float32], query: NDArray[np.float32], top: i
 def _slack(queries: NDArray[np.float32]) -> Any:
     """More than float32 sums of different order differ by, of queries float32 (..., D) with vectors of three parts."""
     return _SLACK * np.linalg.norm(queries, axis=-1)
-
-
-def _set_threads() -> None:
-    """FAISS counts the machine's cores, also those that this process may not use."""
-    if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-
-
-_set_threads()

@@ -10,7 +10,7 @@ moment by moment. Few takes of one action move alike; copies do. Those that do a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -171,12 +171,15 @@ def cropped(pictures: Grey, crop: Crop) -> Grey:
     return np.asarray(down @ pictures @ across.T, np.float32)
 
 
-_MIXES = np.stack([np.kron(_axis(crop.side, crop.y), _axis(crop.side, crop.x)) for crop in CROPS])
+@cache
+def _mixes() -> Grey:
+    """(crops, SIDE * SIDE, SIDE * SIDE), 20 MB: made when footage is first compared."""
+    return np.stack([np.kron(_axis(crop.side, crop.y), _axis(crop.side, crop.x)) for crop in CROPS])
 
 
 def _crops(picture: Grey) -> Grey:
     """All ``CROPS`` of a picture (SIDE, SIDE), as rows."""
-    rows: Grey = _MIXES @ picture.ravel()
+    rows: Grey = _mixes() @ picture.ravel()
     return rows
 
 
