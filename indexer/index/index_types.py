@@ -107,7 +107,7 @@ def _ivf() -> type[SegmentIndex]:
 
 
 INDEX_TYPES: Mapping[str, Callable[[], type[SegmentIndex]]] = {FLAT: _flat, IVF: _ivf}
-"""Name, as generations and ``info`` say it -> gives the class; that of inverted files loads FAISS, 150 MB in its build for GPUs."""
+"""Name, as generations and ``info`` say it -> gives the class; that of inverted files loads FAISS."""
 
 
 def index_type(name: str) -> type[SegmentIndex]:
