@@ -17,6 +17,7 @@ Settings were chosen on train sides alone, each recording left out of its own ga
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import torch
@@ -33,15 +34,17 @@ from rspnet_core.models.energy_maps import (
     TEXTURE_NOISE,
     colour_shares,
     edge_energy,
+    energy_along_axes,
     grey_of,
-    oriented_energy,
 )
 
 FORMULA = 1
 """Changed when the vectors of a video change, so that those of two formulas never mix in a library."""
 _PIXELS, _GRID, _TIMES = 40, 20, 5
 _CLIPS_AT_ONCE = 1
-"""On a CPU: maps that stay in its cache, and too small to be split over threads, which would wait for busy cores."""
+"""On a CPU: maps that stay in its cache, and too small to be split over threads, which would wait for busy cores (two
+threads took ten times as long as one, beside decoders; so what follows has no pooling or padding of PyTorch's, which
+are always split)."""
 _REACH = 2.0
 """Half the side of the aligned square, in standard deviations of the energy's place."""
 _SMALLEST = 0.25
@@ -126,9 +129,13 @@ class Energy(PartsBackbone):
         What ``vectors`` gives, for half the work; InvalidSetting for clips of less than two frames.
         """
         self.check(clips[:1].permute(0, 4, 1, 2, 3).float())
-        side, luma = _side(clips.shape[2:4]), torch.tensor(LUMA, device=clips.device) / 255
-        small = (_resized((some.float() @ luma)[:, None], side) for some in _few_at_once(clips))
-        cells = _part_cells(torch.cat([self._motion(grey[:, 0]) for grey in small]), "motion")
+        count, times, height, width, _ = clips.shape
+        down, across = _shrinking(height, width, _side((height, width)), clips.device)
+        # Grey and fewer columns by one product: both are weighted sums of the numbers of a row.
+        luma = torch.tensor(LUMA, device=clips.device) / 255
+        mix = (across.T[:, None] * luma[:, None]).flatten(0, 1)  # (width * 3, side)
+        grey = down @ (clips.reshape(-1, width * 3).float() @ mix).view(count, times, height, -1)
+        cells = _part_cells(self._motion(grey), "motion")
         return _finished(cells.mean(dim=0, dtype=torch.float64), "motion").float()
 
     def _maps(self, clips: Tensor) -> Tensor:
@@ -141,7 +148,12 @@ class Energy(PartsBackbone):
 
     def _motion(self, grey: Tensor) -> Tensor:
         times, grid = min(_TIMES, grey.shape[1] - 1), min(_GRID, grey.shape[2])
-        return _resized(_averaged(oriented_energy(grey), times), grid)
+        averaged = []
+        for some in _few_at_once(grey):
+            pairs = ([_averaged(way[:, None], times) for way in pair] for pair in energy_along_axes(some))
+            ahead, behind = zip(*pairs, strict=True)
+            averaged.append(torch.cat(ahead + behind, dim=1))
+        return _resized(torch.cat(averaged), grid)
 
     def pool(self, features: Tensor, pooling: Pooling) -> dict[str, Tensor]:
         """Cells of motion (N, 640) and appearance (N, 496) before the square root, whatever ``pooling`` says."""
@@ -181,20 +193,31 @@ def _side(size: Sequence[int]) -> int:
 
 
 def _resized(maps: Tensor, side: int) -> Tensor:
-    """Maps (B, C, T, H, W) -> (B, C, T, side, side): halved as often as that leaves enough, then by means of areas."""
-    while min(maps.shape[3:]) >= 2 * side and maps.shape[3] % 2 == maps.shape[4] % 2 == 0:
-        rows = maps[..., ::2, :] + maps[..., 1::2, :]  # a fifth of the time that pooling takes
-        maps = (rows[..., ::2] + rows[..., 1::2]) / 4
-    if maps.shape[3:] == (side, side):
-        return maps
-    return F.adaptive_avg_pool2d(maps.flatten(0, 1), side).view(*maps.shape[:3], side, side)
+    """Maps (..., H, W) -> (..., side, side): halved as often as that leaves enough, then by means of areas."""
+    down, across = _shrinking(*maps.shape[-2:], side, maps.device)
+    return down @ (maps @ across.T)
 
 
 def _averaged(maps: Tensor, times: int) -> Tensor:
     """Maps (B, C, T, H, W) -> (B, C, times, H, W): means of equal parts of the time, a frame on a border in both."""
-    eye = torch.eye(maps.shape[2], device=maps.device)
-    windows = F.adaptive_avg_pool1d(eye, times).T  # (times, T)
-    return (windows @ maps.flatten(3)).view(*maps.shape[:2], times, *maps.shape[3:])
+    return (_means(maps.shape[2], times, maps.device) @ maps.flatten(3)).view(*maps.shape[:2], -1, *maps.shape[3:])
+
+
+@cache
+def _shrinking(height: int, width: int, side: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What :func:`_resized` does, as matrices: (side, height) down and (side, width) across."""
+    with torch.inference_mode(False):  # kept: gradients may pass by them later
+        down, across = torch.eye(height, device=device), torch.eye(width, device=device)
+        while min(len(down), len(across)) >= 2 * side and len(down) % 2 == len(across) % 2 == 0:
+            down, across = ((lines[::2] + lines[1::2]) / 2 for lines in (down, across))
+        return _means(len(down), side, device) @ down, _means(len(across), side, device) @ across
+
+
+@cache
+def _means(length: int, parts: int, device: torch.device) -> Tensor:
+    """(parts, length): the mean of each of equal parts of a line, a place on a border in both."""
+    with torch.inference_mode(False):
+        return F.adaptive_avg_pool1d(torch.eye(length, device=device), parts).T
 
 
 def _smoothed(maps: Tensor) -> Tensor:

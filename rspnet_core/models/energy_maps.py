@@ -14,10 +14,10 @@ values are 0, 1/2 or 1, between which a colour is interpolated.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 DIRECTIONS = 8
 """Of motion, counter-clockwise on paper with y downwards: right, right-down, down, ..., right-up."""
@@ -42,19 +42,22 @@ def grey_of(clips: Tensor) -> Tensor:
 
 def oriented_energy(grey: Tensor) -> Tensor:
     """Grey frames float (N, T, H, W), 0 to 1, T at least 2 -> energy (N, 8, T - 1, H, W) in grey a frame, from 0."""
+    ahead, behind = zip(*energy_along_axes(grey), strict=True)
+    return torch.stack(ahead + behind, dim=1)
+
+
+def energy_along_axes(grey: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The same, (N, T - 1, H, W) each, of a direction and its opposite: those of the first four."""
     difference = grey[:, 1:] - grey[:, :-1]
     right, down = _gradient((grey[:, 1:] + grey[:, :-1]) / 2)
     squared = right.square() + down.square()
     strength = difference.abs() * (squared / (squared + TEXTURE_NOISE**2) / 1.5)
     against = torch.rsqrt(squared + _TINY) * -difference.sign()
     right, down = right * against, down * against
-    ahead, behind = [], []
     for along in (right, (right + down) * math.sqrt(0.5), down, (down - right) * math.sqrt(0.5)):
         both = strength * along.square().square()
         one = both * (along > 0)
-        ahead.append(one)
-        behind.append(both - one)
-    return torch.stack(ahead + behind, dim=1)
+        yield one, both - one
 
 
 def edge_energy(grey: Tensor) -> Tensor:
@@ -76,7 +79,7 @@ def colour_shares(clips: Tensor) -> Tensor:
 
 def _gradient(pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures (N, T, H, W) -> central differences to the right and downwards; a border continues as it ends."""
-    padded = F.pad(pictures, (1, 1, 1, 1), mode="replicate")
-    right = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
-    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    return right, down
+    # Not by F.pad, which is split over threads however small pictures are.
+    wide = torch.cat([pictures[..., :1], pictures, pictures[..., -1:]], dim=-1)
+    high = torch.cat([pictures[..., :1, :], pictures, pictures[..., -1:, :]], dim=-2)
+    return (wide[..., 2:] - wide[..., :-2]) / 2, (high[..., 2:, :] - high[..., :-2, :]) / 2

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.encoder import Encoder
@@ -101,6 +102,23 @@ def cells_by_loops(maps: np.ndarray, top: float, bottom: float, left: float, rig
         if rows > 0 and columns > 0:
             found[:, i, j] += maps[:, y, x] * rows * columns
     return found
+
+
+def resized_by_pooling(maps: torch.Tensor, side: int) -> torch.Tensor:
+    """(B, C, T, H, W) -> (B, C, T, side, side): halves while they are large enough, then means of areas."""
+    while min(maps.shape[3:]) >= 2 * side and maps.shape[3] % 2 == maps.shape[4] % 2 == 0:
+        maps = F.avg_pool3d(maps, (1, 2, 2))
+    return F.adaptive_avg_pool3d(maps, (maps.shape[2], side, side))
+
+
+@pytest.mark.parametrize(("num_frames", "height", "width"), [(16, 96, 96), (16, 80, 80), (5, 112, 90), (3, 38, 30)])
+def test_motion_maps_are_means_over_areas_and_times(num_frames: int, height: int, width: int) -> None:
+    clips = torch.from_numpy(noise(2, 3, num_frames, height, width))
+    small = resized_by_pooling(clips, min(40, height, width))
+    energy = oriented_energy(0.299 * small[:, 0] + 0.587 * small[:, 1] + 0.114 * small[:, 2])
+    times = F.adaptive_avg_pool3d(energy, (min(5, num_frames - 1), *energy.shape[3:]))
+    expected = resized_by_pooling(times, 20)
+    torch.testing.assert_close(Energy()(clips)[:, :8], expected, rtol=1e-4, atol=1e-6)
 
 
 def motion_by_loops(clips: np.ndarray) -> np.ndarray:
