@@ -41,7 +41,7 @@ def calibrate(encoder: ClipEncoder, samples: Samples) -> Calibration:
     if not clips:
         raise InvalidSetting(f"backend {INT8}: no video to calibrate on can be decoded; {_OR}")
     runs = encoder.runs
-    ranges = observed_ranges(runs.backbone, runs.geometry, (encoder.normalised(clip).contiguous() for clip in clips))
+    ranges = observed_ranges(runs.backbone, runs.geometry, runs.normalisation, clips)
     forms = encoder.by("openvino"), encoder.by(INT8, ranges)
     cost = _cost(forms, samples, measured)
     for name, part in cost.parts.items():

@@ -100,13 +100,12 @@ class ClipEncoder:
         self.ranges: Ranges | None = None
         """Of INT8, where the library has them; set before the first clips, as the backend."""
         self._energy = Energy()
-        mean, std = (np.array(v, np.float32) * 255 for v in (spec.normalisation.mean, spec.normalisation.std))
-        self._mean, self._std = (torch.from_numpy(v).view(1, 3, 1, 1, 1).to(self.device) for v in (mean, std))
 
     @property
     def runs(self) -> Runs:
         """What the backend has to run; before the first clips."""
-        return Runs(self._model.backbone, self.spec.geometry, self.device, self.precision, self.ranges)
+        spec = self.spec
+        return Runs(self._model.backbone, spec.geometry, spec.normalisation, self.device, self.precision, self.ranges)
 
     def by(self, backend: BackendName, ranges: Ranges | None = None) -> "ClipEncoder":
         """The same encoder, run by another backend; before the first clips."""
@@ -115,10 +114,6 @@ class ClipEncoder:
         other.backend = backend
         other.ranges = ranges
         return other
-
-    def normalised(self, clips: Tensor) -> Tensor:
-        """Clips uint8 (N, T, size, size, 3), RGB -> float32 (N, 3, T, size, size), channels last in memory."""
-        return clips.permute(0, 4, 1, 2, 3).float().sub_(self._mean).div_(self._std)
 
     @cached_property
     def _feature_maps(self) -> InferenceBackend:
@@ -176,7 +171,7 @@ class ClipEncoder:
         """
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         sizes = [len(video) for video in videos]
-        features = torch.split(self._feature_maps(self.normalised(clips).to(self.precision)), sizes)
+        features = torch.split(self._feature_maps(clips), sizes)
         return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
 
     def _encoded(self, features: Tensor, clips: Tensor) -> Encoded:

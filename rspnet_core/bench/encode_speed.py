@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from rspnet_core.bench.clock import seconds_of
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
+from rspnet_core.inference.pixels import normalised
 from rspnet_core.inference.torch_backend import TorchBackend
 from rspnet_core.models import Backbone, create_backbone_model, default_geometry
 
@@ -30,19 +31,20 @@ Run = Callable[[Tensor], Tensor]
 
 
 def forms_of(backbone: Backbone, geometry: ClipGeometry, device: torch.device = _CPU) -> dict[str, Run]:
-    """Every form of a backbone on a device, by its name; clips are float32, on that device."""
+    """Every form of a backbone on a device, by its name; clips are uint8, on that device."""
+    normalisation = Normalisation()
     eager = copy.deepcopy(backbone).to(device)
     if backbone.is_volumetric:
         eager.to(memory_format=torch.channels_last_3d)
     forms: dict[str, Run] = {
-        "eager": eager,
-        "torch": TorchBackend(copy.deepcopy(backbone), device=device, precision=torch.float32),
+        "eager": lambda clips: eager(normalised(clips, normalisation)),
+        "torch": TorchBackend(copy.deepcopy(backbone), normalisation, device=device, precision=torch.float32),
     }
     if device.type == "cuda":
-        lowered = TorchBackend(backbone, device=device, precision=torch.bfloat16)
-        forms["torch bf16"] = lambda clips: lowered(clips.bfloat16()).float()
+        lowered = TorchBackend(backbone, normalisation, device=device, precision=torch.bfloat16)
+        forms["torch bf16"] = lambda clips: lowered(clips).float()
     elif find_spec("openvino"):
-        forms["openvino"] = OpenVinoBackend(backbone, geometry, precision=torch.float32)
+        forms["openvino"] = OpenVinoBackend(backbone, geometry, normalisation, precision=torch.float32)
     return forms
 
 
@@ -52,7 +54,7 @@ def encode_seconds(forms: Mapping[str, Run], clips: Tensor, rounds: int) -> tupl
 
     Args:
         forms: by name; the first is the yardstick.
-        clips: float32 (B, 3, T, H, W), on the forms' device.
+        clips: uint8 (B, T, H, W, 3), on the forms' device.
         rounds: runs of each form, after one that is not counted.
     """
     features = [run(clips) for run in forms.values()]
@@ -76,9 +78,8 @@ def main(arguments: list[str]) -> None:
     for backbone in asked.backbones:
         network = create_backbone_model(backbone, seed=0).eval().backbone
         geometry = ClipGeometry(frames_per_clip=default_geometry(backbone).frames_per_clip, size=asked.size)
-        # In memory as pixels arrive: channels last.
-        pixels = torch.randn(_NUM_CLIPS, geometry.frames_per_clip, asked.size, asked.size, 3)
-        clips = pixels.to(device).permute(0, 4, 1, 2, 3)
+        shape = _NUM_CLIPS, geometry.frames_per_clip, asked.size, asked.size, 3
+        clips = torch.randint(256, shape, dtype=torch.uint8, device=device)
         seconds, difference = encode_seconds(forms_of(network, geometry, device), clips, asked.rounds)
         columns = ", ".join(f"{name} {value:.4g} s" for name, value in seconds.items())
         print(f"{backbone}: {columns}; features differ by {difference:.1e}", flush=True)

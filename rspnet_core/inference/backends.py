@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference.int8 import Ranges
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
@@ -32,7 +32,7 @@ class InferenceBackend(Protocol):
     """A backbone, ready to encode."""
 
     def __call__(self, clips: Tensor) -> Tensor:
-        """Clips (B, 3, T, H, W), normalised, -> feature map (B, C, T', H', W'), on the same device."""
+        """Clips uint8 (B, T, H, W, 3), RGB -> feature map (B, C, T', H', W'), on the same device."""
         ...
 
 
@@ -43,6 +43,7 @@ class Runs:
     backbone: Backbone
     """In eval mode, float32."""
     geometry: ClipGeometry
+    normalisation: Normalisation
     device: torch.device
     precision: torch.dtype
     ranges: Ranges | None = None
@@ -83,9 +84,13 @@ class Runs:
 
 
 _PREPARE: Mapping[BackendName, Callable[[Runs], InferenceBackend]] = {
-    "torch": lambda runs: TorchBackend(runs.backbone, device=runs.device, precision=runs.precision),
-    "openvino": lambda runs: OpenVinoBackend(runs.backbone, runs.geometry, precision=runs.precision),
-    INT8: lambda runs: OpenVinoBackend(runs.backbone, runs.geometry, precision=runs.precision, ranges=runs.ranges),
+    "torch": lambda runs: TorchBackend(runs.backbone, runs.normalisation, device=runs.device, precision=runs.precision),
+    "openvino": lambda runs: OpenVinoBackend(
+        runs.backbone, runs.geometry, runs.normalisation, precision=runs.precision
+    ),
+    INT8: lambda runs: OpenVinoBackend(
+        runs.backbone, runs.geometry, runs.normalisation, precision=runs.precision, ranges=runs.ranges
+    ),
 }
 
 
@@ -96,9 +101,8 @@ def clip_seconds(runs: Runs) -> dict[BackendName, float]:
     One whose features have a cosine below LEAST_COSINE to PyTorch's is left out.
     """
     geometry = runs.geometry
-    # In memory as pixels arrive: channels last.
-    pixels = torch.randn(1, geometry.frames_per_clip, geometry.size, geometry.size, 3, device=runs.device)
-    clip = pixels.permute(0, 4, 1, 2, 3).to(runs.precision)
+    shape = 1, geometry.frames_per_clip, geometry.size, geometry.size, 3
+    clip = torch.randint(256, shape, dtype=torch.uint8, device=runs.device)
     prepared = {name: runs.by(name) for name in runs.choices}
     features = {name: backend(clip).float().flatten() for name, backend in prepared.items()}
     seconds: dict[BackendName, list[float]] = {

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference.openvino_network import compiled, converted
 from rspnet_core.models.backbone import Backbone
@@ -28,11 +28,13 @@ _STEPS = 256
 _LARGEST = 127
 
 
-def observed_ranges(backbone: Backbone, geometry: ClipGeometry, clips: Iterable[Tensor]) -> Ranges:
-    """The ranges of a traceable backbone on clips, each float32 (1, 3, T, H, W), normalised; one or more."""
+def observed_ranges(
+    backbone: Backbone, geometry: ClipGeometry, normalisation: Normalisation, clips: Iterable[Tensor]
+) -> Ranges:
+    """The ranges of a traceable backbone on clips, each uint8 (1, T, size, size, 3), RGB; one or more."""
     from openvino import opset13 as ops
 
-    network = converted(backbone, geometry)
+    network = converted(backbone, geometry, normalisation)
     names = [convolution.get_friendly_name() for convolution in _convolutions(network)]
     ends = []
     for convolution in _convolutions(network):

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.inference.int8 import Ranges, quantise
 from rspnet_core.inference.openvino_network import compiled, converted
 from rspnet_core.models.backbone import Backbone
@@ -15,18 +15,24 @@ class OpenVinoBackend:
     """A traceable backbone, compiled for batches of any number of clips of one geometry."""
 
     def __init__(
-        self, backbone: Backbone, geometry: ClipGeometry, *, precision: torch.dtype, ranges: Ranges | None = None
+        self,
+        backbone: Backbone,
+        geometry: ClipGeometry,
+        normalisation: Normalisation,
+        *,
+        precision: torch.dtype,
+        ranges: Ranges | None = None,
     ) -> None:
         """``backbone``, in eval mode and float32, is not changed.
 
         With ``ranges`` its convolutions compute in INT8, all else in ``precision``. Raises InvalidSetting where they
         are of another network.
         """
-        network = converted(backbone, geometry)
+        network = converted(backbone, geometry, normalisation)
         if ranges is not None:
             quantise(network, ranges)
         self._network: Any = compiled(network, precision)
 
     def __call__(self, clips: Tensor) -> Tensor:
-        """Clips float (B, 3, T, H, W), normalised, on the CPU -> feature map float32 (B, C, T', H', W')."""
-        return torch.from_numpy(self._network(clips.float().contiguous().numpy())[0])
+        """Clips uint8 (B, T, size, size, 3), RGB, on the CPU -> feature map float32 (B, C, T', H', W')."""
+        return torch.from_numpy(self._network(clips.numpy())[0])

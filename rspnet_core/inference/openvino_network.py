@@ -4,27 +4,33 @@ import sys
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
+from rspnet_core.inference.pixels import scales
 from rspnet_core.inference.torch_backend import folded
 from rspnet_core.models.backbone import Backbone
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 
-def converted(backbone: Backbone, geometry: ClipGeometry) -> Any:
-    """A traceable backbone, in eval mode and float32, for any number of clips of one geometry; it is not changed."""
+def converted(backbone: Backbone, geometry: ClipGeometry, normalisation: Normalisation) -> Any:
+    """A traceable backbone, in eval mode and float32, for any number of clips of one geometry; it is not changed.
+
+    What comes in are pixels: uint8 (B, T, size, size, 3), RGB.
+    """
     openvino()
     shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
     network = _of_pytorch(folded(backbone), torch.zeros(1, *shape))
     network.reshape([-1, *shape])
+    _take_pixels(network, normalisation)
     return network
 
 
 def compiled(network: Any, precision: torch.dtype) -> Any:
-    """What runs the network on this CPU: a function of a float32 array (B, 3, T, H, W) to its results."""
+    """What runs the network on this CPU: a function of an array of what comes in to its results."""
     # Without the precision a CPU with bfloat16 would use it whatever was asked for.
     hints = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -32,6 +38,22 @@ def compiled(network: Any, precision: torch.dtype) -> Any:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
     return openvino().Core().compile_model(network, "CPU", hints)
+
+
+def _take_pixels(network: Any, normalisation: Normalisation) -> None:
+    """Let what comes in be pixels: OpenVINO normalises them while it writes what its first convolution reads."""
+    from openvino import opset13 as ops
+
+    (planes,) = network.get_parameters()
+    batch, channels, times, height, width = planes.get_partial_shape()
+    pixels = ops.parameter([batch, times, height, width, channels], np.uint8)
+    mean, std = (values.view(1, 3, 1, 1, 1).numpy() for values in scales(normalisation))
+    centred = ops.subtract(ops.transpose(ops.convert(pixels, np.float32), [0, 4, 1, 2, 3]), mean)
+    for taker in planes.output(0).get_target_inputs():
+        taker.replace_source_output(ops.divide(centred, std).output(0))
+    network.add_parameters([pixels])
+    network.remove_parameter(planes)
+    network.validate_nodes_and_infer_types()
 
 
 def openvino() -> Any:

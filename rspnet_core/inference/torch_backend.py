@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from rspnet_core.config import Normalisation
+from rspnet_core.inference.pixels import normalised
 from rspnet_core.models.backbone import Backbone
 
 
@@ -36,16 +38,20 @@ def _with_plain_convolutions(network: nn.Module) -> nn.Module:
 class TorchBackend:
     """The inference form of a backbone, on a CPU or a GPU.
 
-    >>> features = TorchBackend(model.backbone, device=torch.device("cpu"), precision=torch.float32)(clips)
+    >>> run = TorchBackend(model.backbone, spec.normalisation, device=torch.device("cpu"), precision=torch.float32)
+    >>> features = run(clips)
     """
 
-    def __init__(self, backbone: Backbone, *, device: torch.device, precision: torch.dtype) -> None:
+    def __init__(
+        self, backbone: Backbone, normalisation: Normalisation, *, device: torch.device, precision: torch.dtype
+    ) -> None:
         """``backbone``, in eval mode and float32, is itself moved to ``device`` where it cannot be folded."""
+        self._normalisation, self._precision = normalisation, precision
         self._network = folded(backbone).requires_grad_(False).to(device, precision)
         if backbone.is_volumetric:
             self._network.to(memory_format=torch.channels_last_3d)
 
     def __call__(self, clips: Tensor) -> Tensor:
-        """Clips (B, 3, T, H, W), normalised, of the given device and precision -> feature map (B, C, T', H', W')."""
-        features: Tensor = self._network(clips)
+        """Clips uint8 (B, T, H, W, 3), RGB, on the given device -> feature map (B, C, T', H', W') of the precision."""
+        features: Tensor = self._network(normalised(clips, self._normalisation).to(self._precision))
         return features

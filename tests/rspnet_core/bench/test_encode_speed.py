@@ -8,7 +8,7 @@ from tests import tiny
 
 
 def test_every_form_is_timed_and_its_difference_told() -> None:
-    clips = torch.ones(1, 3, 2, 4, 4)
+    clips = torch.ones(1, 2, 4, 4, 3, dtype=torch.uint8)
     seconds, difference = encode_seconds({"one": lambda x: 2 * x, "other": lambda x: 2.5 * x}, clips, rounds=2)
     assert list(seconds) == ["one", "other"]
     assert min(seconds.values()) > 0

@@ -16,14 +16,23 @@ from rspnet_core.models import Network, create_backbone_model
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.outside import OutsideBackbone
 from tests import tiny
-from tests.rspnet_core.inference.test_folded import NAMES, Dithered, assert_same, noise, with_trained_statistics
+from tests.rspnet_core.inference.test_folded import (
+    NAMES,
+    NORMALISATION,
+    Dithered,
+    assert_same,
+    by_hand,
+    noise,
+    pixels,
+    with_trained_statistics,
+)
 
 SMALL = ClipGeometry(frames_per_clip=9, size=48)
 
 
 def runs_of(backbone: str) -> Runs:
     network = with_trained_statistics(create_backbone_model(backbone, seed=0).backbone)
-    return Runs(network, SMALL, torch.device("cpu"), torch.float32)
+    return Runs(network, SMALL, NORMALISATION, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +46,8 @@ def assert_openvino_agrees(runs: Runs) -> None:
         pytest.skip("OpenVINO is not installed")
     by_openvino = runs.by("openvino")
     for num_clips in (1, 3):
-        clips = noise(num_clips, SMALL.frames_per_clip, SMALL.size, SMALL.size, 3).permute(0, 4, 1, 2, 3)
-        assert_same(by_openvino(clips), runs.backbone(clips))
+        clips = pixels(num_clips, SMALL.frames_per_clip, SMALL.size)
+        assert_same(by_openvino(clips), runs.backbone(by_hand(clips)))
 
 
 def test_openvino_gives_pytorchs_features_for_any_number_of_clips(runs: Runs) -> None:
@@ -91,7 +100,7 @@ def backend_that(monkeypatch: pytest.MonkeyPatch):
 
     def put(changed) -> None:
         monkeypatch.setattr(backends, "find_spec", lambda name: True)
-        prepare = lambda runs: lambda clips: changed(runs.backbone(clips))  # noqa: E731
+        prepare = lambda runs: lambda clips: changed(runs.backbone(by_hand(clips)))  # noqa: E731
         monkeypatch.setattr(backends, "_PREPARE", backends._PREPARE | {"openvino": prepare})
 
     return put

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.inference.torch_backend import TorchBackend, folded
 from rspnet_core.models import BACKBONES, TORCHVISION_ENCODERS, Network, create_backbone_model
 from rspnet_core.models.backbone import Backbone
@@ -12,6 +12,7 @@ from rspnet_core.models.energy import Energy
 from rspnet_core.models.outside import OutsideBackbone
 
 NAMES = (*BACKBONES, *(f"torchvision:{name}" for name in TORCHVISION_ENCODERS))
+NORMALISATION = Normalisation(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -39,6 +40,18 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def pixels(num_clips: int, num_frames: int, size: int) -> Tensor:
+    """Clips as they are decoded, uint8 (num_clips, T, size, size, 3)."""
+    shape = num_clips, num_frames, size, size, 3
+    return torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def by_hand(clips: Tensor, normalisation: Normalisation = NORMALISATION) -> Tensor:
+    """What a network takes in: a channel at a time, in float64, in planes."""
+    each = zip(clips.unbind(dim=-1), normalisation.mean, normalisation.std, strict=True)
+    return torch.stack([((channel / 255.0).double() - mean) / std for channel, mean, std in each], dim=1).float()
+
+
 def assert_same(got: Tensor, expected: Tensor) -> None:
     assert expected.std() > 0
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
@@ -56,9 +69,9 @@ def test_every_backbone_folds_to_the_same_features_for_clips_of_any_size(backbon
 @torch.inference_mode()
 def test_the_backend_gives_the_features_and_leaves_the_backbone_as_it_was() -> None:
     backbone = with_trained_statistics(create_backbone_model("small18", seed=0).backbone)
-    before, clips = copy.deepcopy(backbone.state_dict()), noise(2, 3, 8, 48, 48)
-    got = TorchBackend(backbone, device=torch.device("cpu"), precision=torch.float32)(clips)
-    assert_same(got, backbone(clips))
+    before, clips = copy.deepcopy(backbone.state_dict()), pixels(2, 8, 48)
+    got = TorchBackend(backbone, NORMALISATION, device=torch.device("cpu"), precision=torch.float32)(clips)
+    assert_same(got, backbone(by_hand(clips)))
     after = backbone.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)

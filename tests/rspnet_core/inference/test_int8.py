@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from rspnet_core.config import ClipGeometry
+from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference.int8 import Ranges, observed_ranges
 from rspnet_core.inference.openvino_backend import OpenVinoBackend
@@ -13,7 +13,7 @@ from rspnet_core.inference.torch_backend import folded
 from rspnet_core.models import create_backbone_model
 from rspnet_core.models.backbone import Backbone
 from tests import tiny
-from tests.rspnet_core.inference.test_folded import NAMES, noise, with_trained_statistics
+from tests.rspnet_core.inference.test_folded import NAMES, NORMALISATION, by_hand, pixels, with_trained_statistics
 
 pytestmark = pytest.mark.skipif(
     not find_spec("openvino") or not torch.cpu._is_vnni_supported(), reason="OpenVINO or a CPU with INT8 is not here"
@@ -22,9 +22,7 @@ SIZE = 48
 
 
 def clips_of(geometry: ClipGeometry, num_clips: int = 3) -> Tensor:
-    return (
-        noise(num_clips, geometry.frames_per_clip, geometry.size, geometry.size, 3).permute(0, 4, 1, 2, 3).contiguous()
-    )
+    return pixels(num_clips, geometry.frames_per_clip, geometry.size)
 
 
 def convolutions_of(network: nn.Module) -> dict[str, nn.Module]:
@@ -72,35 +70,38 @@ def test_int8_computes_what_rounding_to_256_steps_does(num_frames: int, is_train
     backbone = with_trained_statistics(backbone) if is_trained else backbone
     geometry = ClipGeometry(frames_per_clip=num_frames, size=SIZE)
     clips = clips_of(geometry)
-    ranges = observed_ranges(backbone, geometry, clips.split(1))
-    expected = looked_at(folded(backbone), clips)
+    ranges = observed_ranges(backbone, geometry, NORMALISATION, clips.split(1))
+    expected = looked_at(folded(backbone), by_hand(clips))
     assert ranges.keys() == expected.keys()
     for name, ends in ranges.items():
         assert ends == pytest.approx(expected[name], rel=1e-4)
-    got = OpenVinoBackend(backbone, geometry, precision=torch.float32, ranges=ranges)(clips)
-    rounded = in_steps(folded(backbone), ranges)(clips)
+    got = OpenVinoBackend(backbone, geometry, NORMALISATION, precision=torch.float32, ranges=ranges)(clips)
+    rounded = in_steps(folded(backbone), ranges)(by_hand(clips))
     assert (got - rounded).abs().max() <= 0.01 * rounded.abs().max()  # where float32 rounds to the step beside
     assert cosine_similarity(got.flatten(), rounded.flatten(), dim=0) >= 0.99999
-    assert not torch.allclose(got, backbone(clips), rtol=1e-3)
+    assert not torch.allclose(got, backbone(by_hand(clips)), rtol=1e-3)
 
 
 @torch.inference_mode()
 def test_a_convolution_that_saw_nothing_but_zeros_gives_finite_features() -> None:
     backbone = create_backbone_model(tiny.NAME, seed=0).eval().backbone
     geometry = ClipGeometry(frames_per_clip=4, size=SIZE)
-    ranges = observed_ranges(backbone, geometry, torch.zeros_like(clips_of(geometry, 1)).split(1))
+    black, nothing_taken_off = torch.zeros_like(clips_of(geometry, 1)), Normalisation(mean=(0, 0, 0))
+    ranges = observed_ranges(backbone, geometry, nothing_taken_off, [black])
     assert set(ranges.values()) == {(0.0, 0.0)}
-    features = OpenVinoBackend(backbone, geometry, precision=torch.float32, ranges=ranges)(clips_of(geometry))
+    features = OpenVinoBackend(backbone, geometry, NORMALISATION, precision=torch.float32, ranges=ranges)(
+        clips_of(geometry)
+    )
     assert features.isfinite().all()
 
 
 def test_ranges_of_another_network_are_refused() -> None:
     backbone = create_backbone_model(tiny.NAME, seed=0).eval().backbone
     geometry = ClipGeometry(frames_per_clip=4, size=SIZE)
-    ranges = dict(observed_ranges(backbone, geometry, clips_of(geometry, 1).split(1)))
+    ranges = dict(observed_ranges(backbone, geometry, NORMALISATION, clips_of(geometry, 1).split(1)))
     ranges.pop(next(iter(ranges)))
     with pytest.raises(InvalidSetting, match=r"of other convolutions than this network has \(3, not 4\): delete"):
-        OpenVinoBackend(backbone, geometry, precision=torch.float32, ranges=ranges)
+        OpenVinoBackend(backbone, geometry, NORMALISATION, precision=torch.float32, ranges=ranges)
 
 
 @pytest.mark.slow
@@ -110,7 +111,9 @@ def test_int8_is_near_float_for_every_backbone(name: str) -> None:
     backbone: Backbone = with_trained_statistics(create_backbone_model(name, seed=0).backbone)
     geometry = ClipGeometry(frames_per_clip=16, size=SIZE)
     clips = clips_of(geometry)
-    ranges = observed_ranges(backbone, geometry, clips.split(1))
+    ranges = observed_ranges(backbone, geometry, NORMALISATION, clips.split(1))
     for num_clips in (1, 3):
-        got = OpenVinoBackend(backbone, geometry, precision=torch.float32, ranges=ranges)(clips[:num_clips])
-        assert cosine_similarity(got.flatten(), backbone(clips[:num_clips]).flatten(), dim=0) >= 0.99
+        got = OpenVinoBackend(backbone, geometry, NORMALISATION, precision=torch.float32, ranges=ranges)(
+            clips[:num_clips]
+        )
+        assert cosine_similarity(got.flatten(), backbone(by_hand(clips[:num_clips])).flatten(), dim=0) >= 0.99
