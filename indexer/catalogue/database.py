@@ -37,7 +37,7 @@ class Database:
     """
 
     def __init__(self, target: str | Path | sqlite3.Connection, *, write: bool) -> None:
-        """Open a PostgreSQL URL, a SQLite file, or take over a database in memory, which is only read."""
+        """Open a PostgreSQL URL, a SQLite file, or take over the rows of a generation, which are only read."""
         self.name, self._engine = open_engine(target, write=write)
         self._may_write = write
         self._revision = HEAD_REVISION

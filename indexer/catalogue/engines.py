@@ -1,4 +1,4 @@
-"""Engines of SQLAlchemy for SQLite files, published rows in memory, and PostgreSQL servers."""
+"""Engines of SQLAlchemy for SQLite files, published rows, and PostgreSQL servers."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ PAGE_BYTES = 16384
 def open_engine(target: str | Path | sqlite3.Connection, *, write: bool) -> tuple[str, Engine]:
     """Return the name for messages, without password, and the engine."""
     if isinstance(target, sqlite3.Connection):
-        return "the published rows", _memory_engine(target)
+        return "the published rows", _rows_engine(target)
     if isinstance(target, Path) or "://" not in target:
         return str(target), _sqlite_engine(Path(target), write=write)
     try:
@@ -45,7 +45,7 @@ def open_engine(target: str | Path | sqlite3.Connection, *, write: bool) -> tupl
         ) from error
 
 
-def _memory_engine(connection: sqlite3.Connection) -> Engine:
+def _rows_engine(connection: sqlite3.Connection) -> Engine:
     """One connection for all threads: nothing writes, so that none needs a transaction of its own."""
     return create_engine("sqlite+pysqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True)
 
@@ -70,7 +70,7 @@ def _sqlite_engine(path: Path, *, write: bool) -> Engine:
 
 
 def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
-    connection = _sqlite_connection(path, "mode=rwc") if write else _reader(path)
+    connection = sqlite_connection(path, "mode=rwc") if write else _reader(path)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         if write:
@@ -83,7 +83,8 @@ def _connect_sqlite(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _sqlite_connection(path: Path, query: str) -> sqlite3.Connection:
+def sqlite_connection(path: Path, query: str) -> sqlite3.Connection:
+    """To a file, for any thread, opened as SQLite's URI parameters say. Raises sqlite3.OperationalError."""
     return sqlite3.connect(
         f"file:{urllib.parse.quote(os.fsencode(path.absolute()))}?{query}",
         uri=True,
@@ -101,7 +102,7 @@ def _reader(path: Path) -> sqlite3.Connection:
     """
     log = path.with_name(path.name + "-wal")
     if os.access(path.parent, os.W_OK) or _is_filled(log):
-        connection = _sqlite_connection(path, "mode=ro")
+        connection = sqlite_connection(path, "mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").close()
         except sqlite3.OperationalError as error:
@@ -110,7 +111,7 @@ def _reader(path: Path) -> sqlite3.Connection:
             connection.close()
         else:
             return connection
-    return _sqlite_connection(path, "mode=ro&immutable=1")
+    return sqlite_connection(path, "mode=ro&immutable=1")
 
 
 def _is_filled(path: Path) -> bool:

@@ -1,10 +1,10 @@
 """What a generation shows: the rows that were published beside the index, and the vectors that they stand for.
 
 ``rows.sqlite`` (``published_rows.py``) has all that describes the library and, for each video, the digest of its
-vectors. Its bytes are hashed like those of the index. A reader therefore shows one generation whatever a build has
-committed since, and no damage to the catalogue can change what it shows: vectors of clips, too many to publish, are
-read from the catalogue and compared with their digest. Those of a video that was dropped or replaced meanwhile are kept
-there until no generation that is kept shows it.
+vectors. Its bytes are hashed when it is opened, like those of the index. A reader therefore shows one generation
+whatever a build has committed since, and no damage to the catalogue can change what it shows: vectors of clips, too
+many to publish, are read from the catalogue and compared with their digest. Those of a video that was dropped or
+replaced meanwhile are kept there until no generation that is kept shows it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ _VIDEOS_PER_READ = 50
 
 
 class PublishedCatalogue(CatalogueQueries):
-    """The catalogue as one generation shows it; close it, or use it as a context manager.
+    """The catalogue as one generation shows it; close it.
 
     Reads rows from the generation, video vectors from its index, and all else from the catalogue that goes on.
     Methods that return vectors of clips or histograms raise LibraryDamaged when they are not those that were published,

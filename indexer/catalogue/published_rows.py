@@ -2,12 +2,14 @@
 
 Videos, splits and, for each video, the digest of its vectors; and, whole in every segment, encoder, data folders,
 builds and state, of which the last segment's hold. The rows of a generation are those of its segments, laid one over
-the other.
+the other in memory; those of a single segment stay in their file, of which SQLite reads what it is asked for.
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from io import BufferedReader
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -28,14 +30,15 @@ from sqlalchemy import (
 from indexer.catalogue.catalogue import Catalogue
 from indexer.catalogue.chunks import chunks
 from indexer.catalogue.database import HEAD_REVISION
+from indexer.catalogue.engines import sqlite_connection
 from indexer.catalogue.models import Base, Build, Encoder, Root, Split, State, Vector, Video
 from indexer.catalogue.vector_queries import VECTORS_PER_BATCH
 from indexer.index.generations import Generation
 from indexer.index.manifest import Segment
 from indexer.index.segments import Keys, decided_keys
 
-Layer = tuple[bytes, Keys]
-"""The content of a segment's ``rows.sqlite``, and the keys that the segment decides."""
+Layer = tuple[bytes | BufferedReader, Keys]
+"""The content of a segment's ``rows.sqlite``, or the file with its bytes verified; and the keys that it decides."""
 
 ROWS_NAME = "rows.sqlite"
 DIGESTS = Table(
@@ -83,14 +86,13 @@ def _copy(source: Connection, rows: Select[Any, Any] | Select[Any], target: Conn
 def row_layers(generation: Generation, segments: Sequence[Segment]) -> Iterator[Layer]:
     """Of these segments, oldest first. Raises LibraryDamaged."""
     for segment, keys in zip(segments, decided_keys(generation, segments), strict=True):
-        yield generation.verified(ROWS_NAME, segment).read(), keys
+        yield generation.verified(ROWS_NAME, segment), keys
 
 
 def laid_over(layers: Iterable[Layer]) -> sqlite3.Connection:
-    """A database in memory of the rows of layers, oldest first."""
+    """A database of the rows of layers, oldest first: that of a single one, of several one in memory."""
     first, *later = layers
-    rows = _connect()
-    rows.deserialize(first[0])
+    rows = _opened(first[0])
     if not later:
         return rows
     # A database out of bytes grows to 1 GiB at most, one of SQLite's own to any size.
@@ -98,8 +100,18 @@ def laid_over(layers: Iterable[Layer]) -> sqlite3.Connection:
     with closing(rows):
         rows.backup(memory)
     for content, keys in later:
-        _lay_over(memory, content, keys)
+        _lay_over(memory, content if isinstance(content, bytes) else content.read(), keys)
     return memory
+
+
+def _opened(content: bytes | BufferedReader) -> sqlite3.Connection:
+    if not isinstance(content, bytes):
+        with suppress(sqlite3.OperationalError):
+            return sqlite_connection(Path(content.name), "mode=ro&immutable=1")
+        content = content.read()  # two newer generations were published, and its name is gone
+    rows = _connect()
+    rows.deserialize(content)
+    return rows
 
 
 def _lay_over(rows: sqlite3.Connection, content: bytes, keys: Keys) -> None:
