@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from indexer.catalogue.engines import open_engine
+from indexer.catalogue.engines import PUBLISHED, open_engine
 from indexer.catalogue.seals import seal_all
 from rspnet_core.errors import LibraryBusy, LibraryDamaged, LibraryError, LibraryNotFound
 
@@ -232,4 +232,7 @@ def _in_words(reason: str, name: str) -> LibraryError:
 
 
 def _damaged(reason: str, name: str) -> LibraryDamaged:
-    return LibraryDamaged(f"{name} is damaged ({reason}); restore it from a backup, or remove it and build again")
+    way = "restore it from a backup, or remove it and build again"
+    if name == PUBLISHED:
+        way = "`rspnet-index repair` makes it anew from the catalogue"
+    return LibraryDamaged(f"{name} is damaged ({reason}); {way}")

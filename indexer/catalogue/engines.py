@@ -11,6 +11,8 @@ from sqlalchemy.exc import ArgumentError
 
 from rspnet_core.errors import LibraryError, LibraryNotFound
 
+PUBLISHED = "the index's rows.sqlite"
+"""Names it in messages."""
 BUSY_TIMEOUT_SECONDS = 30.0
 PAGE_BYTES = 16384
 """Five clip vectors of 768 numbers fill a page to 95 %; SQLite's usual 4096 would waste a quarter."""
@@ -19,7 +21,7 @@ PAGE_BYTES = 16384
 def open_engine(target: str | Path | sqlite3.Connection, *, write: bool) -> tuple[str, Engine]:
     """Return the name for messages, without password, and the engine."""
     if isinstance(target, sqlite3.Connection):
-        return "the published rows", _rows_engine(target)
+        return PUBLISHED, _rows_engine(target)
     if isinstance(target, Path) or "://" not in target:
         return str(target), _sqlite_engine(Path(target), write=write)
     try:

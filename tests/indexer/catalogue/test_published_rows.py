@@ -71,5 +71,14 @@ def test_rows_that_are_no_database_are_damaged(tmp_path):
         index, content = generation.verified("index.faiss").read(), generation.manifest.content
     writers = {"index.faiss": lambda sink: sink.write(index), "rows.sqlite": lambda sink: sink.write(b"none" * 5000)}
     generations.publish(tmp_path, writers, content)
-    with pytest.raises(LibraryDamaged):
+    with pytest.raises(LibraryDamaged, match="repair"):
         Library.open(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("left", [b"", b"none" * 5000])
+def test_rows_that_are_overwritten_while_they_are_shown_are_damaged(tmp_path, left):
+    make_library(tmp_path)
+    with Library.open(tmp_path, device="cpu") as library:
+        next(tmp_path.glob("generations/*/rows.sqlite")).write_bytes(left)
+        with pytest.raises(LibraryDamaged, match=r"rows\.sqlite is damaged.*repair"):
+            list(library.catalogue.videos())
