@@ -43,6 +43,12 @@ class BuildProgress:
     ) -> None:
         self._bar.stop()
 
+    def calibrating(self, done: int, total: int) -> None:
+        """Show how far INT8 is calibrated and measured, before the build starts."""
+        if not done:
+            self._log.print(f"calibrating INT8 and measuring what it costs, on clips of {total} videos")
+        self._bar.update(self._task, description="calibrating", completed=done, total=total)
+
     def started(self, dataset: Dataset, encoder: ClipEncoder) -> None:
         """Say what was recognised and what will embed it."""
         classes = f", {len(dataset.classes)} classes" if dataset.classes else ""
@@ -58,8 +64,8 @@ class BuildProgress:
 
     def advance(self, report: BuildReport) -> None:
         """Show how far the build is."""
-        done = report.indexed + report.reused + report.skipped + len(report.failed)
-        self._bar.update(self._task, completed=done, total=report.total, failed=len(report.failed))
+        done, failed = report.indexed + report.reused + report.skipped + len(report.failed), len(report.failed)
+        self._bar.update(self._task, description="indexing", completed=done, total=report.total, failed=failed)
 
 
 def _place(encoder: ClipEncoder) -> str:

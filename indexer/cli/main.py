@@ -140,6 +140,7 @@ def build(
             cache_gigabytes=cache_limit,
             started=progress.started,
             progress=progress.advance,
+            calibrating=progress.calibrating,
         )
     for line in build_lines(report, index or data / FOLDER_NAME):
         say(line)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from indexer.index.place import Place
-from indexer.ingest.calibrate import calibrate
+from indexer.ingest.calibrate import Calibrating, calibrate
 from indexer.ingest.calibration import keep_calibration, kept_calibration
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.samples import Samples
@@ -13,14 +13,20 @@ WORTH_MEASURING = 100
 """Videos of a build from which a measurement, about ten seconds, pays."""
 
 
-def choose_backend(encoder: ClipEncoder, place: Place, asked: BackendName | None, samples: Samples) -> list[str]:
+def choose_backend(
+    encoder: ClipEncoder,
+    place: Place,
+    asked: BackendName | None,
+    samples: Samples,
+    calibrating: Calibrating = lambda done, total: None,
+) -> list[str]:
     """Set the backend of ``encoder`` for a build of the files of ``samples``; returns lines for people, if any.
 
     What is asked for, or measured, is kept with the library. Raises InvalidSetting where what is asked for cannot run,
     LibraryDamaged where what is kept of it is not what was written.
     """
     if asked is not None:
-        return _use_asked(encoder, place, asked, samples)
+        return _use_asked(encoder, place, asked, samples, calibrating)
     if place.backend in BACKEND_NAMES:
         return use_kept_backend(encoder, place)
     if len(encoder.runs.choices) == 1 or len(samples.files) < WORTH_MEASURING:
@@ -46,13 +52,15 @@ def use_kept_backend(encoder: ClipEncoder, place: Place) -> list[str]:
     return []
 
 
-def _use_asked(encoder: ClipEncoder, place: Place, asked: BackendName, samples: Samples) -> list[str]:
+def _use_asked(
+    encoder: ClipEncoder, place: Place, asked: BackendName, samples: Samples, calibrating: Calibrating
+) -> list[str]:
     notes = []
     if asked == INT8:
         replace(encoder.runs, ranges={}).check(INT8)  # before it is calibrated
         calibration = kept_calibration(place, encoder.fingerprint)
         if calibration is None:
-            calibration = calibrate(encoder, samples)
+            calibration = calibrate(encoder, samples, calibrating)
             keep_calibration(place, calibration)
         encoder.ranges = calibration.ranges
         notes = calibration.lines()

@@ -7,6 +7,7 @@ from indexer.catalogue.catalogue import EncoderRecord
 from indexer.index.index_types import IndexChoice
 from indexer.index.place import FOLDER_NAME, Place
 from indexer.ingest.backend_choice import choose_backend
+from indexer.ingest.calibrate import Calibrating
 from indexer.ingest.encoder import ClipEncoder, FramesOf, choose_device
 from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
@@ -51,6 +52,7 @@ def build_library(
     trusted: str | None = None,
     started: Started = lambda dataset, encoder: None,
     progress: Progress = lambda report: None,
+    calibrating: Calibrating = lambda done, total: None,
 ) -> BuildReport:
     """Index the videos below ``data``, or bring their library up to date; ``only`` these paths in it, where given.
 
@@ -88,7 +90,7 @@ def build_library(
             library.place.keep_cache(copies.folder)
         with open_engine(engine_name, workers or default_workers(encoder), copies) as engine:
             samples = Samples(dataset.files, data.resolve(), engine)
-            dataset.notes.extend(choose_backend(encoder, library.place, backend, samples))
+            dataset.notes.extend(choose_backend(encoder, library.place, backend, samples, calibrating))
             started(dataset, encoder)
             return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())
 

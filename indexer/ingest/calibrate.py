@@ -1,7 +1,7 @@
 """INT8 for a library's own videos: ranges from clips of some, its cost on clips of others, in float and in INT8."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
 import numpy as np
@@ -25,11 +25,15 @@ _NEAREST = 10
 _ROUNDS = 7
 _OR = "leave --backend out, or give --backend openvino"
 
+Calibrating = Callable[[int, int], None]
+"""Called with how many videos are done, and of how many, as they are calibrated on or measured."""
 Forms = tuple[ClipEncoder, ClipEncoder]
 """The same encoder in float and in INT8."""
 
 
-def calibrate(encoder: ClipEncoder, samples: Samples) -> Calibration:
+def calibrate(
+    encoder: ClipEncoder, samples: Samples, calibrating: Calibrating = lambda done, total: None
+) -> Calibration:
     """Ranges of an encoder that OpenVINO can run, and their cost; before its first clips.
 
     Clips are of up to 30 videos, spread evenly; up to 100 others are encoded by both forms.
@@ -37,13 +41,15 @@ def calibrate(encoder: ClipEncoder, samples: Samples) -> Calibration:
     Raises InvalidSetting where none of either can be decoded, or INT8 costs too much.
     """
     calibrated, measured = _parted(samples.spread(CALIBRATED_CLIPS + MEASURED_VIDEOS))
-    clips = _clips(encoder, samples, calibrated)
+    total, geometry = len(calibrated) + len(measured), encoder.spec.geometry
+    clips = _some_clips(_told(samples.clips(calibrated, geometry), calibrating, 0, total), len(calibrated))
     if not clips:
         raise InvalidSetting(f"backend {INT8}: no video to calibrate on can be decoded; {_OR}")
     runs = encoder.runs
     ranges = observed_ranges(runs.backbone, runs.geometry, runs.normalisation, clips)
     forms = encoder.by("openvino"), encoder.by(INT8, ranges)
-    cost = _cost(forms, samples, measured)
+    cost = _cost(forms, _told(samples.clips(measured, geometry), calibrating, len(calibrated), total))
+    calibrating(total, total)
     for name, part in cost.parts.items():
         if part.median_cosine < LEAST_MEDIAN_COSINE:
             raise InvalidSetting(
@@ -59,20 +65,29 @@ def _parted(files: Sequence[VideoFile]) -> tuple[list[VideoFile], list[VideoFile
     return [files[place] for place in chosen], [file for place, file in enumerate(files) if place not in chosen]
 
 
-def _clips(encoder: ClipEncoder, samples: Samples, files: Sequence[VideoFile]) -> list[torch.Tensor]:
+def _told(
+    videos: Iterable[NDArray[np.uint8]], calibrating: Calibrating, first: int, total: int
+) -> Iterator[NDArray[np.uint8]]:
+    """The clips of these videos; before each it is said that those before it are done, ``first`` of them earlier."""
+    for done, clips in enumerate(videos, first):
+        calibrating(done, total)
+        yield clips
+
+
+def _some_clips(videos: Iterable[NDArray[np.uint8]], num_videos: int) -> list[torch.Tensor]:
     """Some clips of each, as many of one as of another, each uint8 (1, T, size, size, 3); about 30 of all."""
-    of_each = -(-CALIBRATED_CLIPS // max(len(files), 1))
+    of_each = -(-CALIBRATED_CLIPS // max(num_videos, 1))
     clips = []
-    for frames in samples.clips(files, encoder.spec.geometry):
+    for frames in videos:
         places = np.linspace(0, len(frames), min(of_each, len(frames)), endpoint=False, dtype=int)
         clips += [torch.from_numpy(frames[place : place + 1]) for place in places]
     return clips
 
 
-def _cost(forms: Forms, samples: Samples, files: Sequence[VideoFile]) -> Cost:
-    """Of the second form against the first."""
+def _cost(forms: Forms, videos: Iterable[NDArray[np.uint8]]) -> Cost:
+    """Of the second form against the first, on the clips of these videos."""
     vectors: tuple[list[NDArray[np.float32]], ...] = ([], [])
-    for clips in samples.clips(files, forms[0].spec.geometry):
+    for clips in videos:
         for form, found in zip(forms, vectors, strict=True):
             found.append(form.encode([clips])[0].video)
     if not vectors[0]:

@@ -83,6 +83,15 @@ def test_later_builds_and_searches_compute_with_what_the_first_build_kept(
         np.testing.assert_allclose(library.embed(new).vector, stored[new.name], atol=1e-6)
 
 
+def test_a_calibration_tells_how_far_it_is_and_that_it_is_done(build: Build, few_videos: Path) -> None:
+    told: list[tuple[int, int]] = []
+    started = build(calibrating=lambda done, total: told.append((done, total)))
+    assert started.indexed == 4
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    build(calibrating=lambda done, total: told.append((done, total)))  # kept: nothing is calibrated
+    assert len(told) == 5
+
+
 def test_asked_for_again_it_is_not_calibrated_again(data: Path) -> None:
     written = kept(data).read_bytes()
     assert TOLD in "\n".join(build_library(data, device="cpu", backend=INT8).notes)
