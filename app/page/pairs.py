@@ -12,7 +12,7 @@ from app.page.components import content
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.heatmap.titles import titles_of
-from indexer.ingest.encoder import HEADS
+from indexer.retrieval.search import PartWeights
 from rspnet_core.text import printable
 
 
@@ -22,6 +22,8 @@ class Pair:
 
     query: QueryHandle
     match_id: str
+    weights: PartWeights
+    """What they are compared by."""
     cell: tuple[int, int]
     """Position of the clip of the query, and of the match."""
 
@@ -36,16 +38,15 @@ def clip_similarities(services: Services, query: QueryHandle, match_id: str) -> 
     return {part: first[:, at] @ second[:, at].T for part, at in services.library.layout.slices().items()}
 
 
-def best_cell(similarities: Mapping[str, NDArray[np.float32]]) -> tuple[int, int]:
-    """The pair of clips most alike to both heads; to the backbone where there are none."""
-    heads = [similarities[head] for head in HEADS if head in similarities] or [similarities["backbone"]]
-    mean = np.mean(heads, axis=0)
-    first, second = np.unravel_index(mean.argmax(), mean.shape)
+def best_cell(similarities: Mapping[str, NDArray[np.float32]], weights: PartWeights) -> tuple[int, int]:
+    """The pair of clips most alike by these weights, as is the moment of a hit."""
+    weighted = np.sum([getattr(weights, part) * values for part, values in similarities.items()], axis=0)
+    first, second = np.unravel_index(weighted.argmax(), weighted.shape)
     return int(first), int(second)
 
 
 def pair_content(services: Services, pair: Pair, similarities: Mapping[str, NDArray[np.float32]]) -> str:
-    """The value of the component ``pair``; heads first, since the maps are theirs."""
+    """The value of the component ``pair``; heads first, since the maps are theirs, and shown by what counts most."""
     match = services.video(pair.match_id)
     titles = titles_of(services.encoder["backbone"])
     parts = sorted(similarities, key=lambda part: part == "backbone")
@@ -58,6 +59,7 @@ def pair_content(services: Services, pair: Pair, similarities: Mapping[str, NDAr
             _spans(services, match.id),
         ),
         heads=[{"head": part, "title": titles[part], "values": similarities[part].round(4).tolist()} for part in parts],
+        head=max(parts, key=lambda part: getattr(pair.weights, part)),
         cell=pair.cell,
     )
 

@@ -1,8 +1,8 @@
 // Two players and the similarity of all their clips; a cell goes to both clips. `trigger('pick', {query, match})`. `trigger('seen')`: its tab was opened.
-// value: {query, match: {name, detail, media, spans: [[start, end]] or null}, heads: [{head, title, values}], cell: [i, j]}
+// value: {query, match: {name, detail, media, spans: [[start, end]] or null}, heads: [{head, title, values}], head, cell: [i, j]}
 const find = (selector) => element.querySelector(selector);
 const root = find('.pair'), table = find('table'), both = find('.both');
-let pair = null, head = 'motion', cell = [0, 0], videos = [];
+let pair = null, head = '', cell = [0, 0], videos = [];
 
 const make = (name, text = '', kind = '') => Object.assign(document.createElement(name), {textContent: text, className: kind});
 const values = () => pair.heads.find((each) => each.head === head).values;
@@ -133,7 +133,7 @@ function show() {
   if (!props.value) return;
   pair = JSON.parse(props.value);
   cell = pair.cell;
-  head = pair.heads.some((each) => each.head === head) ? head : pair.heads[0].head;
+  head = pair.head;
   find('.players').replaceChildren(player(pair.query, 'Query'), player(pair.match, 'Match'));
   heads();
   draw();

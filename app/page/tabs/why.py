@@ -15,6 +15,7 @@ from app.page.tabs.judged import JUDGED_CSS, judged
 from app.session.queries import QueryHandle
 from app.session.services import Services
 from indexer.heatmap.explanation import DEFAULT_THRESHOLD, PairExplanation
+from indexer.retrieval.search import PartWeights
 
 _KEPT = 16  # explained pairs of clips; about 5 MB each at 112 pixels
 _PROGRESS = gr.Progress()
@@ -27,6 +28,8 @@ _NO_HEADS = notice(
     "backbone.",
     kind="info",
 )
+_BOTH_HEADS = PartWeights(backbone=0, motion=1, appearance=1)
+"""The maps are theirs."""
 _TEST = (
     "Is a map true? Hide the quarter of the query's clip that it marks strongest and embed the clip again: if the map "
     "is true, the similarity falls further than when areas of the same shape are hidden elsewhere, up to a hundred of "
@@ -41,26 +44,31 @@ class _Why:
         self._services = services
         self._explained = lru_cache(maxsize=_KEPT)(self._explain)
 
-    def _explain(self, fingerprint: str, pair: Pair) -> PairExplanation:
+    def _explain(self, fingerprint: str, query: QueryHandle, match_id: str, cell: tuple[int, int]) -> PairExplanation:
         """``fingerprint`` makes an explanation by another encoder another one."""
-        return self._services.explain(pair.query, pair.match_id, pair.cell)
+        return self._services.explain(query, match_id, cell)
 
     def explanation(self, pair: Pair) -> PairExplanation:
         """Of the pair's clips; the latest ones are kept, so that the threshold's slider waits for nothing."""
-        return self._explained(self._services.library.record.fingerprint, pair)
+        return self._explained(self._services.library.record.fingerprint, pair.query, pair.match_id, pair.cell)
 
-    def meet(self, query: QueryHandle, match_id: str) -> tuple[Any, ...]:
-        """Show two videos; outputs are message, players with matrix, ids, and the pair."""
+    def meet(self, query: QueryHandle, match_id: str, weights: PartWeights | None = None) -> tuple[Any, ...]:
+        """Show two videos by these weights; outputs are message, players with matrix, ids, and the pair."""
         similarities = clip_similarities(self._services, query, match_id)
-        pair = Pair(query, match_id, best_cell(similarities))
+        weights = weights or (_BOTH_HEADS if self._services.has_heads else PartWeights())
+        pair = Pair(query, match_id, weights, best_cell(similarities, weights))
         message = "" if self._services.has_heads else _NO_HEADS
         return message, pair_content(self._services, pair, similarities), query.video_id or "", match_id, pair
 
-    def arrive(self, query: QueryHandle | None, match_id: str | None, shown: Pair | None) -> tuple[Any, ...]:
+    def arrive(
+        self, query: QueryHandle | None, match_id: str | None, weights: PartWeights | None, shown: Pair | None
+    ) -> tuple[Any, ...]:
         """Show what was chosen in Search, if that is something else than what is shown."""
-        if query is None or match_id is None or (shown and (shown.query, shown.match_id) == (query, match_id)):
+        if query is None or match_id is None:
             return (gr.skip(),) * 5
-        return self.meet(query, match_id)
+        if shown and (shown.query, shown.match_id, shown.weights) == (query, match_id, weights or shown.weights):
+            return (gr.skip(),) * 5
+        return self.meet(query, match_id, weights)
 
     def compare(self, query_id: str, match_id: str, shown: Pair | None) -> tuple[Any, ...]:
         """Show two videos by their ids; no id of the query means the one that is shown."""
@@ -121,7 +129,7 @@ def why_tab(services: Services, app: gr.Blocks, state: SharedState) -> TabHandle
     outputs = [message, players, query_id, match_id, shown]
     for arrives in (state.hit_id.change, players.seen):
         arrives(
-            telling(why.arrive), [state.query, state.hit_id, shown], outputs,
+            telling(why.arrive), [state.query, state.hit_id, state.weights, shown], outputs,
             concurrency_id="why", concurrency_limit=1, api_visibility="private", show_progress_on=players,
         )  # fmt: skip
     gr.on(

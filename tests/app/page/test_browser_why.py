@@ -11,7 +11,9 @@ from playwright.sync_api import Page, expect
 
 from app.page.pairs import best_cell, clip_similarities
 from app.session.services import Services
+from indexer.retrieval.search import PartWeights
 from tests.app.conftest import Served
+from tests.app.page.test_browser_search import set_slider
 
 
 def ids(services: Services, *numbers: int) -> list[str]:
@@ -71,6 +73,23 @@ def test_what_is_said_while_maps_are_drawn_lies_over_nothing_else(open_page, ser
     assert -math.inf < page.evaluate("window.over") <= 0
 
 
+def test_why_goes_by_the_weights_of_the_search(open_page, served) -> None:
+    query, match = ids(served.services, 0, 9)
+    address = f"{served.url}?video={query}&match={match}&tab=why&backbone=0"
+    page = open_page(f"{address}&appearance=1")
+    similarities = clip_similarities(served.services, served.services.stored(query), match)
+    for part in ("appearance", "motion"):
+        first, second = best_cell(similarities, PartWeights(**{"backbone": 0, part: 1}))
+        expect(page.locator("#pair .chosen")).to_contain_text(f"{part} similarity")
+        expect(page.locator('#pair [aria-pressed="true"]')).to_have_attribute("data-cell", f"{first} {second}")
+        page.get_by_role("tab", name="Search").click()
+        set_slider(page, "motion", 1)
+        set_slider(page, "appearance", 0)
+        page.wait_for_function("() => document.querySelector('a.permalink').href.includes('motion=1')")
+        page.wait_for_function("() => !document.querySelector('a.permalink').href.includes('appearance')")
+        page.get_by_role("tab", name="Why").click()
+
+
 def test_why_after_another_search_shows_the_new_query(open_page, served) -> None:
     page = open_page(served.url)
     for example in (0, 1):
@@ -90,7 +109,7 @@ def test_a_cell_of_the_matrix_seeks_both_players_and_moves_the_maps(open_page, s
     handle = served.services.stored(query)
     similarities = clip_similarities(served.services, handle, match)
     spans = [served.services.library.catalogue.clip_vectors(each).spans_seconds for each in (query, match)]
-    assert best_cell(similarities) != (2, 1)
+    assert best_cell(similarities, PartWeights(backbone=0, motion=1, appearance=1)) != (2, 1)
     value = similarities["motion"][2, 1]
     page.get_by_role("button", name=f"query clip 3, match clip 2, similarity {value.round(4):.3f}").click()
     for number, clip in enumerate((2, 1)):
