@@ -60,26 +60,28 @@ class Place:
                 "--catalogue holds a password, and the address is stored in the library; leave the password out and "
                 "give it as PGPASSWORD or in ~/.pgpass"
             )
+        path = folder / SETTINGS_NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            known = _read_settings(folder / SETTINGS_NAME) if (folder / SETTINGS_NAME).exists() else None
-            if known is None:
-                if any(path.name != "writer.lock" for path in folder.iterdir()):
+            is_new = not path.exists()
+            settings = {"format": 1, "catalogue": catalogue} if is_new else _read_settings(path)
+            place = cls._of(folder, settings)
+            if is_new:
+                if any(other.name != "writer.lock" for other in folder.iterdir()):
                     raise InvalidSetting(
                         f"{folder} holds other files and no library; give an empty or new folder with --index"
                     )
-                known = {"format": 1, "catalogue": catalogue}
-                replace_text(folder / SETTINGS_NAME, json.dumps(known) + "\n")
+                replace_text(path, json.dumps(settings) + "\n")
         except OSError as error:
             raise LibraryError(
                 f"cannot write the library to {folder} ({error.strerror}); choose a writable folder with --index"
             ) from error
-        if catalogue is not None and known.get("catalogue") != catalogue:
+        if catalogue is not None and place.catalogue != catalogue:
             raise InvalidSetting(
-                f"this library's catalogue is {known.get('catalogue') or 'its SQLite file'}, got {catalogue}; "
+                f"this library's catalogue is {place.catalogue or 'its SQLite file'}, got {catalogue}; "
                 "leave --catalogue out, or choose another --index"
             )
-        return cls._of(folder, known)
+        return place
 
     @classmethod
     def _of(cls, folder: Path, settings: dict[str, Any]) -> "Place":
