@@ -28,8 +28,6 @@ _NO_HEADS = notice(
     "backbone.",
     kind="info",
 )
-_BOTH_HEADS = PartWeights(backbone=0, motion=1, appearance=1)
-"""The maps are theirs."""
 _TEST = (
     "Is a map true? Hide the quarter of the query's clip that it marks strongest and embed the clip again: if the map "
     "is true, the similarity falls further than when areas of the same shape are hidden elsewhere, up to a hundred of "
@@ -52,10 +50,14 @@ class _Why:
         """Of the pair's clips; the latest ones are kept, so that the threshold's slider waits for nothing."""
         return self._explained(self._services.library.record.fingerprint, pair.query, pair.match_id, pair.cell)
 
-    def meet(self, query: QueryHandle, match_id: str, weights: PartWeights | None = None) -> tuple[Any, ...]:
+    @property
+    def _usual(self) -> PartWeights:
+        """Where nothing was ranked: both heads, since the maps are theirs."""
+        return PartWeights(backbone=0, motion=1, appearance=1) if self._services.has_heads else PartWeights()
+
+    def meet(self, query: QueryHandle, match_id: str, weights: PartWeights) -> tuple[Any, ...]:
         """Show two videos by these weights; outputs are message, players with matrix, ids, and the pair."""
         similarities = clip_similarities(self._services, query, match_id)
-        weights = weights or (_BOTH_HEADS if self._services.has_heads else PartWeights())
         pair = Pair(query, match_id, weights, best_cell(similarities, weights))
         message = "" if self._services.has_heads else _NO_HEADS
         return message, pair_content(self._services, pair, similarities), query.video_id or "", match_id, pair
@@ -63,18 +65,18 @@ class _Why:
     def arrive(
         self, query: QueryHandle | None, match_id: str | None, weights: PartWeights | None, shown: Pair | None
     ) -> tuple[Any, ...]:
-        """Show what was chosen in Search, if that is something else than what is shown."""
-        if query is None or match_id is None:
-            return (gr.skip(),) * 5
-        if shown and (shown.query, shown.match_id, shown.weights) == (query, match_id, weights or shown.weights):
+        """Show what was chosen in Search, by its weights, if that is something else than what is shown."""
+        weights = weights or self._usual
+        is_shown = shown and (shown.query, shown.match_id, shown.weights) == (query, match_id, weights)
+        if query is None or match_id is None or is_shown:
             return (gr.skip(),) * 5
         return self.meet(query, match_id, weights)
 
     def compare(self, query_id: str, match_id: str, shown: Pair | None) -> tuple[Any, ...]:
         """Show two videos by their ids; no id of the query means the one that is shown."""
         if not query_id.strip() and shown is not None:
-            return self.meet(shown.query, match_id.strip())
-        return self.meet(self._services.stored(query_id.strip()), match_id.strip())
+            return self.meet(shown.query, match_id.strip(), self._usual)
+        return self.meet(self._services.stored(query_id.strip()), match_id.strip(), self._usual)
 
     def choose(self, shown: Pair, event: gr.EventData) -> Pair:
         """A cell of the matrix was pressed."""

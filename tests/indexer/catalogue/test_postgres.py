@@ -78,7 +78,7 @@ def server():
 
 @pytest.fixture
 def target(server):
-    """The address of an empty database: the same one emptied, as each new one has a thousand files."""
+    """The address of an empty database: the same one emptied, as each new one has hundreds of files."""
     import psycopg
 
     with psycopg.connect(host=str(server.folder), user="rspnet", dbname="postgres", autocommit=True) as connection:
