@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,18 @@ def compiled(network: Any, precision: torch.dtype) -> Any:
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    return openvino().Core().compile_model(network, "CPU", hints)
+    return _core().compile_model(network, "CPU", hints)
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's core, one a process, never dropped.
+
+    On CPUs with AMX a core gives the thread that first uses it a stack for signals, and unmaps it when it is dropped:
+    where another thread does that, or another core was made in between, the next Ctrl-C is written where nothing or
+    something else lies.
+    """
+    return openvino().Core()
 
 
 def _take_pixels(network: Any, normalisation: Normalisation) -> None:

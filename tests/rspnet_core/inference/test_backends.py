@@ -126,6 +126,38 @@ def test_only_what_is_clearly_faster_takes_pytorchs_place() -> None:
     assert fastest({"torch": 1.0}) == "torch"
 
 
+_STOPPED_AFTER_NETWORKS_WENT = """
+import os, signal, threading
+import numpy as np, torch
+from rspnet_core.inference.openvino_network import compiled, openvino
+openvino()
+from openvino import Model, opset13 as ops
+
+numbers = ops.parameter([1, 2], np.float32)
+network = Model([ops.relu(numbers)], [numbers])
+both = [compiled(network, torch.float32), compiled(network, torch.float32)]
+both.pop()
+thread = threading.Thread(target=both.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *told: print("stopped by hand"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_after_openvinos_networks_went_is_heard() -> None:
+    """Seen to end in a segmentation fault, on CPUs with AMX, when each network had a core of its own."""
+    if not find_spec("openvino"):
+        pytest.skip("OpenVINO is not installed")
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", _STOPPED_AFTER_NETWORKS_WENT],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "stopped by hand\n"), done.stderr
+
+
 @pytest.mark.slow
 def test_openvino_writes_no_client_id_and_sends_nothing(tmp_path: Path) -> None:
     if not find_spec("openvino"):
