@@ -13,6 +13,7 @@ from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.samples import Samples
+from indexer.ingest.streams import choose_streams
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.cores import usable_cores
@@ -91,6 +92,7 @@ def build_library(
         with open_engine(engine_name, workers or default_workers(encoder), copies) as engine:
             samples = Samples(dataset.files, data.resolve(), engine)
             dataset.notes.extend(choose_backend(encoder, library.place, backend, samples, calibrating))
+            encoder.streams = choose_streams(encoder)
             started(dataset, encoder)
             return Ingest(library, encoder, engine, progress).run(dataset, data.resolve())
 

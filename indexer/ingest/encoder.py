@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,13 +100,24 @@ class ClipEncoder:
         """What runs the backbone; prepared with the first clips, and not changed from then on."""
         self.ranges: Ranges | None = None
         """Of INT8, where the library has them; set before the first clips, as the backend."""
+        self.streams = 1
+        """How many threads call ``encode`` at once; set before the first clips, as the backend."""
+        self._preparing = threading.Lock()
         self._energy = Energy()
 
     @property
     def runs(self) -> Runs:
         """What the backend has to run; before the first clips."""
         spec = self.spec
-        return Runs(self._model.backbone, spec.geometry, spec.normalisation, self.device, self.precision, self.ranges)
+        return Runs(
+            backbone=self._model.backbone,
+            geometry=spec.geometry,
+            normalisation=spec.normalisation,
+            device=self.device,
+            precision=self.precision,
+            ranges=self.ranges,
+            streams=self.streams,
+        )
 
     def by(self, backend: BackendName, ranges: Ranges | None = None) -> "ClipEncoder":
         """The same encoder, run by another backend; before the first clips."""
@@ -113,7 +125,13 @@ class ClipEncoder:
         other._model = copy.deepcopy(self._model)
         other.backend = backend
         other.ranges = ranges
+        other._preparing = threading.Lock()
         return other
+
+    def prepare(self) -> None:
+        """What the first call of ``encode`` would do first: make the network's inference form."""
+        with self._preparing:
+            self._feature_maps  # noqa: B018 (a cached property)
 
     @cached_property
     def _feature_maps(self) -> InferenceBackend:
@@ -169,8 +187,11 @@ class ClipEncoder:
         Returns:
             One a video, in the same order.
         """
+        if not videos:
+            return []
         clips = torch.from_numpy(np.concatenate(videos)).to(self.device, non_blocking=True)
         sizes = [len(video) for video in videos]
+        self.prepare()
         features = torch.split(self._feature_maps(clips), sizes)
         return [self._encoded(*of_video) for of_video in zip(features, torch.split(clips, sizes), strict=True)]
 

@@ -6,6 +6,7 @@ published at the end, also after Ctrl-C, and holds what the catalogue holds at t
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,11 +16,12 @@ from indexer.catalogue.chunks import chunks
 from indexer.catalogue.commits import VIDEOS_PER_COMMIT
 from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.committer import Committer
-from indexer.ingest.encoder import ClipEncoder
+from indexer.ingest.encoder import ClipEncoder, Encoded
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
 from indexer.ingest.roots import adopt_root, ids_of_gone, let_moved_go
+from indexer.ingest.streams import encoded
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.video.reading.probe import VideoInfo
@@ -67,7 +69,8 @@ class Ingest:
         try:
             self._apply_known(plan)
             self._progress(self._report)
-            self._embed({str(root / entry.path): entry for entry in plan.embed}, plan.targets)
+            if plan.embed:
+                self._embed({str(root / entry.path): entry for entry in plan.embed}, plan.targets)
         except KeyboardInterrupt:
             self._report.interrupted = True
         else:
@@ -101,10 +104,16 @@ class Ingest:
             for path, entry in entries.items()
         )
         size = VIDEOS_PER_BATCH[self._encoder.device.type]
-        with Committer(self._catalogue, self._stored) as committer:
-            for results in _batches(self._engine.map(requests), size):
-                for outcome in self._outcomes(results, entries):
-                    committer.put(outcome)
+        pairs = encoded(self._encoder, _batches(self._engine.map(requests), size))
+        with Committer(self._catalogue, self._stored) as committer, closing(pairs):
+            for result, said in pairs:
+                entry = entries[str(result.request.path)]
+                if result.no_video:
+                    self._pass_over(entry, result.error or "no video stream")
+                elif said is None:
+                    committer.put(Outcome(entry=entry, reason=result.error or "no reason given"))
+                else:
+                    committer.put(self._outcome(entry, result, said))
         self._progress(self._report)
 
     def _stored(self, outcomes: Sequence[Outcome]) -> None:
@@ -117,36 +126,24 @@ class Ingest:
                 told.append(Failure(outcome.entry.path, outcome.reason))
         self._progress(self._report)
 
-    def _outcomes(self, results: list[DecodeResult], entries: dict[str, VideoEntry]) -> Iterator[Outcome]:
-        """Embed the videos that were decoded, in one pass."""
-        decoded = [
-            (result, result.clips, result.colour_histogram)
-            for result in results
-            if result.clips is not None and result.colour_histogram is not None
-        ]
-        embedded = self._encoder.encode([clips.frames for _, clips, _ in decoded]) if decoded else []
-        for (result, clips, histogram), encoded in zip(decoded, embedded, strict=True):
-            entry = _described(entries[str(result.request.path)], result, clips.info)
-            if clips.info.num_tracks > 1:
-                told = f"{entry.path} track {clips.info.track} of {clips.info.num_tracks}"
-                self._report.tracks.append(told)
-            stored = VideoVectors(
-                video=encoded.video,
-                clips=encoded.vectors,
-                spans_seconds=clips.spans_seconds,
-                colour_histogram=histogram,
-                motion_energy=encoded.motion_energy,
-            )
-            if problem := vector_problem(stored, self._encoder.layout.dims):
-                yield Outcome(entry=entry, reason=f"the encoder makes no usable vectors of it: {problem}")
-            else:
-                predicted, shortfall = self._encoder.prediction(encoded), clips.info.shortfall
-                yield Outcome(entry=entry, vectors=stored, predicted=predicted, reason=shortfall)
-        for result in results:
-            if result.no_video:
-                self._pass_over(entries[str(result.request.path)], result.error or "no video stream")
-            elif result.clips is None:
-                yield Outcome(entry=entries[str(result.request.path)], reason=result.error or "no reason given")
+    def _outcome(self, entry: VideoEntry, result: DecodeResult, said: Encoded) -> Outcome:
+        """Of a video that was decoded and embedded."""
+        clips, histogram = result.clips, result.colour_histogram
+        assert clips is not None and histogram is not None
+        described = _described(entry, result, clips.info)
+        if clips.info.num_tracks > 1:
+            self._report.tracks.append(f"{entry.path} track {clips.info.track} of {clips.info.num_tracks}")
+        stored = VideoVectors(
+            video=said.video,
+            clips=said.vectors,
+            spans_seconds=clips.spans_seconds,
+            colour_histogram=histogram,
+            motion_energy=said.motion_energy,
+        )
+        if problem := vector_problem(stored, self._encoder.layout.dims):
+            return Outcome(entry=described, reason=f"the encoder makes no usable vectors of it: {problem}")
+        predicted = self._encoder.prediction(said)
+        return Outcome(entry=described, vectors=stored, predicted=predicted, reason=clips.info.shortfall)
 
     def _pass_over(self, entry: VideoEntry, reason: str) -> None:
         if any(self._catalogue.videos(ids=[entry.id])):  # an older version took it for a video that failed

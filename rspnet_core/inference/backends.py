@@ -48,6 +48,8 @@ class Runs:
     precision: torch.dtype
     ranges: Ranges | None = None
     """Of INT8 alone; None where it was not calibrated."""
+    streams: int = 1
+    """How many threads call it at once, each with its part of the cores."""
 
     def by(self, name: BackendName) -> InferenceBackend:
         """The backend of that name, prepared. Raises InvalidSetting where it cannot run this here."""
@@ -85,13 +87,20 @@ class Runs:
 
 _PREPARE: Mapping[BackendName, Callable[[Runs], InferenceBackend]] = {
     "torch": lambda runs: TorchBackend(runs.backbone, runs.normalisation, device=runs.device, precision=runs.precision),
-    "openvino": lambda runs: OpenVinoBackend(
-        runs.backbone, runs.geometry, runs.normalisation, precision=runs.precision
-    ),
-    INT8: lambda runs: OpenVinoBackend(
-        runs.backbone, runs.geometry, runs.normalisation, precision=runs.precision, ranges=runs.ranges
-    ),
+    "openvino": lambda runs: _openvino(runs, None),
+    INT8: lambda runs: _openvino(runs, runs.ranges),
 }
+
+
+def _openvino(runs: Runs, ranges: Ranges | None) -> InferenceBackend:
+    return OpenVinoBackend(
+        runs.backbone,
+        runs.geometry,
+        runs.normalisation,
+        precision=runs.precision,
+        ranges=ranges,
+        streams=runs.streams,
+    )
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """OpenVINO, a runtime that plans layouts and kernels for a whole network; CPUs only, needs ``rspnet[openvino]``."""
 
+import threading
 from typing import Any
 
 import torch
@@ -22,17 +23,26 @@ class OpenVinoBackend:
         *,
         precision: torch.dtype,
         ranges: Ranges | None = None,
+        streams: int = 1,
     ) -> None:
         """``backbone``, in eval mode and float32, is not changed.
 
-        With ``ranges`` its convolutions compute in INT8, all else in ``precision``. Raises InvalidSetting where they
-        are of another network.
+        With ``ranges`` its convolutions compute in INT8, all else in ``precision``. As many threads as there are
+        ``streams`` may call it at once. Raises InvalidSetting where the ranges are of another network.
         """
         network = converted(backbone, geometry, normalisation)
         if ranges is not None:
             quantise(network, ranges)
-        self._network: Any = compiled(network, precision)
+        self._network: Any = compiled(network, precision, streams)
+        self._of_thread = threading.local()
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Clips uint8 (B, T, size, size, 3), RGB, on the CPU -> feature map float32 (B, C, T', H', W')."""
-        return torch.from_numpy(self._network(clips.numpy())[0])
+        return torch.from_numpy(self._request.infer(clips.numpy(), share_inputs=True)[0])
+
+    @property
+    def _request(self) -> Any:
+        """The calling thread's own: a request holds the numbers of one call."""
+        if not hasattr(self._of_thread, "request"):
+            self._of_thread.request = self._network.create_infer_request()
+        return self._of_thread.request
