@@ -9,11 +9,11 @@ from indexer.index.place import FOLDER_NAME, Place
 from indexer.ingest.backend_choice import choose_backend
 from indexer.ingest.calibrate import Calibrating
 from indexer.ingest.encoder import ClipEncoder, FramesOf, choose_device
+from indexer.ingest.encoding import choose_streams
 from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.samples import Samples
-from indexer.ingest.streams import choose_streams
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.cores import usable_cores

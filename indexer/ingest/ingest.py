@@ -17,11 +17,11 @@ from indexer.catalogue.commits import VIDEOS_PER_COMMIT
 from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.committer import Committer
 from indexer.ingest.encoder import ClipEncoder, Encoded
+from indexer.ingest.encoding import encoded
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
 from indexer.ingest.roots import adopt_root, ids_of_gone, let_moved_go
-from indexer.ingest.streams import encoded
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.video.reading.probe import VideoInfo

@@ -14,7 +14,7 @@ import torch
 
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder
-from indexer.ingest.streams import choose_streams, encoded
+from indexer.ingest.encoding import choose_streams, encoded
 from rspnet_core.inference.backends import BackendName
 from rspnet_core.video.reading.sandbox import DecodeRequest, DecodeResult
 from rspnet_core.weights.checkpoint import load_checkpoint
