@@ -17,6 +17,8 @@ from rspnet_core.video.reading.sandbox import DecodeResult
 
 _STREAMS = 2
 """More would hold the numbers of more videos in memory."""
+_STARTS_WITHIN = 60
+"""Seconds; where the system gives one of the threads and refuses another, the first must not wait for it for ever."""
 
 
 def choose_streams(encoder: ClipEncoder) -> int:
@@ -60,7 +62,7 @@ def _paired(
 @contextmanager
 def _threads(streams: int) -> Iterator[ThreadPoolExecutor]:
     """That many threads, between which PyTorch's cores are divided; other threads keep what they have."""
-    all_cores, together = torch.get_num_threads(), Barrier(streams)
+    all_cores, together = torch.get_num_threads(), Barrier(streams, timeout=_STARTS_WITHIN)
 
     def divide() -> None:
         torch.get_num_threads()  # a thread's first call would undo what is set before it

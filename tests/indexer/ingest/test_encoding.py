@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from indexer.ingest import encoding
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.encoding import choose_streams, encoded
@@ -153,3 +154,20 @@ def test_a_build_that_changes_nothing_prepares_no_network(
         report = build_library(few_videos, index=tmp_path / "x", weights=str(small_weights), device="cpu")
         assert (report.indexed, bool(prepared)) == (indexed, bool(indexed))
         prepared.clear()
+
+
+def test_a_thread_that_the_system_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_STARTS_WITHIN", 0.2)
+    start, started = threading.Thread.start, []
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name.startswith("encode") and started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        next(pairs(lambda videos: videos, [result("a", 1)]))
+    started[0].join(30)
+    assert not started[0].is_alive()
