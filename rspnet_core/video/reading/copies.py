@@ -28,6 +28,8 @@ GIGABYTES = 20
 """Of a folder for which nothing else was said: about 100 hours of video."""
 _IN_USE_SECONDS = 60
 """A copy that was found this recently may be about to be opened."""
+_UNFINISHED_SECONDS = 24 * 3600
+"""A copy that was begun so long ago was given up: whoever wrote it was killed."""
 _LEFT = 0.9
 """Part of the limit that copies may take after the longest unused have gone."""
 
@@ -84,6 +86,7 @@ class ReducedCopies:
         except OSError as error:
             raise InvalidSetting(f"cannot write to {folder} ({error.strerror}); give --cache another folder") from error
         self._limit_bytes = limits.gigabytes * 1e9
+        self._remove_unfinished()
 
     def find(self, content_hash: str) -> Kept | None:
         """The copy of a file by its SHA-256; None where there is none, or one whose bytes are not those written."""
@@ -118,6 +121,12 @@ class ReducedCopies:
             if self._bytes > self._limit_bytes:
                 self._evict()
         return Kept(path, reduced.info)
+
+    def _remove_unfinished(self) -> None:
+        for path in self.folder.glob("*/.*.tmp"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _UNFINISHED_SECONDS:
+                    path.unlink()
 
     def _path(self, content_hash: str) -> Path:
         return self.folder / content_hash[:2] / f"{content_hash}.mp4"

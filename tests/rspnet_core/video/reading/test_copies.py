@@ -189,6 +189,18 @@ def test_a_folder_that_is_opened_again_keeps_its_limit_and_is_not_written(tmp_pa
     assert (settings.stat().st_ino, settings.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_what_a_killed_build_left_unfinished_goes_after_a_day(copies: ReducedCopies) -> None:
+    folder = copies.folder / "ab"
+    folder.mkdir()
+    old, new = folder / ".abcd.mp4.0123abcd.tmp", folder / ".abce.mp4.0123abcd.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    two_days_ago = old.stat().st_mtime - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+    ReducedCopies(copies.folder)
+    assert list(folder.iterdir()) == [new]
+
+
 @pytest.mark.parametrize("side", [128, 256])
 def test_a_file_is_hashed_no_more_than_it_has_to_be(side: int, copies: ReducedCopies, tmp_path: Path) -> None:
     path = make_video(tmp_path / "v.mp4", width=side * 2, height=side)
