@@ -6,6 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PARTS = ("backbone", "motion", "appearance")
 """Order of the parts inside a vector."""
+HEADS = PARTS[1:]
+"""Made by a head each: relative speed perception (RSP), appearance-focused video instance discrimination (A-VID)."""
+ENERGY = "energy"
+"""The name of the encoder without weights."""
 Pooling = Literal["max-mean", "mean"]
 ClipSpan = Literal["run", "segments"]
 """run: a clip's frames follow each other. segments: one frame from each of equal parts of the video (TSN, 2016)."""

@@ -52,6 +52,8 @@ EmbedOption = Annotated[
 MetricsOption = Annotated[
     str | None, typer.Option(help="Serve Prometheus figures on [HOST:]PORT; this machine's unless HOST is given.")
 ]
+_FIRST_PAGE_SECONDS = 3
+"""Until then PyTorch would take from the first page the core that it is made by."""
 
 
 @app.command()
@@ -121,8 +123,8 @@ def serve(
 def _serve_warming(
     services: "Services", server: "uvicorn.Server", listening: socket.socket, address: str, open_browser: bool
 ) -> None:
-    """Serve until stopped; once the address answers, say so, and load the encoder beside."""
-    warming = threading.Thread(target=services.warm_up)
+    """Serve until stopped; once the address answers, say so, and load the encoder when the first page is there."""
+    warming = threading.Timer(_FIRST_PAGE_SECONDS, services.warm_up)
 
     def ready() -> None:
         print(f"rspnet-app: {address} (Ctrl-C ends it)", file=sys.stderr)
@@ -131,6 +133,7 @@ def _serve_warming(
             webbrowser.open(address)
 
     _run_until_stopped(server, listening, ready)
+    warming.cancel()
     if warming.is_alive():
         warming.join()  # PyTorch aborts a process that ends while it computes
 

@@ -5,16 +5,17 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.serving.visitors import Visitor
 from indexer.index.place import Place
-from indexer.ingest.build import build_library
-from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.report import BuildReport, Failure
 from rspnet_core.errors import InvalidSetting, LibraryBusy, RspnetError
 from rspnet_core.text import printable
 from rspnet_core.video.datasets.dataset import Dataset
+
+if TYPE_CHECKING:
+    from indexer.ingest.encoder import ClipEncoder
 
 log = logging.getLogger("rspnet.app")
 
@@ -143,6 +144,8 @@ class Builder:
         self.wait(30)
 
     def _run(self, work: Work) -> None:
+        from indexer.ingest.build import build_library  # PyTorch: two seconds, for those who add videos alone
+
         try:
             for data, only in work.items():
                 report = build_library(
@@ -170,7 +173,7 @@ class Builder:
         finally:
             self._published()
 
-    def _begin(self, dataset: Dataset, encoder: ClipEncoder) -> None:
+    def _begin(self, dataset: Dataset, encoder: "ClipEncoder") -> None:
         """The folder is scanned and the encoder loaded."""
         if self._stop.is_set():
             raise KeyboardInterrupt

@@ -9,9 +9,8 @@ from app.session.opened import OpenedLibrary
 from app.session.queries import QueryHandle, check_segment
 from indexer.catalogue.catalogue import VideoRow
 from indexer.index.place import Place
-from indexer.ingest.encoder import HEADS
 from indexer.retrieval.library import Library
-from rspnet_core.config import PARTS
+from rspnet_core.config import HEADS, PARTS
 from rspnet_core.errors import LibraryError, LibraryNotFound
 from rspnet_core.text import printable
 

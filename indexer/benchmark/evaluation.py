@@ -30,8 +30,8 @@ from indexer.retrieval.posters import read_poster
 from indexer.retrieval.rarity import PairScores, drawn_rows
 from indexer.retrieval.search import PartWeights, weigh
 from rspnet_core.atomic import replace_text
+from rspnet_core.config import ENERGY
 from rspnet_core.errors import NothingMatches
-from rspnet_core.models.registry import ENERGY
 from rspnet_core.video.reading.sandbox import DecodePool
 
 

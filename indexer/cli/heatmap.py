@@ -36,8 +36,9 @@ def heatmap(
 
     Example: [bold]rspnet-index heatmap a.mp4 b.mp4 --weights official:resnet18 --out why.png[/bold]
     """
-    from indexer.heatmap.explanation import check_threshold, explain_pair
-    from indexer.heatmap.figures import faithfulness_of_both, heatmap_document, heatmap_table
+    from indexer.heatmap.explain import explain_pair, faithfulness_of_both
+    from indexer.heatmap.explanation import check_threshold
+    from indexer.heatmap.figures import heatmap_document, heatmap_table
     from indexer.heatmap.files import check_output, write_heatmap
     from indexer.ingest.encoder import choose_device
 

@@ -7,24 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.heatmap.explanation import PairExplanation, Side
-from rspnet_core.config import EncoderSpec
-from rspnet_core.explain.faithfulness import CURVE_SHARES, Faithfulness, faithfulness
-from rspnet_core.models.two_head import EncoderModel
+from rspnet_core.explain.judgement import CURVE_SHARES, Faithfulness
 
 SIDES = ("query", "match")
 
 FaithfulnessOfBoth = Mapping[str, Mapping[str, Faithfulness]]
 """Head, then ``query`` or ``match``: whose clip was partly hidden."""
-
-
-def faithfulness_of_both(model: EncoderModel, spec: EncoderSpec, explanation: PairExplanation) -> FaithfulnessOfBoth:
-    """Faithfulness of both heads' maps in both clips; embeds up to 500 clips. Raises as ``faithfulness`` does."""
-    query, match = explanation.query.frames, explanation.match.frames
-    pairs = {"query": (query, match), "match": (match, query)}
-    return {
-        head: {side: faithfulness(model, spec.normalisation, *clips, head) for side, clips in pairs.items()}
-        for head in explanation.cosines
-    }
 
 
 def heatmap_document(

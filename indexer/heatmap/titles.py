@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from rspnet_core.models.energy import Energy
-from rspnet_core.models.registry import ENERGY
+from rspnet_core.config import ENERGY
 
 TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)", "backbone": "Backbone"}
 """By the heads of the paper."""
@@ -11,4 +10,8 @@ TITLES = {"motion": "Motion (RSP)", "appearance": "Appearance (A-VID)", "backbon
 
 def titles_of(backbone: str) -> Mapping[str, str]:
     """The same of an encoder, by the name of its backbone: not every one is trained as in the paper."""
-    return TITLES | Energy.titles if backbone == ENERGY else TITLES
+    if backbone != ENERGY:
+        return TITLES
+    from rspnet_core.models.energy import Energy  # PyTorch: two seconds of a page's start
+
+    return TITLES | Energy.titles

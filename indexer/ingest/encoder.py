@@ -16,14 +16,13 @@ from torch import Tensor
 
 from indexer.catalogue.prediction import Prediction
 from indexer.ingest.pooling import Layout
-from rspnet_core.config import PARTS, EncoderSpec, Pooling
+from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.errors import DeviceUnavailable
 from rspnet_core.inference.backends import BackendName, InferenceBackend, Runs
 from rspnet_core.inference.int8 import Ranges
 from rspnet_core.models.energy import Energy
 from rspnet_core.models.two_head import EncoderModel, class_logits
 
-HEADS = PARTS[1:]
 FramesOf = Literal["original", "reduced"]
 """What clips are cut from: the videos, or the reduced copies of them that a build keeps."""
 DECODERS: dict[FramesOf, str] = {

@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rspnet_core.config import Pooling
+from rspnet_core.config import HEADS, Pooling
 from rspnet_core.errors import InvalidSetting, MissingHead
 from rspnet_core.explain.cam import similarity_activation_map
 from rspnet_core.models.backbone import PartsBackbone
 from rspnet_core.models.two_head import EncoderModel
 
-HEADS = ("motion", "appearance")
-"""Relative speed perception (RSP) and appearance-focused video instance discrimination (A-VID)."""
 BACKBONE = "backbone"
 """What explains an encoder without heads."""
 

@@ -11,7 +11,7 @@ file of weights or a library did
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from rspnet_core.config import ClipGeometry, Normalisation
+from rspnet_core.config import ENERGY, ClipGeometry, Normalisation
 from rspnet_core.errors import UnknownBackbone
 from rspnet_core.models import outside
 from rspnet_core.models.backbone import Backbone
@@ -80,7 +80,6 @@ class EnergyEntry:
         return ClipGeometry(frames_per_clip=16, size=80), Normalisation(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
-ENERGY = "energy"
 BACKBONES: dict[str, PaperEntry] = {
     "c3d": PaperEntry(C3D, ClipGeometry(frames_per_clip=16, size=112), arch="c3d"),
     "resnet18": PaperEntry(ResNet3D18, ClipGeometry(frames_per_clip=16, size=112), arch="resnet18"),

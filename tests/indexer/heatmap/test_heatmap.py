@@ -5,14 +5,15 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from indexer.heatmap.explanation import PairExplanation, Side, embed, explain, explain_pair
+from indexer.heatmap.explain import embed, explain, explain_pair
+from indexer.heatmap.explanation import PairExplanation, Side
 from indexer.heatmap.figures import heatmap_document
 from indexer.heatmap.sheet import panel, render_frames, render_still
 from indexer.heatmap.titles import TITLES
+from rspnet_core.config import HEADS
 from rspnet_core.errors import InvalidSetting, VideoError
 from rspnet_core.explain.drawing import INK, PAPER, font
 from rspnet_core.explain.regions import Box
-from rspnet_core.explain.similarity_maps import HEADS
 from rspnet_core.models import BackboneModel, TwoHeadModel, create_model
 from rspnet_core.models.features import clip_features
 from rspnet_core.video.reading.decode import read_clips

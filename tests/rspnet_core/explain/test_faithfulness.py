@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from rspnet_core.config import Normalisation
+from rspnet_core.config import HEADS, Normalisation
 from rspnet_core.errors import InvalidSetting, MissingHead
 from rspnet_core.explain.faithfulness import (
-    Faithfulness,
     changed_by_a_level,
     faithfulness,
     hide,
     moved,
     top_cells,
 )
-from rspnet_core.explain.similarity_maps import HEADS
+from rspnet_core.explain.judgement import Faithfulness
 from rspnet_core.models import TwoHeadModel, create_torchvision_model
 from rspnet_core.models.features import clip_features
 from tests.rspnet_core.hand_set_encoder import FRAMES, MOVING, SPEC, STILL, hand_set_encoder, scene
