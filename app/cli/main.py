@@ -132,10 +132,12 @@ def _serve_warming(
         if open_browser:
             webbrowser.open(address)
 
-    _run_until_stopped(server, listening, ready)
-    warming.cancel()
-    if warming.is_alive():
-        warming.join()  # PyTorch aborts a process that ends while it computes
+    try:
+        _run_until_stopped(server, listening, ready)
+    finally:
+        warming.cancel()
+        if warming.is_alive():
+            warming.join()  # PyTorch aborts a process that ends while it computes
 
 
 def _ancestors(embed_in: str | None) -> str:
