@@ -155,25 +155,28 @@ def test_a_build_of_hundreds_of_files_that_fail_costs_nothing(
 
 
 def assert_a_build_costs_nothing(files: list[Path], weights: Path, folder: Path, failures: int) -> None:
-    """Build over copies of one file that decodes and of as many that do not; a build of a few comes before."""
+    """Build over copies of one file that decodes and of as many that do not, after a build that is the same.
+
+    What a process first needs for hundreds of failures, 80 MB, it keeps for the next.
+    """
     with DecodePool(2) as pool:
         results = list(pool.map(DecodeRequest(path, GEOMETRY) for path in files if path.parent.name == "hostile"))
     failing = sorted(
         Path(result.request.path) for result in results if result.error is not None and not result.no_video
     )
     good = next(path for path in files if path.name == "good.mp4")
-    for name, number in (("few", len(failing)), ("many", failures)):
+    for name in ("first", "again"):
         data = folder / name
         data.mkdir()
         shutil.copy(good, data / "a.mp4")
-        for place, path in enumerate(islice(cycle(failing), number)):
+        for place, path in enumerate(islice(cycle(failing), failures)):
             shutil.copyfile(path, data / f"b{place:03d} {path.name}")
         before = Held.now()
         report = build_library(data, weights=str(weights), device="cpu", workers=1)
         after = settled(before)
         print(f"{name}: {report.indexed} indexed, {len(report.failed)} failed")
-        assert (report.indexed, len(report.failed), report.total) == (1, number, number + 1)
-        if name == "many":
+        assert (report.indexed, len(report.failed), report.total) == (1, failures, failures + 1)
+        if name == "again":
             assert_nothing_is_left(before, after)
 
 
