@@ -144,9 +144,9 @@ class Builder:
         self.wait(30)
 
     def _run(self, work: Work) -> None:
-        from indexer.ingest.build import build_library  # PyTorch: two seconds, for those who add videos alone
-
         try:
+            from indexer.ingest.build import build_library  # PyTorch: two seconds, for those who add videos alone
+
             for data, only in work.items():
                 report = build_library(
                     data,

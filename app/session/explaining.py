@@ -11,7 +11,7 @@ from indexer.heatmap.explanation import PairExplanation
 from indexer.retrieval.library import Library
 from rspnet_core.config import EncoderSpec
 from rspnet_core.errors import VideoError
-from rspnet_core.explain.judgement import Faithfulness
+from rspnet_core.explain.verdict import Faithfulness
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 
 if TYPE_CHECKING:

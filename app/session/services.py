@@ -37,7 +37,7 @@ from indexer.retrieval.search import PartWeights, Query, compose
 from indexer.retrieval.speed import Speed
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting, LibraryError, QueryNotFound, VideoError, WeightsError
-from rspnet_core.explain.judgement import Faithfulness
+from rspnet_core.explain.verdict import Faithfulness
 from rspnet_core.video.datasets.dataset import find_families
 from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
 

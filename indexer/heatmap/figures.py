@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.heatmap.explanation import PairExplanation, Side
-from rspnet_core.explain.judgement import CURVE_SHARES, Faithfulness
+from rspnet_core.explain.verdict import CURVE_SHARES, Faithfulness
 
 SIDES = ("query", "match")
 

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.explain.judgement import CURVE_SHARES, Faithfulness
 from rspnet_core.explain.similarity_maps import explaining_head, pair_maps, projections
+from rspnet_core.explain.verdict import CURVE_SHARES, Faithfulness
 from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import EncoderModel
 

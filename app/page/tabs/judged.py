@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from rspnet_core.explain.judgement import CURVE_SHARES, Faithfulness
+from rspnet_core.explain.verdict import CURVE_SHARES, Faithfulness
 
 JUDGED_CSS = """
 ul { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: .8rem; margin: 0; padding: 0; }

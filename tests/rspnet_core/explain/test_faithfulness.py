@@ -13,7 +13,7 @@ from rspnet_core.explain.faithfulness import (
     moved,
     top_cells,
 )
-from rspnet_core.explain.judgement import Faithfulness
+from rspnet_core.explain.verdict import Faithfulness
 from rspnet_core.models import TwoHeadModel, create_torchvision_model
 from rspnet_core.models.features import clip_features
 from tests.rspnet_core.hand_set_encoder import FRAMES, MOVING, SPEC, STILL, hand_set_encoder, scene
