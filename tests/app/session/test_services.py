@@ -1,4 +1,5 @@
 import shutil
+import sys
 import threading
 from functools import reduce
 from pathlib import Path
@@ -293,6 +294,14 @@ def test_only_allowed_folders_are_indexed(own_library: Path, tmp_path: Path, new
         builder.start(EDITOR, extra)
         assert builder.wait(120).indexed == 1
         assert len(services.opened.index) == 5
+
+
+def test_adding_that_cannot_begin_is_told_and_is_over(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "indexer.ingest.build", None)  # as where a package of it is broken
+    with Services(own_library, device="cpu") as services:
+        services.builder.start(EDITOR, own_library)
+        status = services.builder.wait(30)
+    assert (status.phase, status.message) == ("failed", "internal error; the server's log says more")
 
 
 def test_a_build_can_be_stopped_and_goes_on_later(own_library: Path, sample_videos: Path) -> None:
