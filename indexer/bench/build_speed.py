@@ -2,7 +2,8 @@
 
 decode   all cores decode                              plain: decord at full size, one file after the other
 copies   all cores decode reduced copies, ``--cache``  plain: the same
-encode   clips that are decoded already to vectors     plain: the network in float32, as it was trained
+encode   clips that are decoded already to vectors,    plain: the network in float32, as it was trained
+         as many videos at once as a build
 build    both at once, catalogue, index                plain: the loop of both; bound: decode + encode
 """
 
@@ -14,14 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from indexer.bench.turns import Measured, Work, in_turns
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder, choose_device
+from indexer.ingest.encoding import batches, choose_streams, encoded
 from indexer.ingest.samples import spread
 from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.config import EncoderSpec
@@ -33,7 +33,7 @@ from rspnet_core.video.datasets.dataset import scan
 from rspnet_core.video.reading.copies import ReducedCopies
 from rspnet_core.video.reading.plain import plain_clips
 from rspnet_core.video.reading.reduced import SHORT_SIDE
-from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest
+from rspnet_core.video.reading.sandbox import DecodePool, DecodeRequest, DecodeResult
 from rspnet_core.weights.sources import load_encoder
 
 Kind = Literal["decode", "copies", "encode", "build"]
@@ -109,7 +109,9 @@ class _Chosen:
     @cached_property
     def encoder(self) -> ClipEncoder:
         model, spec = load_encoder(self.weights, self.backbone)
-        return ClipEncoder(model, spec, device=self.placed_on, backend=self.backend)
+        encoder = ClipEncoder(model, spec, device=self.placed_on, backend=self.backend)
+        encoder.streams = choose_streams(encoder)
+        return encoder
 
     @cached_property
     def network(self) -> EncoderModel:
@@ -136,9 +138,9 @@ class _Chosen:
             # Made in the first of the turns, which does not count.
             found["copies"] = partial(self.decode, copying), plain_decode
         if "encode" in kinds:
-            clips, plainly = self.decode(pool), plain_decode()
+            results, plainly = self.decode(pool), plain_decode()
             found["encode"] = (
-                lambda: [self.encoder.encode([frames]) for frames in clips],
+                lambda: list(encoded(self.encoder, batches(self.encoder, iter(results)))),
                 lambda: [plain_features(self.network, each, self.placed_on) for each in plainly],
             )
         if "build" in kinds:
@@ -148,7 +150,7 @@ class _Chosen:
             )
         return found
 
-    def decode(self, pool: DecodePool) -> list[NDArray[np.uint8]]:
+    def decode(self, pool: DecodePool) -> list[DecodeResult]:
         return _decoded(pool, [DecodeRequest(self.data / name, self.spec.geometry) for name in self.files])
 
     def build(self, temporary: Path) -> None:
@@ -164,13 +166,12 @@ class _Chosen:
             )
 
 
-def _decoded(pool: DecodePool, requests: Sequence[DecodeRequest]) -> list[NDArray[np.uint8]]:
-    """The clips of each file. Raises VideoError for one that cannot be read."""
-    found = []
-    for result in pool.map(requests):
+def _decoded(pool: DecodePool, requests: Sequence[DecodeRequest]) -> list[DecodeResult]:
+    """Each file, with its clips. Raises VideoError for one that cannot be read."""
+    found = list(pool.map(requests))
+    for result in found:
         if result.clips is None:
             raise VideoError(f"{result.request.path}: {result.error}; measure a folder without it")
-        found.append(result.clips.frames)
     return found
 
 

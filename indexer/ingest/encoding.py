@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from threading import Barrier
 
 import torch
@@ -15,6 +16,8 @@ import torch
 from indexer.ingest.encoder import ClipEncoder, Encoded
 from rspnet_core.video.reading.sandbox import DecodeResult
 
+_VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
+"""A CPU gains nothing from more than one video's ten clips; a GPU needs about 160 clips to be busy."""
 _STREAMS = 2
 """More would hold the numbers of more videos in memory."""
 _STARTS_WITHIN = 60
@@ -32,10 +35,16 @@ def choose_streams(encoder: ClipEncoder) -> int:
     return min(_STREAMS, torch.get_num_threads())
 
 
+def batches(encoder: ClipEncoder, results: Iterator[DecodeResult]) -> Iterator[list[DecodeResult]]:
+    """As many results as the encoder's device takes at once, list after list."""
+    while batch := list(islice(results, _VIDEOS_PER_BATCH[encoder.device.type])):
+        yield batch
+
+
 def encoded(
-    encoder: ClipEncoder, batches: Iterable[list[DecodeResult]]
+    encoder: ClipEncoder, results: Iterable[list[DecodeResult]]
 ) -> Generator[tuple[DecodeResult, Encoded | None]]:
-    """Each result, in their order, with what the encoder says of it; None where it was not decoded.
+    """Each result of batches, in their order, with what the encoder says of it; None where it was not decoded.
 
     As many batches as the encoder has ``streams`` are encoded at once, and one waits. What is being encoded when the
     iterator is closed is finished, and dropped.
@@ -43,9 +52,9 @@ def encoded(
     waiting: deque[tuple[list[DecodeResult], Future[list[Encoded]]]] = deque()
     with _threads(encoder.streams) as threads:
         threads.submit(encoder.prepare)
-        for results in batches:
-            frames = [result.clips.frames for result in results if result.clips is not None]
-            waiting.append((results, threads.submit(encoder.encode, frames)))
+        for batch in results:
+            frames = [result.clips.frames for result in batch if result.clips is not None]
+            waiting.append((batch, threads.submit(encoder.encode, frames)))
             if len(waiting) > encoder.streams:
                 yield from _paired(*waiting.popleft())
         while waiting:
@@ -53,10 +62,10 @@ def encoded(
 
 
 def _paired(
-    results: list[DecodeResult], encoding: "Future[list[Encoded]]"
+    batch: list[DecodeResult], encoding: "Future[list[Encoded]]"
 ) -> Iterator[tuple[DecodeResult, Encoded | None]]:
     said = iter(encoding.result())
-    return ((result, None if result.clips is None else next(said)) for result in results)
+    return ((result, None if result.clips is None else next(said)) for result in batch)
 
 
 @contextmanager

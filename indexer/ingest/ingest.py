@@ -5,10 +5,9 @@ published at the end, also after Ctrl-C, and holds what the catalogue holds at t
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from indexer.catalogue.catalogue import Outcome, VideoEntry, VideoVectors
@@ -17,7 +16,7 @@ from indexer.catalogue.commits import VIDEOS_PER_COMMIT
 from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.committer import Committer
 from indexer.ingest.encoder import ClipEncoder, Encoded
-from indexer.ingest.encoding import encoded
+from indexer.ingest.encoding import batches, encoded
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
@@ -26,10 +25,6 @@ from indexer.ingest.writer import LibraryWriter
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.video.reading.probe import VideoInfo
 from rspnet_core.video.reading.sandbox import DecodeRequest, DecodeResult
-
-VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
-"""A CPU gains nothing from more than one video's ten clips; a GPU needs about 160 clips to be busy."""
-
 
 Progress = Callable[[BuildReport], None]
 """Called when more videos are committed, perhaps in another thread than the build's own, never in two at once."""
@@ -103,8 +98,7 @@ class Ingest:
             DecodeRequest(path, geometry, hash_content=True, opened=targets.get(entry.path, Path(path)))
             for path, entry in entries.items()
         )
-        size = VIDEOS_PER_BATCH[self._encoder.device.type]
-        pairs = encoded(self._encoder, _batches(self._engine.map(requests), size))
+        pairs = encoded(self._encoder, batches(self._encoder, self._engine.map(requests)))
         with Committer(self._catalogue, self._stored) as committer, closing(pairs):
             for result, said in pairs:
                 entry = entries[str(result.request.path)]
@@ -163,8 +157,3 @@ def _described(entry: VideoEntry, result: DecodeResult, info: VideoInfo) -> Vide
         num_frames=info.num_frames,
         duration_seconds=info.duration_seconds,
     )
-
-
-def _batches(results: Iterator[DecodeResult], size: int) -> Iterator[list[DecodeResult]]:
-    while batch := list(islice(results, size)):
-        yield batch
