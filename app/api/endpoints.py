@@ -4,9 +4,10 @@ Their components are not shown. They are real ones because Gradio lets only thos
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
+from gradio.components import Component
 
 from app.api.asked import asked_video
 from app.api.filter_fields import filter_fields, filters_of
@@ -16,10 +17,12 @@ from app.page.state import ENCODER
 from app.session.queries import QueryHandle
 from app.session.ranking import HITS_PER_PAGE
 from app.session.services import Services
+from indexer.retrieval.chance import DEFAULT_RATE
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.filters import Filters
 from indexer.retrieval.own_group import told
 from indexer.retrieval.search import PartWeights, SearchResult, usual_weights
+from indexer.retrieval.speed import Speed
 from rspnet_core.errors import InvalidSetting
 
 MOST_HITS = 1000
@@ -62,6 +65,8 @@ def _add_search(services: Services) -> None:
         added_since: str = "",
         leave_out: str = "",
         tag: str = "",
+        speed: str = "",
+        false_alarms: float = DEFAULT_RATE,
     ) -> dict[str, Any]:
         most = _checked(top)
         handle = asked_video(services, request, file, video_id, start_seconds, end_seconds)
@@ -69,7 +74,7 @@ def _add_search(services: Services) -> None:
         filters = filters_of(
             label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out, tag
         )
-        return _found(services, handle, weights, filters, most)
+        return _found(services, handle, weights, filters, most, speed, false_alarms)
 
     gr.Button().click(
         search,
@@ -83,6 +88,7 @@ def _add_search(services: Services) -> None:
             gr.Number(None, label="start_seconds: of the query's segment"),
             gr.Number(None, label="end_seconds: of the query's segment"),
             *filter_fields(),
+            *_order_fields(),
         ],
         gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="search",
@@ -117,6 +123,8 @@ def _add_compose(services: Services) -> None:
         added_since: str = "",
         leave_out: str = "",
         tag: str = "",
+        speed: str = "",
+        false_alarms: float = DEFAULT_RATE,
     ) -> dict[str, Any]:
         most = _checked(top)
         others = Examples(look_of=look_of.strip() or None, like=tuple(like.split()), unlike=tuple(unlike.split()))
@@ -125,7 +133,7 @@ def _add_compose(services: Services) -> None:
         filters = filters_of(
             label, split, folder, min_seconds, max_seconds, min_mb, max_mb, since, until, added_since, leave_out, tag
         )
-        return _found(services, handle, weights, filters, most)
+        return _found(services, handle, weights, filters, most, speed, false_alarms)
 
     gr.Button().click(
         compose,
@@ -140,6 +148,7 @@ def _add_compose(services: Services) -> None:
             gr.Number(None, label="backbone: weight of the backbone, usually 1; 0 with look_of"),
             gr.Number(HITS_PER_PAGE, label="top: how many hits", precision=0),
             *filter_fields(),
+            *_order_fields(),
         ],
         gr.JSON(label="the document of rspnet-index search --json, with file in place of path"),
         api_name="compose",
@@ -155,9 +164,31 @@ def _checked(top: float) -> int:
     return int(top)
 
 
-def _found(services: Services, handle: QueryHandle, weights: PartWeights, filters: Filters, top: int) -> dict[str, Any]:
+def _order_fields() -> list[Component]:
+    return [
+        gr.Textbox("", label="speed: faster or slower, what is so first"),
+        gr.Number(DEFAULT_RATE, label="false_alarms: share of unrelated pairs above the score that is unusual"),
+    ]
+
+
+def _found(
+    services: Services,
+    handle: QueryHandle,
+    weights: PartWeights,
+    filters: Filters,
+    top: int,
+    speed: str,
+    false_alarms: float,
+) -> dict[str, Any]:
     """The document of ``rspnet-index search --json``."""
-    found = services.rank(handle, weights, filters, per_page=top)
+    found = services.rank(
+        handle,
+        weights,
+        filters,
+        per_page=top,
+        false_alarms=false_alarms,
+        speed=cast(Speed | None, speed or None),
+    )
     query = services.query(handle)
     result = SearchResult(
         query=query.source | told(found.left_out) | {"weights": found.shares},

@@ -10,7 +10,7 @@ from indexer.retrieval.filters import Filters, LeaveOut
 
 
 def filter_fields() -> list[Component]:
-    """In the order of ``filters_of``, last of an endpoint: programs give values by place, so new ones are last."""
+    """In the order of ``filters_of``: programs give values by place, so what an endpoint takes anew is behind these."""
     return [
         gr.Textbox("", label="label: only this class"),
         gr.Textbox("", label="split: only train, test or val"),

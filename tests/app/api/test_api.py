@@ -21,6 +21,7 @@ from indexer.retrieval.search import PartWeights
 from rspnet_core.errors import RspnetError
 from tests import prepared
 from tests.app.conftest import Served, rspnet_app
+from tests.indexer.retrieval.test_playback import told
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,36 @@ def test_search_by_a_file_answers_the_documented_document(client: Client, servic
     assert set(found["hits"][0]) == set(expected.to_json()["hits"][0]) - {"path"} | {"file"}
     assert expected[0].path.endswith(f"/{found['hits'][0]['file']}")
     assert found["query"]["weights"] == {"backbone": 0, "motion": 1, "appearance": 0}
+
+
+def test_the_rate_of_false_alarms_is_as_asked(client: Client, services: Services) -> None:
+    asked = services.videos(limit=1)[0].id
+    for endpoint in ("/search", "/compose"):
+        found = client.predict(video_id=asked, false_alarms=0.01, top=3, api_name=endpoint)
+        expected = services.library.search(asked, top=3, false_alarms=0.01).to_json()["chance"]
+        assert found["chance"] == expected != client.predict(video_id=asked, api_name=endpoint)["chance"]
+        with pytest.raises(AppError, match=r"^false alarms: got 1, allowed is above 0 and below 1"):
+            client.predict(video_id=asked, false_alarms=1, api_name=endpoint)
+
+
+def test_what_is_faster_comes_first_where_speeds_are_told(own_library: Path, serve: Callable[[Path], Served]) -> None:
+    served = serve(own_library)
+    client, library = Client(served.url, verbose=False), served.services.library
+    asked = {"video_id": served.services.videos(limit=1)[0].id, "motion": 1, "backbone": 0, "top": 50}
+    with pytest.raises(AppError, match=r"^speed: whether this library's encoder tells speeds was not measured"):
+        client.predict(**asked, speed="faster", api_name="/search")
+    told(library, doubling=0.01).write(served.services.place.folder)
+    for endpoint in ("/search", "/compose"):
+        orders = []
+        for speed in ("faster", "slower"):
+            found = client.predict(**asked, speed=speed, api_name=endpoint)
+            weights = PartWeights(motion=1, backbone=0)
+            expected = library.search(asked["video_id"], top=50, weights=weights, speed=speed)
+            orders.append([hit["id"] for hit in found["hits"]])
+            assert orders[-1] == [hit.id for hit in expected]
+        assert orders[0] != orders[1]
+        with pytest.raises(AppError, match=r"^speed: got 'fast', allowed are faster, slower"):
+            client.predict(**asked, speed="fast", api_name=endpoint)
 
 
 def test_search_by_an_id_with_filters(client: Client, services: Services) -> None:
