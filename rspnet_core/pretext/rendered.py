@@ -19,9 +19,8 @@ from rspnet_core.video.making.programs import (
     draw_chance,
     draw_looks,
     draw_programs,
-    render,
-    smooth_pictures,
 )
+from rspnet_core.video.making.rendering import render, smooth_pictures
 
 _PICTURES = 64
 """Textures and backgrounds of a step; half of them are frames of the videos."""

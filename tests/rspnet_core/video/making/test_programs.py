@@ -1,8 +1,12 @@
 """Rendered motion: what a program says is what moves, at exactly the speed that is asked for."""
 
+import math
+from itertools import product
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rspnet_core.video.making.programs import (
     Chance,
@@ -11,9 +15,8 @@ from rspnet_core.video.making.programs import (
     draw_chance,
     draw_looks,
     draw_programs,
-    render,
-    smooth_pictures,
 )
+from rspnet_core.video.making.rendering import _RADII, _surface, render, smooth_pictures
 
 CPU = torch.device("cpu")
 TIMES = torch.arange(6) * 0.08
@@ -85,3 +88,40 @@ def test_half_of_the_bodies_are_figures_and_harder_clips_differ_more() -> None:
     assert easy.is_mirrored.min() == 1
     assert hard.phase_seconds.std() > 0.5
     assert hard.size.std() > 3 * easy.size.std() == 0
+
+
+def colour_of(texture: Tensor, along: float, beside: float) -> Tensor:
+    place = torch.tensor([along, beside]).view(1, 1, 1, 2)
+    return F.grid_sample(texture[None], place, padding_mode="reflection", align_corners=False).flatten()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_pixel_is_of_the_last_part_whose_capsule_holds_it(seed: int) -> None:
+    """Against the distance to a line segment, pixel by pixel and part by part."""
+    num, times, rng = 3, 2, torch.Generator().manual_seed(seed)
+    programs, looks, _, pictures = drawn(num, seed)
+    roots, tips = (torch.rand(num, times, 10, 2, generator=rng) - 0.5 for _ in range(2))
+    x, y = (torch.rand(num, times, places, generator=rng) - 0.5 for places in (7, 5))
+    textures = pictures[looks.texture]
+    depths, colours = _surface(programs, looks, roots, tips, x, y, textures)
+    for clip, time, row, column in product(range(num), range(times), range(5), range(7)):
+        depth, colour = -math.inf, torch.zeros(3)
+        place = torch.stack([x[clip, time, column], y[clip, time, row]])
+        for part in range(10):
+            if not programs.is_there[clip, part]:
+                continue
+            root, line = roots[clip, time, part], tips[clip, time, part] - roots[clip, time, part]
+            reach = float(line.norm())
+            unit, away = line / reach, place - root
+            along, beside = float(away @ unit), float(away[0] * unit[1] - away[1] * unit[0])
+            nearest = root + unit * min(max(along, 0.0), reach)
+            radius = _RADII[part] * float(looks.radii[clip, part]) * (1 if programs.is_figure[clip] else 2.2)
+            inside = radius - float((place - nearest).norm())
+            depth = max(depth, inside)
+            if inside > 0:
+                scale, shift = 2 * float(looks.texture_scale[clip]), looks.texture_places[clip, part]
+                cut = colour_of(textures[clip], along * scale + float(shift[0]), beside * scale + float(shift[1]))
+                colour = cut * looks.tint[clip, part]
+        assert float(depths[clip, time, row, column]) == pytest.approx(depth, abs=1e-5)
+        if abs(depth) > 1e-5:
+            assert torch.allclose(colours[clip, :, time, row, column], colour, atol=1e-4)
