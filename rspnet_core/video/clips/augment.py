@@ -50,9 +50,10 @@ def apply(frames: Tensor, draws: Sequence[Draw] | Draws, size: int, normalisatio
     num_clips, num_frames, height, width, _ = frames.shape
     many = many.on(frames.device)
     rows, columns = axis_matrices(many, "y", height, size), axis_matrices(many, "x", width, size)
-    pixels = frames.permute(0, 4, 1, 2, 3).float().div_(255)  # (N, 3, T, S, S')
-    pixels = torch.bmm(pixels.reshape(num_clips, -1, width), columns.mT)
-    pixels = torch.matmul(rows[:, None], pixels.view(num_clips, -1, height, size))  # (N, 3 * T, size, size)
+    # Rows first, as the frames lie: what is put in another order then, colour by colour, is smaller.
+    pixels = torch.matmul((rows / 255)[:, None], frames.float().flatten(3))  # (N, T, size, S' * 3)
+    pixels = pixels.view(num_clips, num_frames, size, width, 3).permute(0, 4, 1, 2, 3)
+    pixels = torch.bmm(pixels.reshape(num_clips, -1, width), columns.mT)  # (N, 3 * T * size, size)
     return coloured(pixels.view(num_clips, 3, num_frames, size, size), many, normalisation)
 
 
