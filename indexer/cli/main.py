@@ -30,18 +30,21 @@ app = program("Find videos by what moves and by what is seen.")
 @app.command("sample-data")
 def sample_data(
     folder: Annotated[Path, typer.Argument(help="An empty folder, or one that this command made before.")],
-    groups: Annotated[int, typer.Option(help="Looks, 2 to 99; there are 16 videos of each.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of colours, backgrounds and starting positions.")] = 0,
+    groups: Annotated[int, typer.Option(help="Looks, 2 to 99; each motion is in each, at two speeds.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of colours, backgrounds, starting positions and programs.")] = 0,
+    programs: Annotated[int, typer.Option(help="2 to 99 random motion programs; 0, eight motions with names.")] = 0,
 ) -> None:
     """Write labelled synthetic videos: motions x textures x playback speeds, with their ground truth.
 
     Example: [bold]rspnet-index sample-data demo[/bold]
 
     Example: [bold]rspnet-index sample-data heldout --groups 6 --seed 77[/bold]
+
+    Example: [bold]rspnet-index sample-data rendered --programs 24 --groups 8[/bold]
     """
     from rspnet_core.video.making.synthetic import write_sample_data
 
-    manifest = write_sample_data(folder, groups=groups, seed=seed)
+    manifest = write_sample_data(folder, groups=groups, seed=seed, programs=programs)
     say(f"{len(manifest.videos)} videos in {folder}; next: rspnet-index build {folder}")
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from rspnet_core.errors import DatasetError, InvalidSetting, RspnetError
 from rspnet_core.video.datasets.dataset import scan
+from rspnet_core.video.making.sample_scenes import ProgramScenes
 from rspnet_core.video.making.scenes import HEIGHT, MOTIONS, SHAPES, TEXTURES, WIDTH, Look, render
-from rspnet_core.video.making.synthetic import SampleManifest, write_sample_data
+from rspnet_core.video.making.synthetic import SampleManifest, read_manifest, write_sample_data
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -147,3 +148,55 @@ def test_looks_that_share_a_texture_differ_in_shape_and_colours():
     assert first.palette != second.palette
     looks = [Look.of_group(group, seed=0) for group in range(1, 13)]
     assert {(look.texture, look.shape) for look in looks} == {(t, s) for t in TEXTURES for s in SHAPES}
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory, short_videos) -> SampleManifest:
+    return write_sample_data(tmp_path_factory.mktemp("data") / "rendered", groups=2, programs=3, seed=5)
+
+
+def test_programs_take_the_place_of_the_motions_that_have_names(rendered: SampleManifest) -> None:
+    names = ["Program01", "Program02", "Program03"]
+    truth = {(video.motion, video.group, video.playback_speed) for video in rendered.videos}
+    assert truth == {(name, group, speed) for name in names for group in (1, 2) for speed in (1.0, 2.0)}
+    dataset = scan(rendered.folder)
+    assert (dataset.layout, dataset.classes, dataset.leaks, dataset.notes) == ("UCF101", names, {}, [])
+    assert set(dataset.families.values()) <= {"figure", "parts"}
+    assert {video.motion: video.shape for video in rendered.videos} == dataset.families
+    assert read_manifest(rendered.folder) == rendered
+
+
+def test_a_program_at_twice_the_speed_shows_every_other_frame_and_looks_differ() -> None:
+    scenes = ProgramScenes(seed=1, num=4)
+    for motion in scenes.families:
+        plain, fast = (np.stack(list(scenes.frames(motion, 1, speed, 9, 25))) for speed in (1.0, 2.0))
+        assert plain.shape == (9, 128, 128, 3)
+        assert np.abs(plain[:9:2].astype(int) - fast[:5]).max() <= 1
+        assert (plain[0] != plain[8]).any()
+        other = np.stack(list(scenes.frames(motion, 2, 1.0, 9, 25)))
+        assert np.abs(plain[0].astype(int) - other[0]).mean() > 20
+
+
+def test_sample_data_of_programs_is_replaced_by_motions_with_names_and_back(tmp_path: Path) -> None:
+    assert len(write_sample_data(tmp_path, groups=2, programs=2).videos) == 8
+    before = contents(tmp_path)
+    manifest = write_sample_data(tmp_path, groups=2)
+    assert {path.name for path in tmp_path.rglob("*.mp4")} == {Path(video.path).name for video in manifest.videos}
+    write_sample_data(tmp_path, groups=2, programs=2)
+    assert contents(tmp_path) == before
+
+
+def test_sample_data_written_before_there_were_programs_are_known(sample: SampleManifest) -> None:
+    path = sample.folder / "ground_truth.json"
+    text = path.read_text()
+    path.write_text(text.replace(' "programs": 0,\n', ""))
+    assert "programs" not in json.loads(path.read_text())
+    assert read_manifest(sample.folder) == sample
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("programs", [1, 100, -1])
+def test_programs_out_of_range_are_refused(tmp_path: Path, programs: int) -> None:
+    with pytest.raises(InvalidSetting, match=rf"programs: got {programs}, allowed is 2 to 99"):
+        write_sample_data(tmp_path / "new", programs=programs)
+    assert not (tmp_path / "new").exists()
