@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rspnet_core.config import Normalisation
 from rspnet_core.models import TwoHeadModel
+from rspnet_core.pretext.operations import permute_tiles, reordered, turn
 from rspnet_core.pretext.rendered import Renderer
 from rspnet_core.pretext.variants import Truth
 from rspnet_core.pretext.views import SEEN, Covers, Drawn, ViewBatch, ViewPlan
@@ -63,8 +64,11 @@ class BatchMaker:
         if covers:
             _cover(clips, places, drawn, seen.rows, covers)
         for role, truth in truths.items():
-            if self.plan.variants[role].is_turned:
-                _turn(clips[places[role]], truth.turns.T.flatten().to(device))
+            own = clips[places[role]]
+            if truth.turns.any():
+                turn(own, truth.turns.T.flatten().to(device))
+            if "permuted" in self.plan.variants[role].operations:
+                permute_tiles(own, truth.tiles.transpose(0, 1).flatten(0, 1).to(device))
         if self.renderer:
             places["rendered"] = slice(len(clips), len(clips) + self.renderer.num_clips)
             rng = np.random.default_rng((self.plan.seed, seen.step, 2))
@@ -94,7 +98,7 @@ class BatchMaker:
         for role, variants in self.plan.variants.items():
             own, others = others[: variants.num_clips], others[variants.num_clips :]
             orders = self.plan.frame_orders(seen.step, role, drawn.truths[role], seen.frames.shape[2])[seen.rows]
-            triplet += [_reordered(clip, orders[:, place]) for place, clip in enumerate(own)]
+            triplet += [reordered(clip, orders[:, place]) for place, clip in enumerate(own)]
         return torch.cat(triplet)
 
 
@@ -111,19 +115,6 @@ class Feed:
 def _places(clips_of_roles: Mapping[str, int], num: int) -> dict[str, slice]:
     ends = np.cumsum([0, *clips_of_roles.values()]) * num
     return {role: slice(int(a), int(b)) for role, a, b in zip(clips_of_roles, ends, ends[1:], strict=False)}
-
-
-def _reordered(clip: Tensor, orders: NDArray[np.int64]) -> Tensor:
-    """Frames (n, T, ...) in other orders int64 (n, T)."""
-    here = torch.from_numpy(orders).to(clip.device)
-    return clip[torch.arange(len(clip), device=clip.device)[:, None], here]
-
-
-def _turn(clips: Tensor, turns: Tensor) -> None:
-    """Turn square clips (N, 3, T, H, H) in place by quarter turns (N,)."""
-    for quarters in (1, 2, 3):
-        chosen = turns == quarters
-        clips[chosen] = torch.rot90(clips[chosen], quarters, dims=(3, 4))
 
 
 def _cover(clips: Tensor, places: dict[str, slice], drawn: Drawn, rows: NDArray[np.int64], covers: Covers) -> None:

@@ -1,15 +1,17 @@
 """Several tasks at once upon one encoder: a ``training.task.Task`` whose tasks pull at the features with equal force.
 
-    clips --backbone, mean--> features (n, C) --+-- view of rsp ---- its layers ------------ loss --+
-                                                +-- view of still -- motion head, norm ----- loss --+-- sum
-                                                +-- ...
+    clips --backbone, mean over time--> maps --+-- view of rsp ---- mean, its layers --------- loss --+
+                                               +-- view of still -- mean, motion head, norm -- loss --+-- sum
+                                               +-- ...
 
-The gradient of each loss at the features is followed; losses are scaled so that each one's largest recent gradient
-has the norm that its weight says. A plain sum lets the loudest task drown the others (measured: docs/results.md).
+The gradient of each loss at the maps is followed; losses are scaled so that each one's largest recent gradient has the
+norm that its weight says, at the means where a task looks at these alone. A plain sum lets the loudest task drown the
+others (measured: docs/results.md).
 Behind each head stands a batch norm without scale; it is folded into the head when the encoder is written.
 """
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -30,7 +32,7 @@ _FIRST_SCALE = 1e-3
 
 
 class GradientBalance(nn.Module):
-    """The largest recent gradient of each task at the features, and the factor that follows of it."""
+    """The largest recent gradient of each task at the maps, and the factor that follows of it."""
 
     largest: Tensor
 
@@ -47,16 +49,17 @@ class GradientBalance(nn.Module):
             for place, (name, weight) in enumerate(self.weights.items())
         }
 
-    def watched(self, features: Tensor, name: str, factor: Tensor) -> Tensor:
-        """The features for one task, whose gradient is noted when it comes back multiplied by ``factor``."""
-        view = features.view_as(features)
+    def watched(self, maps: Tensor, name: str, factor: Tensor) -> Tensor:
+        """The maps (n, C, H, W) for one task, whose gradient is noted when it comes back multiplied by ``factor``."""
+        view = maps.view_as(maps)
         note = partial(self._note, list(self.weights).index(name), factor)
         view.register_hook(note)  # type: ignore[no-untyped-call]
         return view
 
     @torch.no_grad()
     def _note(self, place: int, factor: Tensor, gradient: Tensor) -> None:
-        norm = gradient.norm() / factor
+        num_places = gradient.shape[2:].numel()  # a gradient g at the means is g / H W at each place of the maps
+        norm = gradient.norm() * math.sqrt(num_places) / factor
         self.largest[place] = torch.maximum(norm, _FORGETTING * self.largest[place])
 
 
@@ -73,8 +76,8 @@ class JointModel(nn.Module):
         self.balance = GradientBalance({name: settings.weight for name, settings in objectives.items()})
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Clips (n, 3, T, H, W) -> the mean of each feature map over time and space, float32 (n, C)."""
-        return self.model.features(clips).mean(dim=(2, 3, 4), dtype=torch.float32)
+        """Clips (n, 3, T, H, W) -> feature maps averaged over time, float32 (n, C, H', W')."""
+        return self.model.features(clips).mean(dim=2, dtype=torch.float32)
 
     def heads(self) -> dict[str, Callable[[Tensor], Tensor]]:
         """The projection heads, standardised over the batch that they are given."""
@@ -121,10 +124,10 @@ class JointTask:
 
     def loss(self, batch: ViewBatch, module: nn.Module) -> Outcome[dict[str, Seen]]:
         """Loss and figures, ``NAME_loss`` and what each task tells; see ``training.task.Task``."""
-        pooled = module(batch.clips)
+        maps = module(batch.clips)
         factors = self.joint.balance.factors()
         heads = self.joint.heads()
-        seen = {name: Seen(self.joint.balance.watched(pooled, name, factors[name]), batch, heads) for name in factors}
+        seen = {name: Seen(self.joint.balance.watched(maps, name, factors[name]), batch, heads) for name in factors}
         terms: dict[str, Term] = {name: self.joint.tasks[name](each) for name, each in seen.items()}
         loss, figures = weighted_sum(terms, factors)
         figures["loss"], _ = weighted_sum(terms, self.joint.balance.weights)  # what can be compared between steps

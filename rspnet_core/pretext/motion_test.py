@@ -175,8 +175,8 @@ def speed_scores(joint: JointModel, recipe: JointRecipe, store: FrameStore, *, r
     for number in range(rounds):
         batch = reader.batch(number, progress=0.0)
         with torch.autocast(batch.clips.device.type, torch.bfloat16, enabled=batch.clips.is_cuda):
-            pooled = joint(batch.clips)
-        seen = Seen(pooled.float(), batch, joint.heads())
+            maps = joint(batch.clips)
+        seen = Seen(maps, batch, joint.heads())
         for name in ("order", "rsp"):
             if name in joint.tasks:
                 for figure, value in joint.tasks[name](seen).figures.items():

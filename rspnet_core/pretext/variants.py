@@ -1,12 +1,13 @@
-"""Clips that a task wants of each video beside c_i, c_j and c_k: sped up, reordered, turned, and laid out in time.
+"""Clips that a task wants of each video beside c_i, c_j and c_k: sped up, altered, and laid out in time.
 
-K clips a video, each of one *kind*: a speed and an order of its frames, ``speeds`` x ``orders``. How they lie, as parts
-of a window that has room for the fastest of them, so that every kind is drawn of the same videos:
+K clips a video, each of one *kind*: a speed and an operation on its frames (``operations.py``), ``speeds`` x
+``operations``. How they lie, as parts of a window that has room for every kind, so that all are drawn of equal videos:
 
     together   |a---            all begin at one place, by one draw: the kind alone differs
                |b-------
     apart        |a---    |b--- each at a place and by a draw of its own
     in turn    |a---  |b---     one after another, half a clip between them; each by a draw of its own
+    in blocks  |a---|b---       one right after another, cropped and flipped alike; colours are each one's own
     anyhow     |a---      |b--- two clips, overlapping, in order or against it (``Truth.relations``)
 
 Everything is drawn from the generator alone, before it is known how long the videos are (``pretext.views``).
@@ -20,16 +21,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Order = Literal["forwards", "backwards", "shuffled"]
-Picks = Literal["each", "any", "different"]
-Layout = Literal["together", "apart", "in turn", "anyhow"]
+from rspnet_core.pretext.operations import Names, Operation, Places, quarter_turns, tile_orders
+
+Picks = Literal["each", "any", "different", "middle"]
+Layout = Literal["together", "apart", "in turn", "in blocks", "anyhow"]
 RELATIONS = ("overlapping", "in order", "against it")
 """How the two clips of ``anyhow`` lie; ``Truth.relations`` are places in it."""
 _GAP = 0.5
 """Between two clips that follow each other, in lengths of a clip of speed 1."""
+_NEXT = 0.2
+"""The same of blocks: enough that no frame is in two of them where clips reach over five frames or more."""
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
 
 
 class Truth(NamedTuple):
@@ -39,6 +42,8 @@ class Truth(NamedTuple):
     """int64 (R, K): places in ``Variants.kinds``."""
     turns: Tensor
     """int64 (R, K): quarter turns against the clock, 0 to 3."""
+    tiles: Tensor
+    """int64 (R, K, 4): which tile is shown in each of four places, row by row."""
     relations: Tensor
     """int64 (R,): places in ``RELATIONS``; 0 but for ``anyhow``."""
     twins: Tensor
@@ -60,9 +65,10 @@ class Variants:
     clips: int = 1
     """K, but for ``repeats``."""
     speeds: tuple[float, ...] = (1,)
-    orders: tuple[Order, ...] = ("forwards",)
+    operations: tuple[Operation, ...] = ("forwards",)
     picks: Picks = "any"
-    """each: clip k is of kind k. any: of any. different: of any that no other clip of its video has."""
+    """each: clip k is of kind k. any: of any. different: of any that no other clip of its video has. middle: the one in
+    the middle is of any, the others are of the first."""
     layout: Layout = "apart"
     repeats: int = 1
     """Each clip is seen so many times, each time by a draw of its own: K is clips x repeats, all clips before their
@@ -73,9 +79,9 @@ class Variants:
     """Video r and video r + R / 2 have the same drawn, but for their places."""
 
     @property
-    def kinds(self) -> list[tuple[float, Order]]:
-        """Speed and order of each kind."""
-        return [(speed, order) for speed in self.speeds for order in self.orders]
+    def kinds(self) -> list[tuple[float, Operation]]:
+        """Speed and operation of each kind."""
+        return [(speed, operation) for speed in self.speeds for operation in self.operations]
 
     @property
     def num_clips(self) -> int:
@@ -86,33 +92,38 @@ class Variants:
     def window(self) -> float:
         """Lengths of a clip of speed 1 that a video must have."""
         fastest = max(self.speeds)
-        if self.layout == "in turn":
-            return self.clips * (fastest + _GAP) - _GAP
+        if self.layout in {"in turn", "in blocks"}:
+            return self.clips * (fastest + self._gap) - self._gap + self._remote
         return 2 * fastest + _GAP if self.layout == "anyhow" else fastest
 
     def drawn(self, rng: np.random.Generator, num: int) -> DrawnVariants:
-        """Kinds, places and turns for R = ``num`` videos."""
+        """Kinds, places, turns and tiles for R = ``num`` videos."""
         half = num // 2 if self.in_twins else num
         again = np.arange(num) % max(half, 1) if self.in_twins else np.arange(num)
         kinds = self._picked(rng, num)[again]
         speeds = np.array([speed for speed, _ in self.kinds], np.float64)[kinds]
-        offsets, relations = self._laid_out(rng, speeds, again)
+        offsets, relations = self._laid_out(rng, speeds, kinds, again)
         places = rng.random((num, self.clips if self.layout == "apart" else 1))
         fields = (np.broadcast_to(part, speeds.shape) for part in (places, speeds, np.float64(self.window), offsets))
         views = np.stack(list(fields), axis=2)
-        turns = rng.integers(4, size=(num, self.num_clips)) if self.is_turned else np.zeros((num, self.num_clips))
-        truth = (np.tile(kinds, self.repeats), turns.astype(np.int64)[again], relations, again)
+        kinds = np.tile(kinds, self.repeats)
+        operations = self.operations_of(kinds)
+        turns = rng.integers(4, size=kinds.shape) if self.is_turned else quarter_turns(rng, operations)
+        truth = (kinds, turns[again], tile_orders(rng, operations)[again], relations, again)
         return DrawnVariants(np.tile(views, (1, self.repeats, 1)), Truth(*map(torch.from_numpy, truth)))
 
-    def frame_orders(self, rng: np.random.Generator, kinds: Places, frames_per_clip: int) -> Places:
-        """Which frame of its clip is shown n-th: int64 (R, K, T), for kinds (R, K)."""
-        straight = np.arange(frames_per_clip)
-        found = np.where(self._has_order(kinds, "backwards"), straight[::-1], straight)
-        shuffled = rng.random((*kinds.shape, frames_per_clip)).argsort(axis=2)
-        return np.where(self._has_order(kinds, "shuffled"), shuffled, found)
+    def operations_of(self, kinds: Places) -> Names:
+        """The operation of each clip, as ``kinds``."""
+        return np.array([operation for _, operation in self.kinds])[kinds]
 
-    def _has_order(self, kinds: Places, order: Order) -> NDArray[np.bool_]:
-        return np.array([each == order for _, each in self.kinds])[kinds][..., None]
+    @property
+    def _gap(self) -> float:
+        return _NEXT if self.layout == "in blocks" else _GAP
+
+    @property
+    def _remote(self) -> float:
+        """Room for a remote clip, and what lies between it and the others."""
+        return max(self.speeds) + _GAP if "remote" in self.operations else 0.0
 
     def _picked(self, rng: np.random.Generator, num: int) -> Places:
         """Kinds int64 (num, clips)."""
@@ -121,14 +132,20 @@ class Variants:
             return np.tile(np.arange(self.clips), (num, 1))
         if self.picks == "different":
             return rng.random((num, count)).argsort(axis=1)[:, : self.clips]
+        if self.picks == "middle":
+            kinds = np.zeros((num, self.clips), np.int64)
+            kinds[:, self.clips // 2] = rng.integers(count, size=num)
+            return kinds
         return rng.integers(count, size=(num, self.clips))
 
-    def _laid_out(self, rng: np.random.Generator, speeds: Floats, again: Places) -> tuple[Floats, Places]:
+    def _laid_out(
+        self, rng: np.random.Generator, speeds: Floats, kinds: Places, again: Places
+    ) -> tuple[Floats, Places]:
         """Offsets (R, clips) in the window, and relations (R,)."""
         num = len(speeds)
         none = np.zeros(num, np.int64)
-        if self.layout == "in turn":
-            return np.cumsum(speeds + _GAP, axis=1) - speeds - _GAP, none
+        if self.layout in {"in turn", "in blocks"}:
+            return self._in_turn(rng, speeds, kinds), none
         if self.layout != "anyhow":
             return np.zeros_like(speeds), none
         relations = rng.integers(len(RELATIONS), size=num)[again]
@@ -138,3 +155,12 @@ class Variants:
         is_later = np.stack([relations == 2, relations == 1], axis=1)
         is_moved = np.stack([~is_second, is_second], axis=1) & (relations == 0)[:, None]
         return np.where(is_later, behind, np.where(is_moved, within, 0.0)), relations
+
+    def _in_turn(self, rng: np.random.Generator, speeds: Floats, kinds: Places) -> Floats:
+        """Offsets (R, clips); a remote clip's room lies behind all others or before them."""
+        offsets = np.cumsum(speeds + self._gap, axis=1) - speeds - self._gap
+        if not self._remote:
+            return offsets
+        is_before = (rng.random(len(speeds)) < 0.5)[:, None]
+        beyond = np.where(is_before, 0.0, self.window - speeds)
+        return np.where(self.operations_of(kinds) == "remote", beyond, offsets + is_before * self._remote)

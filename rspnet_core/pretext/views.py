@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rspnet_core.config import Augmentation
+from rspnet_core.pretext.operations import frame_orders
 from rspnet_core.pretext.variants import DrawnVariants, Truth, Variants
 from rspnet_core.video.clips.draws import Draws, draw_many
 
@@ -156,7 +157,7 @@ class ViewPlan:
     def frame_orders(self, step: int, role: str, truth: Truth, frames_per_clip: int) -> NDArray[np.int64]:
         """Which frame of its clip is shown n-th in the variants of a role: int64 (R, K, T)."""
         rng = self._generator(step, 4, role)
-        return self.variants[role].frame_orders(rng, truth.kinds.numpy(), frames_per_clip)
+        return frame_orders(rng, self.variants[role].operations_of(truth.kinds.numpy()), frames_per_clip)
 
     def draws(self, step: int, rows: NDArray[np.int64], aspects: NDArray[np.float64]) -> Draws:
         """How the clips of some videos of a step are augmented, role after role.
@@ -176,5 +177,6 @@ class ViewPlan:
             rng, num = self._generator(step, 5, role), variants.num_clips
             shared = draw_many(rng, self.augmentation, of_all)
             is_shared = variants.layout == "together"
-            used += [shared if is_shared else draw_many(rng, self.augmentation, of_all) for _ in range(num)]
+            drawn = [shared if is_shared else draw_many(rng, self.augmentation, of_all) for _ in range(num)]
+            used += [shared.coloured_as(each) for each in drawn] if variants.layout == "in blocks" else drawn
         return Draws(*(torch.cat([part[rows] for part in parts]) for parts in zip(*used, strict=True)))

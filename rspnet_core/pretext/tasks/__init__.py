@@ -6,6 +6,8 @@ May import: what ``pretext`` may.
 
 from rspnet_core.pretext.tasks.avid import InstanceDiscrimination
 from rspnet_core.pretext.tasks.clip_order import ClipOrder
+from rspnet_core.pretext.tasks.cloze import Cloze
+from rspnet_core.pretext.tasks.dense_prediction import DensePrediction
 from rspnet_core.pretext.tasks.equivariance import TimeEquivariance
 from rspnet_core.pretext.tasks.mined import MinedContrast
 from rspnet_core.pretext.tasks.objective import Objective
@@ -31,12 +33,14 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "looks": LookContrast,
     "rotation": RotationPrediction,
     "clip_order": ClipOrder,
+    "cloze": Cloze,
     "speediness": Speediness,
     "pace": Pace,
     "playback_rate": PlaybackRate,
     "equivariance": TimeEquivariance,
     "transform_rank": TransformRanking,
     "temporal_contrast": TemporalContrast,
+    "dense_prediction": DensePrediction,
     "mined": MinedContrast,
 }
 """Name in a recipe's ``[objectives.NAME]`` -> task."""

@@ -38,11 +38,16 @@ class ObjectiveSettings(Settings):
 class Seen:
     """A batch through the encoder, as one task sees it."""
 
-    pooled: Tensor
-    """float32 (n, C): mean of each clip's feature map."""
+    maps: Tensor
+    """float32 (n, C, H, W): each clip's feature map, averaged over time."""
     batch: ViewBatch
     heads: Mapping[str, Callable[[Tensor], Tensor]]
     """``motion`` and ``appearance``: pooled features (n, C) -> (n, 128), standardised over the batch."""
+
+    @cached_property
+    def pooled(self) -> Tensor:
+        """float32 (n, C): mean of each clip's feature map."""
+        return self.maps.mean(dim=(2, 3))
 
     def of(self, role: str) -> Tensor:
         """Pooled features (m, C) of the clips of a role, such as ``slow``."""
@@ -55,7 +60,12 @@ class Seen:
     def varied(self, role: str) -> Tensor:
         """Pooled features (K, R, C) of the variants of a role."""
         pooled = self.of(role)
-        return pooled.view(-1, len(self.batch.video_ids), pooled.shape[1])
+        return pooled.view(-1, len(self.batch.video_ids), *pooled.shape[1:])
+
+    def varied_maps(self, role: str) -> Tensor:
+        """Feature maps (K, R, C, H, W) of the variants of a role."""
+        maps = self.maps[self.batch.places[role]]
+        return maps.view(-1, len(self.batch.video_ids), *maps.shape[1:])
 
     def head(self, name: str, role: str | None = None) -> Tensor:
         """What a head says of the clips of a role, or of all: (m, 128), not scaled."""

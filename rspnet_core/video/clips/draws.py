@@ -95,6 +95,10 @@ class Draws(NamedTuple):
         columns = zip(*([getattr(draw, field.name) for field in fields(Draw)] for draw in draws), strict=True)
         return cls(*(torch.tensor(column, dtype=torch.float32) for column in columns))
 
+    def coloured_as(self, other: "Draws") -> "Draws":
+        """The same crops and flips, with the light, colours and blur of others."""
+        return Draws(*self[:5], *other[5:])
+
     def on(self, device: torch.device) -> "Draws":
         """The same on a device, in one copy."""
         return Draws(*torch.stack(self).to(device, non_blocking=True).unbind())

@@ -14,7 +14,7 @@ from rspnet_core.pretext.variants import Truth
 from rspnet_core.pretext.views import ViewBatch
 from tests.rspnet_core.pretext.tasks.test_tasks import info_nce, unit
 
-R, CHANNELS = 6, 8
+R, CHANNELS, SIDES = 6, 8, (2, 3)
 OWN = [name for name, kind in OBJECTIVES.items() if kind.variants(kind.Settings()) is not None]
 SHORT = [True, True, False, True, True, True]
 
@@ -25,16 +25,16 @@ def task_of(name: str, **settings: float) -> Objective:
     return kind(CHANNELS, kind.Settings(**settings)).eval()
 
 
-def seen_of(name: str, has_speeds: list[bool] | None = None, pooled: Tensor | None = None) -> Seen:
+def seen_of(name: str, has_speeds: list[bool] | None = None, maps: Tensor | None = None) -> Seen:
     kind = OBJECTIVES[name]
     variants = kind.variants(kind.Settings())
     assert variants is not None
     drawn = variants.drawn(np.random.default_rng(5), R)
-    if pooled is None:
-        pooled = torch.randn(variants.num_clips * R, CHANNELS, generator=torch.Generator().manual_seed(0))
+    if maps is None:
+        maps = torch.randn(variants.num_clips * R, CHANNELS, *SIDES, generator=torch.Generator().manual_seed(0))
     batch = ViewBatch(
-        clips=torch.zeros(len(pooled), 3, 2, 2, 2),
-        places={name: slice(0, len(pooled))},
+        clips=torch.zeros(len(maps), 3, 2, 2, 2),
+        places={name: slice(0, len(maps))},
         video_ids=torch.arange(R),
         speed_places=torch.zeros(R, 2, dtype=torch.long),
         anchor_is_fast=torch.zeros(R, dtype=torch.bool),
@@ -45,7 +45,7 @@ def seen_of(name: str, has_speeds: list[bool] | None = None, pooled: Tensor | No
     )
     torch.manual_seed(1)
     heads = {head: nn.Linear(CHANNELS, PROJECTION_SIZE) for head in ("motion", "appearance")}
-    return Seen(pooled, batch, heads)
+    return Seen(maps, batch, heads)
 
 
 def numbers(values: Tensor) -> np.ndarray:
@@ -69,19 +69,19 @@ def standardised(rows: Tensor) -> Tensor:
 def test_training_lowers_the_loss(name: str) -> None:
     """Of features that may move as they like, as an encoder's would."""
     start = seen_of(name)
-    pooled = start.pooled.clone().requires_grad_()
-    seen, task = seen_of(name, pooled=pooled), task_of(name).train()
+    maps = start.maps.clone().requires_grad_()
+    seen, task = seen_of(name, maps=maps), task_of(name).train()
     for part in task.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
-    optimiser = torch.optim.SGD([pooled, *task.parameters()], 0.02)
+    optimiser = torch.optim.SGD([maps, *task.parameters()], 0.02)
     first = task(seen)
     first.loss.backward()
-    assert pooled.grad is not None
-    assert pooled.grad.isfinite().all()
-    assert (pooled.grad.norm(dim=1) > 0).all()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()
+    assert (maps.grad.norm(dim=1) > 0).all()
     optimiser.step()
-    again = Seen(pooled, seen.batch, seen.heads)
+    again = Seen(maps, seen.batch, seen.heads)
     assert loss_of(task, again) < float(first.loss.detach())
 
 
@@ -169,7 +169,7 @@ def test_pairs_of_one_transform_that_are_no_twins_are_no_negatives() -> None:
 
     vectors = torch.nn.functional.normalize(torch.randn(4, 5, generator=torch.Generator().manual_seed(0)), dim=1)
     same, twins = torch.zeros(4, 2, dtype=torch.long), torch.tensor([0, 1, 0, 1])
-    truth = Truth(same, same, same[:, 0], twins)
+    truth = Truth(same, same, same, same[:, 0], twins)
     loss, top1 = transform_contrast(vectors, truth, torch.ones(4, dtype=torch.bool), 0.1)
     assert float(loss) == pytest.approx(0, abs=1e-6)  # nothing but the twin is left
     assert float(top1) == 1

@@ -67,12 +67,13 @@ def test_heads_are_taught_by_each_other_and_not_by_what_they_find_themselves() -
 
 def test_a_step_lowers_the_loss_and_is_remembered() -> None:
     task = task_with_memory()
-    pooled = torch.randn(len(batch_of().clips), CHANNELS, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    seen = Seen(pooled, batch_of(progress=1.0), seen_of(batch_of()).heads)
+    drawn = torch.randn(len(batch_of().clips), CHANNELS, 1, 1, generator=torch.Generator().manual_seed(0))
+    maps = drawn.requires_grad_()
+    seen = Seen(maps, batch_of(progress=1.0), seen_of(batch_of()).heads)
     first = task(seen)
     first.loss.backward()
-    assert pooled.grad is not None
-    moved = Seen((pooled - 0.1 * pooled.grad).detach(), seen.batch, seen.heads)
+    assert maps.grad is not None
+    moved = Seen((maps - 0.1 * maps.grad).detach(), seen.batch, seen.heads)
     assert float(task(moved).loss.detach()) < float(first.loss.detach())
     task.remember(seen)
     keys, ids = task.motion.negatives()

@@ -33,10 +33,10 @@ def batch_of(*, progress: float = 0.0, has_speeds: list[bool] | None = None, ids
 
 
 def seen_of(batch: ViewBatch, seed: int = 0) -> Seen:
-    pooled = torch.randn(len(batch.clips), CHANNELS, generator=torch.Generator().manual_seed(seed))
+    maps = torch.randn(len(batch.clips), CHANNELS, 1, 1, generator=torch.Generator().manual_seed(seed))
     torch.manual_seed(1)
     heads = {name: torch.nn.Linear(CHANNELS, PROJECTION_SIZE) for name in ("motion", "appearance")}
-    return Seen(pooled, batch, heads)
+    return Seen(maps, batch, heads)
 
 
 def task_of(name: str, **settings: float) -> Objective:
@@ -84,11 +84,11 @@ def test_order_is_the_softplus_of_the_gap_over_videos_that_are_long_enough() -> 
 def test_order_has_a_gradient_where_no_vector_knows_speed() -> None:
     """The triplet of Eq. 2 has none there: its pull is proportional to what the vectors know of speed already."""
     batch = batch_of()
-    pooled = torch.randn(R, CHANNELS).repeat(6, 1)[: len(batch.clips)].requires_grad_()
-    seen = Seen(pooled, batch, {})
+    maps = torch.randn(R, CHANNELS, 1, 1).repeat(6, 1, 1, 1)[: len(batch.clips)].requires_grad_()
+    seen = Seen(maps, batch, {})
     task_of("order")(seen).loss.backward()
-    assert pooled.grad is not None
-    assert pooled.grad.norm() > 0
+    assert maps.grad is not None
+    assert maps.grad.norm() > 0
 
 
 def test_rsp_is_the_papers_triplet_on_the_release_s_pairs() -> None:
@@ -199,7 +199,8 @@ def test_statistics_are_energy_on_a_grid() -> None:
 def test_the_read_out_of_statistics_can_be_learnt() -> None:
     torch.manual_seed(0)
     batch = batch_of()
-    seen = Seen(torch.randn(len(batch.clips), CHANNELS), batch, {"motion": torch.nn.Linear(CHANNELS, PROJECTION_SIZE)})
+    maps = torch.randn(len(batch.clips), CHANNELS, 1, 1)
+    seen = Seen(maps, batch, {"motion": torch.nn.Linear(CHANNELS, PROJECTION_SIZE)})
     task = task_of("statistics")
     optimiser = torch.optim.Adam(task.parameters(), 0.01)
     first = float(task(seen).loss)
