@@ -82,6 +82,19 @@ def test_tasks_pull_at_the_features_as_strongly_as_their_weights_say() -> None:
     assert torch.allclose(features.grad, torch.tensor([[1.0, 0.5]]), rtol=1e-3)
 
 
+@pytest.mark.parametrize("sides", [(1, 1), (3, 4)])
+def test_a_task_pulls_as_strongly_whether_it_looks_at_places_or_at_their_mean(sides: tuple[int, int]) -> None:
+    """A gradient that is the same at every place is that of the mean, whose norm counts."""
+    balance = GradientBalance({"mean": 1.0, "places": 1.0})
+    direction, maps = torch.tensor([[3.0, 4.0]]), torch.ones(1, 2, *sides, requires_grad=True)
+    factors = balance.factors()
+    mean = balance.watched(maps, "mean", factors["mean"]).mean(dim=(2, 3))
+    places = balance.watched(maps, "places", factors["places"])
+    by_place = (places * direction[..., None, None]).sum() / places[0, 0].numel()
+    ((mean * direction).sum() * factors["mean"] + by_place * factors["places"]).backward()
+    assert balance.largest.tolist() == pytest.approx([5.0, 5.0])
+
+
 def test_a_task_that_is_solved_fades() -> None:
     balance = GradientBalance({"one": 1.0})
     features = torch.ones(1, 2, requires_grad=True)
@@ -262,7 +275,8 @@ def test_algorithm_1_learns_from_a_store_as_from_a_folder(store: Path, tmp_path:
 
 @pytest.mark.slow
 def test_several_tasks_learn_from_a_folder_of_videos_and_resume_exactly(sample_videos: Path, tmp_path: Path) -> None:
-    tasks = (*TASKS, "rotation", "equivariance", "mined")  # each kind of clips, and one that remembers
+    others = ("rotation", "equivariance", "cloze", "dense_prediction", "mined")
+    tasks = (*TASKS, *others)  # each kind of clips, and one that remembers
     settings = {"epochs": 2, "batch_size": 8, "speeds": (1, 2, 4), "objectives": {name: {} for name in tasks}}
     recipe = JointRecipe.model_validate(RECIPE.model_dump() | settings)
     listed = [tmp_path / "half.txt"]

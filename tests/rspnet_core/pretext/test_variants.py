@@ -1,8 +1,12 @@
 """Clips that tasks want beside the triplet: which frames they show, how they are turned, and that all else stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from rspnet_core.config import Augmentation, ViewSampling
@@ -10,6 +14,7 @@ from rspnet_core.pretext.batches import BatchMaker, SeenVideos
 from rspnet_core.pretext.store import StoreReader
 from rspnet_core.pretext.variants import Variants
 from rspnet_core.pretext.views import ViewBatch, ViewPlan
+from rspnet_core.video.sampling import view_positions, windows_fit
 from tests.rspnet_core.pretext.test_views import STILL, store_of
 
 T, STEP, CLIP = 4, 2, 6  # a clip of speed 1 reaches over 6 frames
@@ -61,6 +66,61 @@ def test_clips_in_turn_follow_each_other_half_a_clip_apart_and_repetitions_show_
         assert (frames[:3] == frames[3:]).all()
 
 
+CLOZE = Variants(3, (1,), ("forwards", "turned", "permuted", "remote", "exchanged"), picks="middle", layout="in turn")
+
+
+def test_the_clip_in_the_middle_alone_is_altered_and_a_remote_one_lies_beyond_the_others() -> None:
+    told: set[tuple[str, bool]] = set()
+    for frames, batch in batches([40] * 4, CLOZE, steps=30):
+        truth = batch.truths["own"]
+        assert batch.has_speeds.all()
+        assert not truth.kinds[:, [0, 2]].any()
+        assert not truth.turns[:, [0, 2]].any()
+        assert (truth.tiles[:, [0, 2]] == torch.arange(4)).all()
+        assert (np.diff(frames[[0, 2]], axis=2) == STEP).all()
+        for video, kind in enumerate(truth.kinds[:, 1].tolist()):
+            before, middle, after = frames[:, video]
+            operation = CLOZE.operations[kind]
+            assert after[0] - before[-1] == CLIP + 2 * (CLIP // 2)
+            assert (np.diff(np.sort(middle)) == STEP).all()
+            assert (middle == np.sort(middle)).all() == (operation != "exchanged")
+            is_first = middle.min() < before[0]
+            if operation == "remote":
+                assert (before[0] - middle.max() if is_first else middle[0] - after[-1]) == CLIP // 2
+            else:
+                assert middle.min() - before[-1] == after[0] - middle.max() == CLIP // 2
+            assert bool(truth.turns[video, 1]) == (operation == "turned")
+            assert bool((truth.tiles[video, 1] != torch.arange(4)).any()) == (operation == "permuted")
+            told.add((operation, is_first))
+    assert told == {(operation, False) for operation in CLOZE.operations} | {("remote", True)}
+
+
+def test_blocks_follow_each_other_directly_under_one_crop_and_in_colours_of_their_own() -> None:
+    blocks = Variants(5, layout="in blocks")
+    for frames, batch in batches([40] * 4, blocks):
+        assert batch.has_speeds.all()
+        assert set((frames[1:, :, 0] - frames[:-1, :, -1]).ravel().tolist()) <= {1, 2}  # 1.2 frames, at these clips
+    plan = ViewPlan(4, (1, 2), "release", Augmentation(), 0, None, {"own": blocks}, has_triplet=False)
+    draws = plan.draws(0, np.arange(4), np.ones(4))
+    for name, part in draws._asdict().items():
+        is_one = part.view(5, 4).eq(part[:4]).all()
+        assert bool(is_one) == (name in {"left", "top", "width", "height", "is_flipped"})
+
+
+@given(
+    frames_per_clip=st.integers(2, 32), step=st.integers(1, 8), num_frames=st.integers(1, 900), seed=st.integers(0, 99)
+)
+def test_no_frame_is_in_two_blocks_of_a_video_that_is_long_enough(
+    frames_per_clip: int, step: int, num_frames: int, seed: int
+) -> None:
+    assume((frames_per_clip - 1) * step >= 5)
+    views = Variants(5, layout="in blocks").drawn(np.random.default_rng(seed), 3).views
+    assume(windows_fit(num_frames, views, frames_per_clip, step=step).all())
+    frames = np.floor(view_positions(num_frames, views, frames_per_clip, step=step)).reshape(3, -1)
+    assert (np.diff(frames, axis=1) >= 1).all()
+    assert frames.max() < num_frames
+
+
 def test_clips_apart_have_places_of_their_own() -> None:
     starts = np.concatenate([frames[:, :, 0] for frames, _ in batches([60] * 4, Variants(2))], axis=1)
     assert (starts[0] != starts[1]).mean() > 0.7
@@ -93,25 +153,41 @@ def test_twins_have_one_transform_at_places_of_their_own() -> None:
     assert np.mean(np.array(places) != 0) > 0.7
 
 
-@pytest.mark.parametrize("variants", [Variants(speeds=(1, 2, 4)), Variants(2, (1, 2), layout="anyhow")])
-def test_which_videos_are_long_enough_hangs_not_on_what_was_drawn(variants: Variants) -> None:
+@pytest.mark.parametrize(
+    ("variants", "needed"),
+    [
+        (Variants(speeds=(1, 2, 4)), 4 * CLIP),
+        (Variants(2, (1, 2), layout="anyhow"), 4 * CLIP + CLIP // 2),
+        (CLOZE, 5.5 * CLIP),
+        (Variants(5, layout="in blocks"), int(5.8 * CLIP)),
+    ],
+)
+def test_which_videos_are_long_enough_hangs_not_on_what_was_drawn(variants: Variants, needed: float) -> None:
     """Else the fast kinds would be of the long videos alone, and a picture would tell the speed."""
-    needed = {1: 4 * CLIP, 2: 4 * CLIP + CLIP // 2}[variants.clips]
-    for _, batch in batches([needed, needed + 1, needed, needed + 1], variants, steps=6):
+    lengths = [int(needed), int(needed) + 1] * 2
+    for _, batch in batches(lengths, variants, steps=6):
         assert batch.has_speeds.tolist() == [video % 2 == 1 for video in batch.video_ids.tolist()]
 
 
-def test_turned_clips_are_those_that_were_not_turned_by_quarters() -> None:
-    pictures = torch.randint(256, (1, 4, 1, 32, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    turned, plain = (reader_of([40] * 4, {"own": Variants(is_turned=turns)}) for turns in (True, False))
+@pytest.mark.parametrize("variants", [Variants(is_turned=True), CLOZE])
+def test_turned_and_permuted_clips_are_those_that_were_not(variants: Variants) -> None:
+    rng, num = torch.Generator().manual_seed(0), variants.num_clips
+    pictures = torch.randint(256, (num, 4, 1, 32, 32, 3), generator=rng, dtype=torch.uint8)
+    plain_ones = replace(variants, is_turned=False, operations=("forwards",))
+    altered, plain = (reader_of([40] * 4, {"own": each}) for each in (variants, plain_ones))
     told: set[int] = set()
-    for step in range(4):
-        seen = turned.seen(step)
-        frames = pictures.expand(1, 4, T, 32, 32, 3).contiguous()
+    for step in range(12):
+        seen = altered.seen(step)
+        frames = pictures.expand(num, 4, T, 32, 32, 3).contiguous()
         shown = SeenVideos(step, seen.rows, frames, seen.aspects, seen.has_speeds, seen.video_ids)
-        one, other = (reader.maker.batch(shown, 0.0) for reader in (turned, plain))
-        for turns, clip, straight in zip(one.truths["own"].turns[:, 0].tolist(), one.clips, other.clips, strict=True):
-            assert clip.equal(straight.rot90(turns, (2, 3)))
+        one, other = (reader.maker.batch(shown, 0.0) for reader in (altered, plain))
+        truth = one.truths["own"]
+        for place, (clip, straight) in enumerate(zip(one.clips, other.clips, strict=True)):
+            number, video = divmod(place, 4)
+            turns, tiles = int(truth.turns[video, number]), truth.tiles[video, number].tolist()
+            halves = [part for row in straight.rot90(turns, (2, 3)).chunk(2, dim=2) for part in row.chunk(2, dim=3)]
+            a, b, c, d = (halves[tile] for tile in tiles)
+            assert clip.equal(torch.cat([torch.cat([a, b], dim=3), torch.cat([c, d], dim=3)], dim=2))
             told.add(turns)
     assert told == {0, 1, 2, 3}
 
@@ -143,7 +219,9 @@ def test_the_triplet_and_other_tasks_clips_stay_as_they_are() -> None:
 
 
 def test_a_part_of_a_batch_is_that_part_of_the_whole() -> None:
-    variants = {"own": Variants(2, (1, 2), ("forwards", "shuffled"), is_turned=True, in_twins=True)}
+    variants = {
+        "own": Variants(2, (1, 2), ("forwards", "shuffled", "permuted", "exchanged"), is_turned=True, in_twins=True)
+    }
     reader, rows = reader_of([60] * 4, variants, augmentation=Augmentation()), np.array([1, 3])
     whole = reader.seen(2)
     everything = reader.maker.batch(whole, 0.0)

@@ -17,6 +17,7 @@ from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import create_model
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.motion_test import embed_store
+from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.tables.compare_tasks import Comparison, compare_tasks
 from rspnet_core.tables.steps import Stopped
 from rspnet_core.tables.task_scores import (
@@ -27,7 +28,7 @@ from rspnet_core.tables.task_scores import (
     store_vectors,
     video_scores,
 )
-from rspnet_core.tables.task_table import hit_by_lot
+from rspnet_core.tables.task_table import _PUBLISHED, _published, hit_by_lot
 from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.video.store.write import write_store
@@ -143,6 +144,14 @@ def test_networks_are_embedded_as_an_index_embeds_them() -> None:
 
 
 # The comparison
+
+
+def test_a_task_stands_beside_the_published_row_of_its_paper() -> None:
+    assert _published("cloze") == ("R(2+1)D", {"top_1": pytest.approx(0.199), "top_5": pytest.approx(0.337)})
+    assert _published("dense_prediction") == ("", None)  # which the paper's table of retrieval has not
+    for row in _PUBLISHED:
+        assert set(row.split("+")) <= OBJECTIVES.keys()
+        assert _published(row)[1] is not None
 
 
 @pytest.mark.slow

@@ -113,6 +113,19 @@ def test_clip_order_is_asked_for_each_of_the_six_orders_by_pairs() -> None:
     assert loss_of(task, seen) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
+def test_cloze_is_the_cross_entropy_of_what_was_done_to_the_clip_in_the_middle() -> None:
+    seen, task = seen_of("cloze", SHORT), task_of("cloze")
+    clips, options = seen.pooled.view(3, R, CHANNELS), seen.batch.truths["cloze"].kinds[:, 1].tolist()
+    logits = [numbers(task.option(torch.cat([clips[n, video] for n in range(3)]))) for video in range(R)]  # type: ignore[operator]
+    assert {len(row) for row in logits} == {5}
+    counted = np.flatnonzero(SHORT)
+    term = task(seen)
+    expected = np.mean([cross_entropy(logits[video], options[video]) for video in counted])
+    assert float(term.loss.detach()) == pytest.approx(expected, rel=1e-4)
+    right = np.mean([logits[video].argmax() == options[video] for video in counted])
+    assert float(term.figures["cloze_accuracy"]) == pytest.approx(right)
+
+
 def test_speediness_tells_the_second_clip_of_each_video_from_the_first() -> None:
     seen, task = seen_of("speediness", SHORT), task_of("speediness")
     logits = numbers(task.speed(seen.pooled)).reshape(2, R, 2)  # type: ignore[operator]
