@@ -2,10 +2,10 @@
 
 VCP (Luo, Liu, Zhou, Yang, Ma, Ye and Wang, "Video cloze procedure for self-supervised spatio-temporal learning", AAAI
 2020): the clip in the middle is withheld, and the blank filled with one of five options: the clip as it was, turned
-(spatial rotation), its tiles in another order (spatial permutation), another moment (temporal remote shuffling), or its
-parts in another order (temporal adjacent shuffling). A linear layer on the features of all three tells which. As in
-``clip_order``, half a clip lies between two. A remote clip lies half a clip beyond the others, on either side, where
-there any distant one will do: so all options are drawn of the same videos.
+(spatial rotation), its four tiles in another order (spatial permutation), another moment (temporal remote shuffling),
+or two of its four parts exchanged (temporal adjacent shuffling). A linear layer on the features of all three tells
+which. As in ``clip_order``, half a clip lies between two. A remote clip lies half a clip beyond the others, on either
+side, where there any distant one will do: so all options are drawn of the same videos.
 """
 
 from typing import Any
