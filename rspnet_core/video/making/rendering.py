@@ -164,6 +164,12 @@ def smooth_pictures(num: int, size: int, rng: torch.Generator, device: torch.dev
     total = torch.zeros(num, 3, size, size, device=device)
     for cells, weight in ((3, 1.0), (7, 0.7), (17, 0.5), (39, 0.35)):
         grey, coloured = (torch.rand(num, planes, cells, cells, generator=rng).to(device) for planes in (1, 3))
-        noise = 0.7 * grey + 0.3 * coloured - 0.5
-        total += weight * F.interpolate(noise, size=(size, size), mode="bicubic", align_corners=False)
+        bigger = _bicubic(cells, size, device)
+        total += bigger @ (weight * (0.7 * grey + 0.3 * coloured - 0.5)) @ bigger.mT
     return (total * 1.2 + 0.5).clamp(0, 1)
+
+
+def _bicubic(source: int, size: int, device: torch.device) -> Tensor:
+    """Float32 (size, source): enlarges columns, as ``F.interpolate`` does along both axes."""
+    one_axis = torch.eye(source, device=device)[None, None]
+    return F.interpolate(one_axis, size=(size, source), mode="bicubic", align_corners=False)[0, 0]

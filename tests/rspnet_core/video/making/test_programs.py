@@ -125,3 +125,13 @@ def test_each_pixel_is_of_the_last_part_whose_capsule_holds_it(seed: int) -> Non
         assert float(depths[clip, time, row, column]) == pytest.approx(depth, abs=1e-5)
         if abs(depth) > 1e-5:
             assert torch.allclose(colours[clip, :, time, row, column], colour, atol=1e-4)
+
+
+def test_textures_are_noise_of_four_sizes_enlarged() -> None:
+    found = smooth_pictures(2, 20, torch.Generator().manual_seed(3), CPU)
+    rng, total = torch.Generator().manual_seed(3), torch.zeros(2, 3, 20, 20)
+    for cells, weight in ((3, 1.0), (7, 0.7), (17, 0.5), (39, 0.35)):
+        grey, coloured = torch.rand(2, 1, cells, cells, generator=rng), torch.rand(2, 3, cells, cells, generator=rng)
+        noise = 0.7 * grey + 0.3 * coloured - 0.5
+        total += weight * F.interpolate(noise, size=(20, 20), mode="bicubic", align_corners=False)
+    assert torch.allclose(found, (1.2 * total + 0.5).clamp(0, 1), atol=1e-5)
