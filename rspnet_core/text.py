@@ -57,6 +57,11 @@ def told_apart(paths: Sequence[str]) -> list[str]:
     return [names[path] for path in paths]
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """How many there are, as ``1 video`` or ``1,234 videos``."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def short(label: str, most: int = 28) -> str:
     """``label`` cut to ``most`` characters, the last one an ellipsis where something was cut."""
     return label if len(label) <= most else label[: most - 1] + "…"

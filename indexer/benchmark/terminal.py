@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.benchmark.document import ComparisonRow, comparison_rows, copies_line
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 
 _WORST_CLASSES = 10
 _ALONE = 5
@@ -109,7 +109,7 @@ def render_comparison(document: Mapping[str, Any]) -> Group:
     unit = "recordings" if intervals["unit"] == "group" else "queries"
     lines = [f"B - A with its {intervals['level']:.0%} interval over {intervals['units']} {unit}"]
     if not_shared := document["not_shared"]:
-        lines.append(f"{not_shared} videos are not in all of these libraries and do not count")
+        lines.append(f"not in all of these libraries, so not counted: {counted(not_shared, 'video')}")
     lines += [
         f"right first by {name[-1].upper()} alone: {found['videos']}, such as"
         + "".join(f"\n  {printable(p)}" for p in found["paths"][:_ALONE])

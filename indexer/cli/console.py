@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from indexer.cli.output import UNTRAINED
 from indexer.ingest.encoder import ClipEncoder
 from indexer.ingest.report import BuildReport
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 from rspnet_core.video.datasets.dataset import Dataset
 from rspnet_core.weights.shipped import DEFAULT
 
@@ -51,8 +51,8 @@ class BuildProgress:
 
     def started(self, dataset: Dataset, encoder: ClipEncoder) -> None:
         """Say what was recognised and what will embed it."""
-        classes = f", {len(dataset.classes)} classes" if dataset.classes else ""
-        lines = [f"{len(dataset.files)} video files, layout {dataset.layout}{classes}"]
+        classes = f", {counted(len(dataset.classes), 'class', 'classes')}" if dataset.classes else ""
+        lines = [f"{counted(len(dataset.files), 'video file')}, layout {dataset.layout}{classes}"]
         lines += [f"note: {note}" for note in dataset.notes]
         lines.append(f"encoder {encoder.spec.backbone}, {encoder.spec.source}, {_place(encoder)}")
         if encoder.spec.trained is False:

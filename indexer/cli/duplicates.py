@@ -11,7 +11,7 @@ from rich.text import Text
 
 from indexer.cli.output import IndexOption, JsonOption, log, print_json, say, show
 from rspnet_core.cli.command import SOME_FAILED
-from rspnet_core.text import printable, told_apart
+from rspnet_core.text import counted, printable, told_apart
 
 if TYPE_CHECKING:
     from indexer.catalogue.catalogue import VideoRow
@@ -57,12 +57,13 @@ def _bar() -> Progress:
 
 def _closing_lines(document: dict[str, Any]) -> Iterator[str]:
     groups, leaked, undecided = document["groups"], document["leaked"], document["undecided"]
-    yield f"{len(groups)} groups of copies, {sum(map(len, groups))} videos"
+    yield f"{counted(len(groups), 'group')} of copies, {counted(sum(map(len, groups)), 'video')}"
     if leaked:
         numbers = ", ".join(str(place + 1) for place in leaked[:_LISTED])
         yield f"leaks: copies on both sides of a split in groups {numbers}{' ...' if len(leaked) > _LISTED else ''}"
     if undecided:
-        yield f"cannot tell for {len(undecided)} videos: too little moves in them, and others show the same scene"
+        videos = counted(len(undecided), "video")
+        yield f"cannot tell for {videos}: too little moves in them, and others show the same scene"
     for failure in document["failed"][:_LISTED]:
         yield f"not compared: {failure['path']}: {failure['reason']}"
     if len(document["failed"]) > _LISTED:

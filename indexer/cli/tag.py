@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
 from rspnet_core.cli.command import commands
+from rspnet_core.text import counted
 
 app = commands("Give videos names of your own, and list them.")
 TagArgument = Annotated[str, typer.Argument(help="1 to 40 characters.", show_default=False)]
@@ -40,6 +40,7 @@ def tag_list(index: IndexOption, as_json: JsonOption = False) -> None:
 
     Example: [bold]rspnet-index tag list --index demo[/bold]
     """
+    from indexer.cli.tables import plain_table
     from indexer.retrieval.library import Library
     from indexer.retrieval.tagging import tags_document
 
@@ -48,10 +49,15 @@ def tag_list(index: IndexOption, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(document)
         return
-    table = Table("tag", "videos")
+    table = plain_table(None)
+    table.add_column("tag")
+    table.add_column("videos", justify="right")
     for each in document["tags"]:
         table.add_row(Text(each["tag"]), Text(f"{len(each['videos']):,}"))
-    show(table)
+    if document["tags"]:
+        show(table)
+    else:
+        say("no tags yet; `rspnet-index tag add` gives them")
 
 
 def _change(tag: str, videos: list[str], index: IndexOption, *, on: bool) -> None:
@@ -60,4 +66,4 @@ def _change(tag: str, videos: list[str], index: IndexOption, *, on: bool) -> Non
 
     with Library.open(index, device="cpu") as library:
         changed = tag_videos(library, tag, videos, on=on)
-    say(f"{changed} of {len(videos)} videos {'got the tag' if on else 'lost the tag'} {tag.strip()}")
+    say(f"{changed} of {counted(len(videos), 'video')} {'got' if on else 'lost'} the tag {tag.strip()!r}")

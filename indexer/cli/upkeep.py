@@ -19,6 +19,7 @@ from indexer.cli.filter_options import (
     UntilOption,
 )
 from indexer.cli.output import IndexOption, JsonOption, print_json, say, show
+from rspnet_core.text import counted
 
 
 def info(index: IndexOption, as_json: JsonOption = False) -> None:
@@ -58,7 +59,7 @@ def verify(
         say(f"problem: {problem}")
     if verdict.problems:
         raise typer.Exit(1)
-    say(f"sound: {verdict.videos} videos")
+    say(f"sound: {counted(verdict.videos, 'video')}")
 
 
 def repair(index: IndexOption, as_json: JsonOption = False) -> None:
@@ -69,7 +70,7 @@ def repair(index: IndexOption, as_json: JsonOption = False) -> None:
     from indexer.retrieval.maintenance import repair_library
 
     dropped = repair_library(index)
-    say(f"published anew; {len(dropped)} damaged videos dropped")
+    say(f"published anew; {counted(len(dropped), 'damaged video')} dropped")
     if as_json:
         print_json({"dropped": dropped})
 
@@ -89,7 +90,7 @@ def remove(
     from indexer.retrieval.maintenance import remove_videos
 
     removed = remove_videos(index, videos or [], everything=everything)
-    say(f"{removed} videos removed")
+    say(f"{counted(removed, 'video')} removed")
     if as_json:
         print_json({"removed": removed})
 
@@ -134,7 +135,7 @@ def export(
     )
     with Library.open(index, device="cpu") as library:
         document = export_library(library, out_folder, filters)
-    say(f"{document['videos']} videos in {out_folder}")
+    say(f"{counted(document['videos'], 'video')} in {out_folder}")
     if as_json:
         print_json(document)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rspnet_core.errors import DatasetError, InvalidSetting
 from rspnet_core.recognition.estimates import BOOTSTRAP_SAMPLES
 from rspnet_core.reports.bootstrap import LEVEL, difference_intervals, draw_units
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 
 _SEED = 0
 _NAMED = 20
@@ -82,7 +82,7 @@ def comparison_lines(found: dict[str, Any]) -> list[str]:
             f"range: {100 * found['level']:.0f} % interval, drawn from {found['units']:,} {unit} and the seeds"
         )
     if found["not_shared"]:
-        shown.append(f"{found['not_shared']:,} videos are not in all of these files and do not count")
+        shown.append(f"not in all of these files, so not counted: {counted(found['not_shared'], 'video')}")
     return shown
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rspnet_core.text import as_line, nearest, printable, short, told_apart
+from rspnet_core.text import as_line, counted, nearest, printable, short, told_apart
 
 
 def test_ordinary_scripts_stay_as_they_are():
@@ -11,6 +11,11 @@ def test_ordinary_scripts_stay_as_they_are():
 
 def test_control_bidirectional_and_undecodable_characters_become_escapes():
     assert printable("a\x00b\u202ec\udcffd\n") == r"a\x00b\u202ec\udcffd\n"
+
+
+def test_one_is_counted_as_one():
+    assert [counted(number, "video") for number in (0, 1, 1234)] == ["0 videos", "1 video", "1,234 videos"]
+    assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]
 
 
 def test_short_labels_stay_and_long_ones_end_with_an_ellipsis():

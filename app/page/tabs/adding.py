@@ -17,7 +17,7 @@ from app.session.builds import BuildStatus
 from app.session.services import Services
 from app.session.upkeep import take_out, try_again
 from rspnet_core.errors import LibraryNotFound, RspnetError
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 from rspnet_core.video.datasets.dataset import UPLOADS
 
 _POLL_SECONDS = 0.5
@@ -164,9 +164,9 @@ def _progress(status: BuildStatus) -> str:
         return notice(status.message)
     if status.is_running:
         text = "Stopping after the video in hand" if status.phase == "stopping" else "Indexing"
-        counted = f"{status.done:,} of {status.total:,} videos" if status.total else "looking through the folder"
+        where = f"{status.done:,} of {status.total:,} videos" if status.total else "looking through the folder"
         return (
-            f'<label class="progress">{text}: {counted}'
+            f'<label class="progress">{text}: {where}'
             f'<progress max="{status.total or 1}" value="{status.done}"></progress></label>'
         )
     ended = "Stopped; what is done is searchable" if status.phase == "stopped" else "Done"
@@ -174,6 +174,6 @@ def _progress(status: BuildStatus) -> str:
         f"<li>{escape(printable(failure.path))}: {escape(printable(failure.reason))}</li>"
         for failure in status.failed[:_FAILURES_SHOWN]
     )
-    return notice(f"{ended}: {status.indexed:,} videos added, {len(status.failed):,} failed.", kind="info") + (
+    return notice(f"{ended}: {counted(status.indexed, 'video')} added, {len(status.failed):,} failed.", kind="info") + (
         f'<ul class="failures">{failed}</ul>' if failed else ""
     )

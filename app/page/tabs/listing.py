@@ -18,7 +18,7 @@ from app.session.services import Services
 from indexer.catalogue.catalogue import VideoRow
 from indexer.retrieval.filters import SHOWN_FOLD
 from indexer.retrieval.tagging import tags_of
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 
 ROWS_PER_PAGE = 25
 ORDERS: list[tuple[str, Order]] = [
@@ -81,7 +81,7 @@ class Listing:
         nothing = _EMPTY if services.is_empty else notice("No name or class holds this text.", kind="info")
         return {
             self.table: _table(rows, tags_of(services.library, rows)) if rows else nothing,
-            self.position: "" if services.is_empty else f"Page {number} of {pages}, {len(found):,} videos",
+            self.position: "" if services.is_empty else f"Page {number} of {pages}, {counted(len(found), 'video')}",
             self.previous: gr.Button(interactive=number > 1),
             self.following: gr.Button(interactive=number < pages),
             self.page: number,

@@ -140,7 +140,7 @@ def test_uploaded_videos_become_searchable(served_own: Served, open_page, new_vi
     page.locator("#add-files input[type=file]").set_input_files(new_video)
     page.locator("#add-files .file-preview").wait_for()
     page.locator("#add-uploads").click()
-    page.get_by_text("Done: 1 videos added, 0 failed.").wait_for()
+    page.get_by_text("Done: 1 video added, 0 failed.").wait_for()
     page.get_by_text("Page 1 of 1, 5 videos").wait_for()
     expect(page.locator("#library-table")).to_contain_text("uploads/my_slide.mp4")
     page.get_by_role("tab", name="Search").click()

@@ -94,7 +94,8 @@ def test_removed_videos_are_found_no_more(few_videos: Path, small_weights: Path)
     rspnet_index("build", few_videos, "--weights", small_weights)
     videos = sorted(few_videos.rglob("*.mp4"))
     inside = videos[0].relative_to(few_videos)
-    assert json.loads(rspnet_index("remove", inside, "--index", few_videos, "--json").stdout) == {"removed": 1}
+    done = rspnet_index("remove", inside, "--index", few_videos, "--json")
+    assert (json.loads(done.stdout), done.stderr) == ({"removed": 1}, "1 video removed\n")
     hits = json.loads(rspnet_index("search", videos[0], "--index", few_videos, "--json").stdout)["hits"]
     assert (len(hits), str(videos[0]) in {hit["path"] for hit in hits}) == (3, False)
     assert rspnet_index("remove", "nothing", "--index", few_videos).returncode == 2

@@ -95,20 +95,21 @@ def test_a_folder_that_only_reads_is_told(tmp_path: Path) -> None:
 def test_a_search_obeys_a_tag_and_says_which_there_are(data: Path) -> None:
     one, other, *_, last = videos_of(data)
     added = rspnet_index("tag", "add", "to check", one, other, "--index", data)
-    assert "2 of 2 videos got the tag to check" in added.stderr
+    assert "2 of 2 videos got the tag 'to check'" in added.stderr
     found = json.loads(rspnet_index("search", one, "--index", data, "--tag", "to check", "--json").stdout)
     assert {Path(hit["path"]).name for hit in found["hits"]} == {one.name, other.name}
     listed = json.loads(rspnet_index("tag", "list", "--index", data, "--json").stdout)
     assert_described("rspnet-index-tag-list", listed)
     assert [(each["tag"], len(each["videos"])) for each in listed["tags"]] == [("to check", 2)]
-    assert "to check" in rspnet_index("tag", "list", "--index", data).stdout
+    shown = [line.split("  ") for line in rspnet_index("tag", "list", "--index", data).stdout.splitlines()]
+    assert [[cell.strip() for cell in line if cell.strip()] for line in shown] == [["tag", "videos"], ["to check", "2"]]
     wrong = rspnet_index("search", one, "--index", data, "--tag", "to chek")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "no tag to chek; did you mean to check?" in wrong.stderr
     rspnet_index("export", data / "out", "--index", data, "--tag", "to check")
     assert len(pq.read_table(data / "out" / "videos.parquet")) == 2
     gone = rspnet_index("tag", "remove", "to check", one, "--index", data)
-    assert "1 of 1 videos lost the tag" in gone.stderr
+    assert "1 of 1 video lost the tag 'to check'" in gone.stderr
     with Library.open(data, device="cpu") as library:
         assert [hit.path for hit in library.search(one, tag="to check")] == [str(other)]
         with pytest.raises(NothingMatches, match="no class Nowhere"):
