@@ -79,11 +79,14 @@ def serve(
     Examples: [bold]rspnet-app serve --index demo[/bold]
     [bold]rspnet-app serve --index /fast/ucf101 --host 0.0.0.0 --auth-file users[/bold]
     """
-    ancestors = _ancestors(embed_in)
+    ancestors, proxies = _ancestors(embed_in), _proxies(trusted_proxy)
     figures = _address(metrics) if metrics is not None else None
     from app.serving.users import UserFile
     from indexer.index.place import Place
 
+    for each in folder or ():
+        if not each.is_dir():
+            raise InvalidSetting(f"--folder {each}: no such folder; name one whose videos may be added")
     Place.find(index)  # a wrong path or a taken port is told before seconds of loading
     file_of_users = UserFile(auth_file) if auth_file else None
     listening = listen(host, port)
@@ -117,7 +120,7 @@ def serve(
         if file_of_users is None:
             print(_who_may_what(is_local), file=sys.stderr)
         address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/"  # noqa: S104
-        _serve_warming(services, uvicorn.Server(configure(page, trusted_proxy)), listening, address, open_browser)
+        _serve_warming(services, uvicorn.Server(configure(page, proxies)), listening, address, open_browser)
 
 
 def _serve_warming(
@@ -143,8 +146,23 @@ def _serve_warming(
 def _ancestors(embed_in: str | None) -> str:
     """Who may show the page in a frame, as headers say it. Raises InvalidSetting."""
     if embed_in is not None and not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]*-]+", embed_in):
-        raise InvalidSetting("--embed-in takes the address of a site, as https://example.org, with no path")
+        raise InvalidSetting(
+            f"--embed-in: got {embed_in!r}, allowed is the address of a site, as https://example.org, with no path"
+        )
     return embed_in or "'none'"
+
+
+def _proxies(text: str) -> str:
+    """Addresses and networks, with commas. Raises InvalidSetting for another text, which would be no proxy's."""
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        try:
+            ipaddress.ip_network(part)
+        except ValueError as error:
+            raise InvalidSetting(
+                f"--trusted-proxy: got {part!r}, allowed are addresses and networks, as 127.0.0.1,10.0.0.0/8"
+            ) from error
+    return ",".join(parts)
 
 
 def _who_may_what(is_local: bool) -> str:

@@ -130,3 +130,17 @@ def test_what_is_no_site_to_embed_in_is_refused(built: Path, site: str) -> None:
     done = rspnet_app("serve", "--index", built, "--embed-in", site)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "https://example.org" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--trusted-proxy", "proxy.example", "got 'proxy.example', allowed are addresses and networks"),
+        ("--trusted-proxy", "127.0.0.1,10.0.0.1/8", "got '10.0.0.1/8', allowed are addresses and networks"),
+        ("--folder", "/not/there", "--folder /not/there: no such folder"),
+    ],
+)
+def test_what_would_never_be_obeyed_is_refused_at_once(tmp_path: Path, option: str, value: str, says: str) -> None:
+    done = rspnet_app("serve", "--index", tmp_path / "nothing", option, value)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert says in done.stderr
