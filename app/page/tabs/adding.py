@@ -77,8 +77,7 @@ def adding_panel(services: Services, app: gr.Blocks, failed: gr.HTML) -> AddingP
 
     def add_folder(name: str | None, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(request)
-        builder = services.builder
-        return _started(services, lambda: builder.start(visitor, builder.data_folder(visitor, name or "")))
+        return _started(services, lambda: _index(services, visitor, name))
 
     @telling
     def mend_failed(count: int, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
@@ -137,6 +136,14 @@ def _add(services: Services, visitor: Visitor, paths: list[str]) -> None:
     root = next((root for root in roots if os.access(root, os.W_OK)), roots[0])
     kept = [keep_upload(visitor, Path(path), root) for path in paths]
     services.builder.start(visitor, root, [path.relative_to(root).as_posix() for path in kept])
+
+
+def _index(services: Services, visitor: Visitor, folder: str | None) -> None:
+    """Index a folder on the server that a visitor chose."""
+    visitor.must_be_editor()
+    if not folder:
+        raise RspnetError("Choose a folder first.")
+    services.builder.start(visitor, services.builder.data_folder(visitor, folder))
 
 
 def _folders(services: Services) -> list[str]:

@@ -57,7 +57,7 @@ def tagging_row(name: str) -> TaggingRow:
     with gr.Row(elem_classes="actions-row editors-only if-ticked"):
         text = gr.Textbox(
             show_label=False, label="Tag for the ticked videos", placeholder="a tag for the ticked ones", max_lines=1,
-            max_length=40, elem_id=f"{name}-tag", min_width=170, scale=0, container=False,
+            max_length=40, elem_id=f"{name}-tag", min_width=220, scale=0, container=False,
         )  # fmt: skip
         put = gr.Button("Tag", size="sm", elem_id=f"{name}-tag-put", min_width=70, scale=0)
         take = gr.Button("Untag", size="sm", elem_id=f"{name}-tag-take", min_width=70, scale=0)

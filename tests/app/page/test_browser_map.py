@@ -42,6 +42,8 @@ def test_a_point_opens_its_video(open_page, served) -> None:
     expect(card).to_contain_text(path)
     expect(card.locator("video")).to_have_js_property("error", None)
     page.wait_for_function("document.querySelector('#map-video video').readyState >= 1")
+    longer = "text => { text.textContent = 'long'.repeat(60); return text.scrollWidth <= text.clientWidth; }"
+    assert card.get_by_text(path).evaluate(longer)
 
 
 def test_the_opened_video_leads_to_a_search_with_it(open_page, served) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from app.page.tabs.adding import _add
+from app.page.tabs.adding import _add, _index
 from app.page.tabs.failures import failures
 from app.page.tabs.ticks import ids_of
 from app.serving.visitors import Visitor
 from app.session.services import Services
 from app.session.upkeep import take_out, try_again
 from indexer.ingest.build import build_library
-from rspnet_core.errors import InvalidSetting, LibraryBusy, NotAllowed, QueryNotFound, VideoError
+from rspnet_core.errors import InvalidSetting, LibraryBusy, NotAllowed, QueryNotFound, RspnetError, VideoError
 from tests.app.conftest import EDITOR
 
 VIEWER = Visitor("f" * 32, "viewer")
@@ -118,3 +118,10 @@ def test_what_is_no_list_of_ids_is_refused(ticked: str) -> None:
         ids_of(ticked)
     assert ids_of(f"{'0' * 16} {'1' * 16} {'0' * 16}") == ["0" * 16, "1" * 16]
     assert ids_of("") == []
+
+
+def test_who_chose_nothing_is_told_to_choose(services: Services) -> None:
+    with pytest.raises(RspnetError, match="Choose video files first"):
+        _add(services, EDITOR, [])
+    with pytest.raises(RspnetError, match="Choose a folder first"):
+        _index(services, EDITOR, None)
