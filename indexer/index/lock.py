@@ -33,7 +33,7 @@ class WriterLock:
             _take(descriptor, self._folder)
         except OSError as error:
             os.close(descriptor)
-            raise _unwritable(self._folder, error) from error
+            raise unwritable(self._folder, error) from error
         except BaseException:
             os.close(descriptor)
             raise
@@ -53,10 +53,11 @@ def _open(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         return os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> LibraryError:
+def unwritable(folder: Path, error: OSError) -> LibraryError:
+    """What is raised where a library's folder cannot be written."""
     return LibraryError(
         f"cannot write in {folder} ({error.strerror}); free some space, or put the library elsewhere with --index"
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.index.lock import unwritable
 from rspnet_core.atomic import replace_text
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.text import short
@@ -63,8 +64,11 @@ class Playback:
         return np.array(self.direction, np.float32) * np.float32(SPEEDS[speed] / self.doubling)
 
     def write(self, folder: Path) -> None:
-        """Keep it with the library in ``folder``."""
-        replace_text(folder / FILE_NAME, json.dumps(asdict(self)) + "\n")
+        """Keep it with the library in ``folder``. Raises LibraryError where that cannot be written."""
+        try:
+            replace_text(folder / FILE_NAME, json.dumps(asdict(self)) + "\n")
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
 
 def read_playback(folder: Path, fingerprint: str) -> Playback:

@@ -13,7 +13,7 @@ from indexer.retrieval.library import Library
 from indexer.retrieval.playback import _judged, measure_playback
 from indexer.retrieval.search import PartWeights
 from indexer.retrieval.speed import FILE_NAME, Playback, read_playback
-from rspnet_core.errors import DatasetError, InvalidSetting, MissingHead
+from rspnet_core.errors import DatasetError, InvalidSetting, LibraryError, MissingHead
 from rspnet_core.video.reading.sandbox import DecodePool
 from tests.indexer.cli.test_cli import rspnet_index
 from tests.indexer.storage import copied
@@ -169,3 +169,8 @@ def test_the_command_keeps_what_it_found(own: Path) -> None:
         query = next(iter(library.catalogue.videos())).id
     shown = rspnet_index("search", query, "--index", own, "--speed", "slower").stdout
     assert f"Most like {query}, slower, by backbone 100%" in shown
+
+
+def test_a_folder_that_cannot_be_written_is_told(own: Path, tmp_path: Path) -> None:
+    with Library.open(own, device="cpu") as library, pytest.raises(LibraryError, match=r"cannot write in .*gone"):
+        told(library).write(tmp_path / "gone")
