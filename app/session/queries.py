@@ -1,7 +1,6 @@
 """Queries that were embedded, kept so that sliders, pages and filters need no encoder."""
 
 import hashlib
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from indexer.ingest.plan import content_hash
+from indexer.retrieval import bounds
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.search import Query
 from rspnet_core.errors import InvalidSetting, VideoError
@@ -92,12 +92,8 @@ class QueryCache:
 
 def check_segment(start_seconds: float | None, end_seconds: float | None) -> tuple[float | None, float | None]:
     """The segment, an end of 0 and a start of 0 meaning none. Raises InvalidSetting for one that cannot be."""
-    for name, value in (("start", start_seconds), ("end", end_seconds)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise InvalidSetting(f"{name}: got {value:g}, allowed are seconds from 0")
     start, end = start_seconds or None, end_seconds or None
-    if start is not None and end is not None and start >= end:
-        raise InvalidSetting(f"the segment ends at {end:g} s, before its start at {start:g} s; give an end after it")
+    bounds.check_segment(start, end)
     return start, end
 
 

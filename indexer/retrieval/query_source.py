@@ -12,6 +12,7 @@ from indexer.catalogue.catalogue import EncoderRecord, LabelledVideo, VideoRow
 from indexer.catalogue.published import AnyCatalogue
 from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
+from indexer.retrieval.bounds import check_segment
 from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.search import Query
 from indexer.retrieval.tags_file import TagsFile
@@ -109,6 +110,7 @@ class QuerySource:
     ) -> Query:
         """Vectors of a video file or an indexed video, of its clips if asked; errors as of ``Library.search``."""
         segment = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+        check_segment(start_seconds, end_seconds)
         path, row = self.locate(query)
         if row is not None and start_seconds is end_seconds is None:
             return self.stored_query({"id": row.id, "path": str(path)} | segment, row, with_clips=with_clips)

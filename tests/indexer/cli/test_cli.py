@@ -118,6 +118,8 @@ MISTAKES = [
     (("search", "absent.mp4", "--index", "{built}"), 2, "neither a file nor the id"),
     (("search", "{text}", "--index", "{built}"), 1, "not a video"),
     (("search", "{text}", "--index", "{built}", "--motion", "-1"), 2, "not negative"),
+    (("search", "{text}", "--index", "{built}", "--start", "5", "--end", "2"), 2, "ends at 2 s, before its start"),
+    (("search", "{text}", "--index", "{built}", "--start", "-1"), 2, "start: got -1, allowed are seconds from 0"),
     (("search", "{text}", "--index", "absent"), 2, "rspnet-index build"),
     (("benchmark", "--index", "{built}", "--fold", "3"), 2, "fold 3"),
     (("benchmark", "--index", "{built}", "--families", "absent.csv"), 2, "absent.csv"),
