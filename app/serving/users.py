@@ -162,6 +162,7 @@ def _lines(path: Path) -> list[str]:
             raise InvalidSetting(f"{path} can be read by others than its owner; run `chmod 600 {path}`")
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no UTF-8"
         raise InvalidSetting(
-            f"the file of users {path} cannot be read; make one with `rspnet-app users add NAME --auth-file FILE`"
+            f"cannot read the file of users {path}: {why}; make one with `rspnet-app users add NAME --auth-file {path}`"
         ) from error

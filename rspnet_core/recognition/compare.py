@@ -98,7 +98,12 @@ def _read(file: Path) -> dict[_Video, dict[str, Any]]:
             for fold in folds
             for one in fold["predictions"]
         }
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise DatasetError(
+            f"cannot read {printable(str(file))}: {error.strerror}; "
+            "write it with `rspnet-train evaluate DATA --weights W --json > file.json`"
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(
             f"{printable(str(file))} cannot be compared: it is not what `rspnet-train evaluate --json` prints "
             f"({type(error).__name__}); write one with `rspnet-train evaluate DATA --weights W --json > file.json`"

@@ -73,6 +73,11 @@ def test_what_is_no_such_document_is_refused_by_its_name(tmp_path: Path, text: s
         compare_tests([tmp_path / "x.json"], [answers(tmp_path / "b", [])])
 
 
+def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot read .*x\.json: No such file or directory; write it with"):
+        compare_tests([tmp_path / "x.json"], [answers(tmp_path / "b", [])])
+
+
 def test_one_file_is_not_two_seeds(tmp_path: Path) -> None:
     a = answers(tmp_path / "a", [])
     with pytest.raises(InvalidSetting, match="given twice"):
