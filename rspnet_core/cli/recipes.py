@@ -37,9 +37,9 @@ def recipes_command(
         print(as_line({each: recipe.model_dump(mode="json") for each, recipe in recipes.items()}))
         return
     for each, recipe in recipes.items():
-        clip = f"{recipe.frames_per_clip} x {recipe.clip_size} px"
+        clip = f"{recipe.frames_per_clip:>2} x {recipe.clip_size:>3} px"
         length = f"{recipe.epochs:>5} epochs  batch {recipe.batch_size:<4}"
-        print(f"{each:<24} {recipe.backbone:<9} {recipe.summary:<20} {length} {clip}")
+        print(f"{each:<24} {recipe.backbone:<9} {length} {clip}  {recipe.summary}")
 
 
 def subset_command(

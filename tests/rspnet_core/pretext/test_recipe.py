@@ -145,7 +145,9 @@ def test_an_unknown_recipe_names_those_that_there_are(tmp_path: Path) -> None:
 def test_recipes_are_listed_and_printed() -> None:
     listed = CliRunner().invoke(app, ["recipes"])
     names = [*recipe_names(PretrainRecipe), *recipe_names(JointRecipe)]
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == names
+    lines = listed.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == names
+    assert len({line.index(" epochs") for line in lines}) == 1
     assert json.loads(CliRunner().invoke(app, ["recipes", "--json"]).stdout).keys() == {*names}
     printed = CliRunner().invoke(app, ["recipes", "k400-c3d"]).stdout
     assert printed == to_toml(load_recipe(PretrainRecipe, "k400-c3d", {}))
