@@ -100,14 +100,14 @@ def _worst_classes(report: Mapping[str, Any], ks: Sequence[str]) -> Table:
 def render_comparison(document: Mapping[str, Any]) -> Group:
     """The dict of ``compare`` as rich renderables."""
     ks = list(document["overall"]["scores"]["a"]["top_k"])
-    sides = ", ".join(f"{name.upper()}: {_encoder(document[name])}" for name in ("a", "b"))
+    sides = "\n".join(f"{name.upper()}: {_encoder(document[name])}" for name in ("a", "b"))
     parts: list[RenderableType] = [Text(sides)]
     for family, found in ("", document["overall"]), *document["within_family"].items():
         title = f"\n{'Retrieval' if not family else f'Within {printable(family)}'}, % ({found['queries']:,} queries)"
         parts.append(_difference(title, found, ks))
     intervals = document["overall"]["intervals"]
     unit = "recordings" if intervals["unit"] == "group" else "queries"
-    lines = [f"B - A with its {intervals['level']:.0%} interval over {intervals['units']} {unit}"]
+    lines = [f"B - A with its {100 * intervals['level']:.0f} % interval over {intervals['units']} {unit}"]
     if not_shared := document["not_shared"]:
         lines.append(f"not in all of these libraries, so not counted: {counted(not_shared, 'video')}")
     lines += [
@@ -122,7 +122,7 @@ def render_comparison(document: Mapping[str, Any]) -> Group:
 def _encoder(side: Mapping[str, Any]) -> str:
     encoder = side["encoder"]
     seeds = f" x {side['seeds']}" if side["seeds"] > 1 else ""
-    return printable(f"{encoder['backbone']} {encoder['weights']}{seeds}")
+    return printable(f"{encoder['backbone']}, {encoder['weights']}{seeds}")
 
 
 def _difference(title: str, found: Mapping[str, Any], ks: Sequence[str]) -> Table:

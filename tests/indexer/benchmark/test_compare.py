@@ -77,7 +77,8 @@ def test_the_command_prints_a_table_and_the_document(built: Path, by_energy: Pat
     document = json.loads(done.stdout)
     assert document["protocol"]["whitened"] == 4 and document["protocol"]["centred"] is True
     done = rspnet_index("compare", built, by_energy, "--leave-out", "recording")
-    assert done.returncode == 0 and "B - A" in done.stdout and "energy" in done.stdout, done.stderr
+    assert done.returncode == 0 and "B - A with its 95 % interval" in done.stdout, done.stderr
+    assert "energy, no weights" in "".join(line for line in done.stdout.splitlines() if line[:3] in {"A: ", "B: "})
 
 
 def rows(folder: Path) -> list:
