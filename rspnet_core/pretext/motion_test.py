@@ -23,7 +23,7 @@ from rspnet_core.models import TwoHeadModel, create_model, project
 from rspnet_core.models.pooling import pool_features
 from rspnet_core.pretext.batches import BatchMaker
 from rspnet_core.pretext.joint import JointModel
-from rspnet_core.pretext.joint_recipe import JointRecipe
+from rspnet_core.pretext.joint_recipe import JointRecipe, is_joint
 from rspnet_core.pretext.rendered import renderer_of
 from rspnet_core.pretext.store import StoreReader
 from rspnet_core.pretext.tasks.objective import Seen
@@ -203,13 +203,18 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        UsageError: more galleries than stores, no such device.
+        UsageError: more galleries than stores, no such device, a run of Algorithm 1's objectives.
         DatasetError: a store is damaged.
         WeightsError: the run has no complete state.
     """
     if len(galleries) > len(stores):
         raise InvalidSetting(f"got {len(galleries)} galleries for {len(stores)} stores; give at most one for each")
     folder = RunFolder(run)
+    if not is_joint(str(folder.recipe)):
+        raise InvalidSetting(
+            f"{run} is no run of tasks of [objectives.NAME] tables on a store of frames, whose read-outs are measured; "
+            "measure its weights by `rspnet-train pretext` or `rspnet-index benchmark`"
+        )
     recipe = load_recipe(JointRecipe, str(folder.recipe), {})
     joint = JointModel(create_model(recipe.backbone, seed=recipe.seed), recipe.objectives)
     load_modules({"joint": joint}, read_state(folder.last_state)[0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from rspnet_core.text import printable
+from rspnet_core.text import counted, printable
 from rspnet_core.video.datasets.video_file import VideoFile
 
 ENOUGH = 0.9
@@ -17,7 +17,7 @@ def remarks_on_files(files: list[VideoFile], folds: list[int], listed: Mapping[s
     strays = _strays(files, listed)
     notes = []
     if strays:
-        notes.append(f"{len(strays)} videos lie beside the layout, without class and side: {some(strays)}")
+        notes.append(f"beside the layout, without class and side: {counted(len(strays), 'video')}, {some(strays)}")
     beside = set(strays)
     for fold in folds:
         unlisted = sum(file.path not in beside and fold not in listed.get(file.path, ()) for file in files)

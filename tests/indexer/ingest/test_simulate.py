@@ -14,7 +14,7 @@ from indexer.ingest.simulate import PARTS, simulate_library, synthetic_vectors
 from indexer.ingest.spectrum import SPECTRUM, fit
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import verify_library
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import InvalidSetting, WeightsNotFound
 from tests.indexer.storage import make_library, stored
 
 
@@ -43,6 +43,16 @@ def test_a_library_that_grew_is_the_one_that_was_filled_at_once(simulated, tmp_p
     verdict = verify_library(simulated, deep=True)
     assert verdict.problems == []
     assert "simulated" in verdict.notes[0]
+
+
+def test_a_file_cannot_be_asked_about(simulated, sample_videos):
+    with (
+        Library.open(simulated, device="cpu") as library,
+        pytest.raises(
+            WeightsNotFound, match="this library is simulated, no encoder made its vectors; search it by ids"
+        ),
+    ):
+        library.search(next(sample_videos.rglob("*.mp4")))
 
 
 def test_its_vectors_are_clustered_like_those_it_was_fitted_to(simulated):

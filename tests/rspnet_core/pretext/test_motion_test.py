@@ -100,6 +100,12 @@ def test_a_run_is_measured_on_stores(store: Path, tmp_path: Path) -> None:  # no
         motion_test(tmp_path / "run", [store], [store, store], "cpu")
 
 
+def test_a_run_of_algorithm_1_is_told_what_measures_it(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('objectives = ["rsp", "avid"]\n')
+    with pytest.raises(InvalidSetting, match=r"is no run of tasks of .* measure its weights by `rspnet-train pretext`"):
+        motion_test(tmp_path, [], [], "cpu")
+
+
 def test_chance_is_what_the_oracle_of_nothing_gets() -> None:
     """Random vectors of many videos retrieve as often as their classes are frequent."""
     gallery, queries = rows(400, 5), rows(400, 6)

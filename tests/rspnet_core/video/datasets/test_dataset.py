@@ -165,7 +165,7 @@ def test_something_something_v2(root, prefix):
         (None, {}),
     ]
     assert dataset.notes == [
-        "1 videos lie beside the layout, without class and side: 20bn-something-something-v2/4.webm",
+        "beside the layout, without class and side: 1 video, 20bn-something-something-v2/4.webm",
         "only 2 of 4 videos have a class",
         "only 3 of 4 videos have a side (train, test or val)",
     ]

@@ -100,4 +100,4 @@ def test_a_stray_does_not_make_a_class_of_a_well_known_data_set(root: Path) -> N
     dataset = scan(root)
     assert dataset.classes == ["Archery", "HandstandPushups"]
     assert {file.path: file.label for file in dataset.files}["Archery/unnamed.mp4"] == "Archery"
-    assert "1 videos lie beside the layout, without class and side: extras/making of.mp4" in dataset.notes
+    assert "beside the layout, without class and side: 1 video, extras/making of.mp4" in dataset.notes
