@@ -6,6 +6,7 @@ look, every look with every motion, and each of both at 1x (c01) and 2x (c02) pl
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,10 @@ def write_sample_data(
         earlier = _earlier(manifest.folder)
         if earlier is not None and earlier != manifest:
             for video in earlier.videos:
-                (earlier.folder / video.path).unlink(missing_ok=True)
+                path = earlier.folder / video.path
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # until nothing is left in it
+                    path.parent.rmdir()
         _write_texts(manifest)
         scenes = manifest.scenes
         for video in manifest.videos:

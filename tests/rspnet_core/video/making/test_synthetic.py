@@ -182,6 +182,7 @@ def test_sample_data_of_programs_is_replaced_by_motions_with_names_and_back(tmp_
     before = contents(tmp_path)
     manifest = write_sample_data(tmp_path, groups=2)
     assert {path.name for path in tmp_path.rglob("*.mp4")} == {Path(video.path).name for video in manifest.videos}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {*MOTIONS, "ucfTrainTestlist"}
     write_sample_data(tmp_path, groups=2, programs=2)
     assert contents(tmp_path) == before
 
