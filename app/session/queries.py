@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from indexer.ingest.plan import content_hash
-from indexer.retrieval import bounds
+from indexer.retrieval import query_source
 from indexer.retrieval.composition import Examples
 from indexer.retrieval.search import Query
 from rspnet_core.errors import InvalidSetting, VideoError
@@ -93,7 +93,7 @@ class QueryCache:
 def check_segment(start_seconds: float | None, end_seconds: float | None) -> tuple[float | None, float | None]:
     """The segment, an end of 0 and a start of 0 meaning none. Raises InvalidSetting for one that cannot be."""
     start, end = start_seconds or None, end_seconds or None
-    bounds.check_segment(start, end)
+    query_source.check_segment(start, end)
     return start, end
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from indexer.bench.turns import Measured, Work, in_turns
 from indexer.ingest.build import build_library
 from indexer.ingest.encoder import ClipEncoder, choose_device
-from indexer.ingest.encoding import batches, choose_streams, encoded
+from indexer.ingest.encoding import choose_streams, encoded
 from indexer.ingest.samples import spread
 from rspnet_core.bench.plain_loop import plain_features
 from rspnet_core.config import EncoderSpec
@@ -140,7 +140,7 @@ class _Chosen:
         if "encode" in kinds:
             results, plainly = self.decode(pool), plain_decode()
             found["encode"] = (
-                lambda: list(encoded(self.encoder, batches(self.encoder, iter(results)))),
+                lambda: list(encoded(self.encoder, results)),
                 lambda: [plain_features(self.network, each, self.placed_on) for each in plainly],
             )
         if "build" in kinds:

@@ -35,30 +35,28 @@ def choose_streams(encoder: ClipEncoder) -> int:
     return min(_STREAMS, torch.get_num_threads())
 
 
-def batches(encoder: ClipEncoder, results: Iterator[DecodeResult]) -> Iterator[list[DecodeResult]]:
-    """As many results as the encoder's device takes at once, list after list."""
-    while batch := list(islice(results, _VIDEOS_PER_BATCH[encoder.device.type])):
-        yield batch
+def encoded(encoder: ClipEncoder, results: Iterable[DecodeResult]) -> Generator[tuple[DecodeResult, Encoded | None]]:
+    """Each result, in their order, with what the encoder says of it; None where it was not decoded.
 
-
-def encoded(
-    encoder: ClipEncoder, results: Iterable[list[DecodeResult]]
-) -> Generator[tuple[DecodeResult, Encoded | None]]:
-    """Each result of batches, in their order, with what the encoder says of it; None where it was not decoded.
-
-    As many batches as the encoder has ``streams`` are encoded at once, and one waits. What is being encoded when the
+    As many batches, of what the device takes at once, as the encoder has ``streams`` are encoded side by side, and one
+    waits. What is being encoded when the
     iterator is closed is finished, and dropped.
     """
     waiting: deque[tuple[list[DecodeResult], Future[list[Encoded]]]] = deque()
     with _threads(encoder.streams) as threads:
         threads.submit(encoder.prepare)
-        for batch in results:
+        for batch in _batches(iter(results), _VIDEOS_PER_BATCH[encoder.device.type]):
             frames = [result.clips.frames for result in batch if result.clips is not None]
             waiting.append((batch, threads.submit(encoder.encode, frames)))
             if len(waiting) > encoder.streams:
                 yield from _paired(*waiting.popleft())
         while waiting:
             yield from _paired(*waiting.popleft())
+
+
+def _batches(results: Iterator[DecodeResult], size: int) -> Iterator[list[DecodeResult]]:
+    while batch := list(islice(results, size)):
+        yield batch
 
 
 def _paired(

@@ -16,7 +16,7 @@ from indexer.catalogue.commits import VIDEOS_PER_COMMIT
 from indexer.catalogue.vectors import vector_problem
 from indexer.ingest.committer import Committer
 from indexer.ingest.encoder import ClipEncoder, Encoded
-from indexer.ingest.encoding import batches, encoded
+from indexer.ingest.encoding import encoded
 from indexer.ingest.engines import DecodeEngine
 from indexer.ingest.plan import Plan, plan_build
 from indexer.ingest.report import BuildReport, Failure
@@ -98,7 +98,7 @@ class Ingest:
             DecodeRequest(path, geometry, hash_content=True, opened=targets.get(entry.path, Path(path)))
             for path, entry in entries.items()
         )
-        pairs = encoded(self._encoder, batches(self._encoder, self._engine.map(requests)))
+        pairs = encoded(self._encoder, self._engine.map(requests))
         with Committer(self._catalogue, self._stored) as committer, closing(pairs):
             for result, said in pairs:
                 entry = entries[str(result.request.path)]

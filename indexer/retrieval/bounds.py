@@ -1,6 +1,5 @@
 """Bounds on what is known of videos: how long they are, how large their files, of which dates. Both ends included."""
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -133,15 +132,3 @@ def _nanoseconds(value: date, *, at_end: bool) -> int:
 def _bounded(since: timedelta, less: int = 0) -> int:
     nanoseconds = since // timedelta(microseconds=1) * 1000 - less
     return max(-LARGEST_INT, min(nanoseconds, LARGEST_INT))
-
-
-def check_segment(start_seconds: float | None, end_seconds: float | None) -> None:
-    """Raises InvalidSetting for a part that no video has: before its beginning, or with an end that is not after it."""
-    for name, value in (("start", start_seconds), ("end", end_seconds)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise InvalidSetting(f"{name}: got {value:g}, allowed are seconds from 0")
-    start = start_seconds or 0.0
-    if end_seconds is not None and end_seconds <= start:
-        raise InvalidSetting(
-            f"the segment ends at {end_seconds:g} s, before its start at {start:g} s; give an end after it"
-        )

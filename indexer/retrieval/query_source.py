@@ -1,6 +1,7 @@
 """From a file or an id to vectors: what a library's searches ask by."""
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,11 +13,10 @@ from indexer.catalogue.catalogue import EncoderRecord, LabelledVideo, VideoRow
 from indexer.catalogue.published import AnyCatalogue
 from indexer.index.place import Place
 from indexer.ingest.pooling import Layout
-from indexer.retrieval.bounds import check_segment
 from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.search import Query
 from indexer.retrieval.tags_file import TagsFile
-from rspnet_core.errors import LibraryDamaged, QueryNotFound, VideoError, WeightsNotFound
+from rspnet_core.errors import InvalidSetting, LibraryDamaged, QueryNotFound, VideoError, WeightsNotFound
 from rspnet_core.text import told_apart
 
 if TYPE_CHECKING:
@@ -177,3 +177,15 @@ class QuerySource:
         if result.clips is None:
             raise VideoError(f"{path}: {result.error}")
         return result.clips
+
+
+def check_segment(start_seconds: float | None, end_seconds: float | None) -> None:
+    """Raises InvalidSetting for a part that no video has: before its beginning, or with an end that is not after it."""
+    for name, value in (("start", start_seconds), ("end", end_seconds)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise InvalidSetting(f"{name}: got {value:g}, allowed are seconds from 0")
+    start = start_seconds or 0.0
+    if end_seconds is not None and end_seconds <= start:
+        raise InvalidSetting(
+            f"the segment ends at {end_seconds:g} s, before its start at {start:g} s; give an end after it"
+        )

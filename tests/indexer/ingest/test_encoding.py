@@ -36,8 +36,8 @@ def result(name: str, frames: object = None) -> DecodeResult:
 
 
 def pairs(encode: Any, results: list[DecodeResult], streams: int = 2) -> Iterator[tuple[str, object]]:
-    encoder: Any = SimpleNamespace(streams=streams, prepare=lambda: None, encode=encode)
-    with closing(encoded(encoder, ([each] for each in results))) as found:
+    encoder: Any = SimpleNamespace(streams=streams, device=torch.device("cpu"), prepare=lambda: None, encode=encode)
+    with closing(encoded(encoder, results)) as found:
         for each, said in found:
             yield str(each.request.path), said
 
@@ -54,12 +54,18 @@ def test_two_are_encoded_at_once_and_come_in_their_order() -> None:
 
 
 def test_what_was_not_decoded_keeps_its_place() -> None:
-    results = [result("a", 1), result("b"), result("c"), result("d", 4)]
-    encoder: Any = SimpleNamespace(
-        streams=1, prepare=lambda: None, encode=lambda videos: [10 * each for each in videos]
-    )
-    found = [(each.request.path, said) for each, said in encoded(encoder, [results[:3], results[3:]])]
-    assert found == [("a", 10), ("b", None), ("c", None), ("d", 40)]
+    """Nor does it take another's place in the batches that a GPU takes."""
+    results = [result(str(number), number if number % 3 else None) for number in range(20)]
+    sizes: list[int] = []
+
+    def encode(videos: list[int]) -> list[int]:
+        sizes.append(len(videos))
+        return [10 * each for each in videos]
+
+    encoder: Any = SimpleNamespace(streams=1, device=torch.device("cuda"), prepare=lambda: None, encode=encode)
+    found = [(each.request.path, said) for each, said in encoded(encoder, results)]
+    assert found == [(str(number), 10 * number if number % 3 else None) for number in range(20)]
+    assert sizes == [10, 3]
 
 
 def threads_of_a_new_thread() -> int:
@@ -117,7 +123,7 @@ def test_vectors_are_those_of_one_stream(small_weights: Path, backend: BackendNa
     for streams in (1, 2):
         encoder = ClipEncoder(*load_checkpoint(small_weights), device=torch.device("cpu"), backend=backend)
         encoder.streams = streams
-        results = [[result(str(number), frames)] for number, frames in enumerate(videos)]
+        results = [result(str(number), frames) for number, frames in enumerate(videos)]
         found.append([said for _, said in encoded(encoder, results)])
     for one, two in zip(*found, strict=True):
         assert np.array_equal(one.vectors, two.vectors)
