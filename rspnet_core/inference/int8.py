@@ -19,6 +19,7 @@ from torch import Tensor
 from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.inference.openvino_network import compiled, converted
+from rspnet_core.inference.torch_backend import folded
 from rspnet_core.models.backbone import Backbone
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -34,7 +35,7 @@ def observed_ranges(
     """The ranges of a traceable backbone on clips, each uint8 (1, T, size, size, 3), RGB; one or more."""
     from openvino import opset13 as ops
 
-    network = converted(backbone, geometry, normalisation)
+    network = converted(folded(backbone), geometry, normalisation)
     names = [convolution.get_friendly_name() for convolution in _convolutions(network)]
     ends = []
     for convolution in _convolutions(network):

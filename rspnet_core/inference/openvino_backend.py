@@ -8,7 +8,9 @@ from torch import Tensor
 
 from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.inference.int8 import Ranges, quantise
+from rspnet_core.inference.long_kernels import with_long_kernels
 from rspnet_core.inference.openvino_network import compiled, converted
+from rspnet_core.inference.torch_backend import folded
 from rspnet_core.models.backbone import Backbone
 
 
@@ -30,7 +32,10 @@ class OpenVinoBackend:
         With ``ranges`` its convolutions compute in INT8, all else in ``precision``. As many threads as there are
         ``streams`` may call it at once. Raises InvalidSetting where the ranges are of another network.
         """
-        network = converted(backbone, geometry, normalisation)
+        form = folded(backbone)
+        if ranges is None and precision == torch.float32:  # in fewer bits its mixtures would lose too much
+            form = with_long_kernels(form)
+        network = converted(form, geometry, normalisation)
         if ranges is not None:
             quantise(network, ranges)
         self._network: Any = compiled(network, precision, streams)

@@ -11,20 +11,18 @@ from torch import Tensor, nn
 
 from rspnet_core.config import ClipGeometry, Normalisation
 from rspnet_core.inference.pixels import scales
-from rspnet_core.inference.torch_backend import folded
-from rspnet_core.models.backbone import Backbone
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 
-def converted(backbone: Backbone, geometry: ClipGeometry, normalisation: Normalisation) -> Any:
-    """A traceable backbone, in eval mode and float32, for any number of clips of one geometry; it is not changed.
+def converted(form: nn.Module, geometry: ClipGeometry, normalisation: Normalisation) -> Any:
+    """A traceable backbone's ``folded`` form, in float32, for any number of clips of one geometry; it is not changed.
 
     What comes in are pixels: uint8 (B, T, size, size, 3), RGB.
     """
     openvino()
     shape = (3, geometry.frames_per_clip, geometry.size, geometry.size)
-    network = _of_pytorch(folded(backbone), torch.zeros(1, *shape))
+    network = _of_pytorch(form, torch.zeros(1, *shape))
     network.reshape([-1, *shape])
     _take_pixels(network, normalisation)
     return network
