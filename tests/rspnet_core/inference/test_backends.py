@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,23 @@ def test_all_that_agree_are_measured(runs: Runs, backend_that) -> None:
     seconds = clip_seconds(runs)
     assert list(seconds) == ["torch", "openvino"]
     assert min(seconds.values()) > 0
+
+
+def test_clips_are_measured_together_as_those_of_a_video_are(
+    runs: Runs, backend_that, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: set[int] = set()
+
+    def seen(features: torch.Tensor) -> torch.Tensor:
+        together.add(len(features))
+        return features
+
+    backend_that(seen)
+    ticks = count()
+    monkeypatch.setattr(backends.time, "perf_counter", lambda: next(ticks))
+    seconds = clip_seconds(runs)
+    assert min(together) > 1
+    assert seconds == dict.fromkeys(("torch", "openvino"), 1 / together.pop())
 
 
 @pytest.mark.parametrize("wrong", [torch.zeros_like, lambda features: features + 0.1 * noise(*features.shape)])
