@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from rspnet_core.config import ClipGeometry
 from rspnet_core.inference.long_kernels import LongKernel, filter_at, paired, with_long_kernels
 from rspnet_core.inference.torch_backend import folded
 from rspnet_core.models import create_backbone_model
-from tests.rspnet_core.inference.test_folded import NORMALISATION, assert_same, noise, with_trained_statistics
+from tests.rspnet_core.inference.test_folded import NORMALISATION, assert_same, noise, pixels, with_trained_statistics
 
 NUMBERS = st.fractions(-3, 3, max_denominator=4)
 POSITIVE = st.fractions(Fraction(1, 4), 3, max_denominator=4)
@@ -85,24 +86,28 @@ def test_a_networks_features_stay_the_same_and_the_network_too(name: str) -> Non
     assert_same(changed(clips), form(clips))
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_openvino_computes_so_in_float32_alone(precision: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("precision", "in_int8", "changes"),
+    [(torch.float32, False, True), (torch.bfloat16, False, False), (torch.float32, True, False)],
+)
+def test_openvino_computes_so_in_float32_alone(
+    precision: torch.dtype, in_int8: bool, changes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not find_spec("openvino"):
         pytest.skip("OpenVINO is not installed")
     from rspnet_core.inference import openvino_backend
+    from rspnet_core.inference.int8 import observed_ranges
 
     kernels: list[int] = []
 
-    def looked_at(network: object, *_: object) -> None:
-        kernels.extend(
-            node.input_value(1).get_shape()[2]
-            for node in network.get_ordered_ops()  # type: ignore[attr-defined]
-            if node.get_type_name() == "Convolution"
-        )
+    def looked_at(network: Any, *_: object) -> None:
+        convolutions = (node for node in network.get_ordered_ops() if node.get_type_name() == "Convolution")
+        kernels.extend(convolution.get_input_shape(1)[2] for convolution in convolutions)
 
-    monkeypatch.setattr(openvino_backend, "compiled", looked_at)
     network = with_trained_statistics(create_backbone_model("small18", seed=0).backbone)
     geometry = ClipGeometry(frames_per_clip=16, size=32)
-    openvino_backend.OpenVinoBackend(network, geometry, NORMALISATION, precision=precision)
-    assert (7 in kernels) == (precision == torch.bfloat16)
-    assert kernels.count(1) >= (10 if precision == torch.float32 else 0)
+    ranges = observed_ranges(network, geometry, NORMALISATION, [pixels(1, 16, 32)]) if in_int8 else None
+    monkeypatch.setattr(openvino_backend, "compiled", looked_at)
+    openvino_backend.OpenVinoBackend(network, geometry, NORMALISATION, precision=precision, ranges=ranges)
+    shortcuts = 3
+    assert (kernels.count(7), kernels.count(1)) == ((0, shortcuts + 10) if changes else (1, shortcuts))
