@@ -128,7 +128,8 @@ def test_vectors_are_those_of_one_stream(small_weights: Path, backend: BackendNa
     for one, two in zip(*found, strict=True):
         assert np.array_equal(one.vectors, two.vectors)
         assert np.array_equal(one.video, two.video)
-        assert np.array_equal(one.motion_energy, two.motion_energy)
+        # One thread may add up a product in another order than two, on AVX2 with other last bits.
+        np.testing.assert_allclose(one.motion_energy, two.motion_energy, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
