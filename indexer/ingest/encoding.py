@@ -39,8 +39,7 @@ def encoded(encoder: ClipEncoder, results: Iterable[DecodeResult]) -> Generator[
     """Each result, in their order, with what the encoder says of it; None where it was not decoded.
 
     As many batches, of what the device takes at once, as the encoder has ``streams`` are encoded side by side, and one
-    waits. What is being encoded when the
-    iterator is closed is finished, and dropped.
+    waits. What is being encoded when the iterator is closed is finished, and dropped.
     """
     waiting: deque[tuple[list[DecodeResult], Future[list[Encoded]]]] = deque()
     with _threads(encoder.streams) as threads:
