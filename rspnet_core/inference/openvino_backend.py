@@ -39,11 +39,14 @@ class OpenVinoBackend:
         if ranges is not None:
             quantise(network, ranges)
         self._network: Any = compiled(network, precision, streams)
+        self._at_once = torch.get_num_threads() if precision == torch.float32 and ranges is None else None
+        """Clips; None for all that come. In float32 one keeps a thread busy, and more would only take more memory."""
         self._of_thread = threading.local()
 
     def __call__(self, clips: Tensor) -> Tensor:
         """Clips uint8 (B, T, size, size, 3), RGB, on the CPU -> feature map float32 (B, C, T', H', W')."""
-        return torch.from_numpy(self._request.infer(clips.numpy(), share_inputs=True)[0])
+        parts = torch.split(clips, self._at_once or max(1, len(clips)))
+        return torch.cat([torch.from_numpy(self._request.infer(part.numpy(), share_inputs=True)[0]) for part in parts])
 
     @property
     def _request(self) -> Any:

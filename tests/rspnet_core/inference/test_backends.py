@@ -6,8 +6,10 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from rspnet_core.config import ClipGeometry
 from rspnet_core.errors import InvalidSetting
@@ -185,3 +187,30 @@ def test_openvino_writes_no_client_id_and_sends_nothing(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("precision", "most"), [(torch.float32, 2), (torch.bfloat16, 5)])
+def test_openvino_takes_as_many_clips_at_once_as_it_has_threads_in_float32(
+    precision: torch.dtype, most: int, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not find_spec("openvino"):
+        pytest.skip("OpenVINO is not installed")
+    from rspnet_core.inference import openvino_backend
+
+    taken: list[int] = []
+
+    class Request:
+        def infer(self, clips: NDArray[np.uint8], **_: object) -> list[NDArray[np.float32]]:
+            taken.append(len(clips))
+            return [clips.mean(axis=(1, 2, 3, 4), dtype=np.float32)[:, None]]
+
+    class Network:
+        create_infer_request = Request
+
+    monkeypatch.setattr(openvino_backend, "compiled", lambda *_: Network())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    backend = openvino_backend.OpenVinoBackend(runs.backbone, runs.geometry, runs.normalisation, precision=precision)
+    clips = pixels(5, runs.geometry.frames_per_clip, runs.geometry.size)
+    assert_same(backend(clips), clips.float().mean(dim=(1, 2, 3, 4))[:, None])
+    assert (max(taken), sum(taken)) == (most, 5)
+    assert backend(clips[:0]).shape == (0, 1)
