@@ -25,12 +25,14 @@ def playback(
     """
     from indexer.retrieval.library import Library
     from indexer.retrieval.playback import measure_playback
+    from indexer.retrieval.speed import check_can_keep
 
     columns = (TextColumn("replayed"), BarColumn(), MofNCompleteColumn())
     with (
         Library.open(index, device=device, backbone=backbone) as library,
         Progress(*columns, console=log, disable=not log.is_terminal) as bar,
     ):
+        check_can_keep(library.place.folder)
         task = bar.add_task("replayed", total=None)
         found = measure_playback(
             library, most=videos, advance=lambda done, total: bar.update(task, completed=done, total=total)

@@ -7,6 +7,7 @@ deviation of the scores of the library's pairs. Where it could be chance that sp
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 import numpy as np
@@ -69,6 +70,15 @@ class Playback:
             replace_text(folder / FILE_NAME, json.dumps(asdict(self)) + "\n")
         except OSError as error:
             raise unwritable(folder, error) from error
+
+
+def check_can_keep(folder: Path) -> None:
+    """Before minutes of measuring, raise LibraryError where ``Playback.write`` would."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def read_playback(folder: Path, fingerprint: str) -> Playback:

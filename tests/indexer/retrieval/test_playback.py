@@ -1,5 +1,6 @@
 """Faster and slower: measured on a library's own videos, obeyed where the encoder tells them."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 
 from app.session.opened import OpenedLibrary
 from app.session.ranking import rank
+from indexer.cli import playback as command
 from indexer.ingest.build import build_library
+from indexer.retrieval import playback, speed
 from indexer.retrieval.library import Library
 from indexer.retrieval.playback import _judged, measure_playback
 from indexer.retrieval.search import PartWeights
-from indexer.retrieval.speed import FILE_NAME, Playback, read_playback
+from indexer.retrieval.speed import FILE_NAME, Playback, check_can_keep, read_playback
 from rspnet_core.errors import DatasetError, InvalidSetting, LibraryError, MissingHead
 from rspnet_core.video.reading.sandbox import DecodePool
 from tests.indexer.cli.test_cli import rspnet_index
@@ -171,6 +174,21 @@ def test_the_command_keeps_what_it_found(own: Path) -> None:
     assert f"Most like {query}, slower, by backbone 100%" in shown
 
 
-def test_a_folder_that_cannot_be_written_is_told(own: Path, tmp_path: Path) -> None:
-    with Library.open(own, device="cpu") as library, pytest.raises(LibraryError, match=r"cannot write in .*gone"):
-        told(library).write(tmp_path / "gone")
+def test_a_folder_that_cannot_be_written_is_told_before_all_is_measured(own: Path, tmp_path: Path) -> None:
+    with Library.open(own, device="cpu") as library:
+        for refused in (told(library).write, check_can_keep):
+            with pytest.raises(LibraryError, match=r"cannot write in .*gone"):
+                refused(tmp_path / "gone")
+    before = sorted(own.iterdir())
+    check_can_keep(own)
+    assert sorted(own.iterdir()) == before
+
+
+def test_the_command_does_not_measure_what_it_cannot_keep(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(speed, "TemporaryFile", read_only)
+    monkeypatch.setattr(playback, "measure_playback", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(LibraryError, match=r"cannot write in .* \(Read-only file system\)"):
+        command.playback(own)
