@@ -14,6 +14,7 @@ from indexer.ingest.engines import EngineName, open_engine
 from indexer.ingest.ingest import Ingest, Progress
 from indexer.ingest.report import BuildReport
 from indexer.ingest.samples import Samples
+from indexer.ingest.simulate import check_has_encoder
 from indexer.ingest.writer import LibraryWriter
 from rspnet_core.config import EncoderSpec, Pooling
 from rspnet_core.cores import usable_cores
@@ -74,6 +75,7 @@ def build_library(
         library.choose_index(index_type)
         record = library.catalogue.encoder()
         if record is not None and weights is None and backbone is None:
+            check_has_encoder(record)
             weights = str(library.place.encoder_path(record.fingerprint))
             pooling = pooling or record.description["pooling"]
         model, spec = load_encoder(weights, backbone or trusted, fps=fps)

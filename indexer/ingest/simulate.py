@@ -17,7 +17,7 @@ from indexer.index.index_types import IndexChoice
 from indexer.index.place import Place
 from indexer.ingest.spectrum import SPECTRUM, PartSpectrum
 from indexer.ingest.writer import LibraryWriter
-from rspnet_core.errors import InvalidSetting
+from rspnet_core.errors import InvalidSetting, WeightsNotFound
 
 SIMULATED = "simulated"
 """The backbone, as people read it, of a library without an encoder."""
@@ -42,6 +42,15 @@ _ENCODER = EncoderRecord(
     },
     parts=PARTS,
 )
+
+
+def check_has_encoder(record: EncoderRecord) -> None:
+    """Raise WeightsNotFound where a library's vectors are simulated."""
+    if record.description["backbone"] == SIMULATED:
+        raise WeightsNotFound(
+            "this library is simulated, no encoder made its vectors; search it by ids, as `rspnet-index simulate` "
+            "names some, or build videos into a new --index"
+        )
 
 
 def simulate_library(index: Path, videos: int, index_type: IndexChoice | None = None) -> dict[str, Any]:

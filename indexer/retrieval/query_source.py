@@ -16,7 +16,7 @@ from indexer.ingest.pooling import Layout
 from indexer.retrieval.query_footage import QueryFootage
 from indexer.retrieval.search import Query
 from indexer.retrieval.tags_file import TagsFile
-from rspnet_core.errors import InvalidSetting, LibraryDamaged, QueryNotFound, VideoError, WeightsNotFound
+from rspnet_core.errors import InvalidSetting, LibraryDamaged, QueryNotFound, VideoError
 from rspnet_core.text import told_apart
 
 if TYPE_CHECKING:
@@ -96,14 +96,10 @@ class QuerySource:
 
     def load_network(self) -> "tuple[EncoderModel, EncoderSpec]":
         """The network of the library's own copy of its encoder, in eval mode on the CPU. Raises WeightsError."""
-        from indexer.ingest.simulate import SIMULATED
+        from indexer.ingest.simulate import check_has_encoder
         from rspnet_core.weights.checkpoint import load_checkpoint
 
-        if self.record.description["backbone"] == SIMULATED:
-            raise WeightsNotFound(
-                "this library is simulated, no encoder made its vectors; search it by ids, as `rspnet-index simulate` "
-                "names some, or build a library of videos"
-            )
+        check_has_encoder(self.record)
         return load_checkpoint(self.place.encoder_path(self.record.fingerprint), named_by_user=self._backbone)
 
     def embed(

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 from indexer.catalogue.catalogue import FILE_NAME, Catalogue
 from indexer.cli.main import app
 from indexer.index import ivf_index
+from indexer.ingest.build import build_library
 from indexer.ingest.simulate import PARTS, simulate_library, synthetic_vectors
 from indexer.ingest.spectrum import SPECTRUM, fit
 from indexer.retrieval.library import Library
 from indexer.retrieval.maintenance import verify_library
-from rspnet_core.errors import InvalidSetting, WeightsNotFound
+from rspnet_core.errors import EncoderMismatch, InvalidSetting, WeightsNotFound
 from tests.indexer.storage import make_library, stored
 
 
@@ -45,14 +46,16 @@ def test_a_library_that_grew_is_the_one_that_was_filled_at_once(simulated, tmp_p
     assert "simulated" in verdict.notes[0]
 
 
-def test_a_file_cannot_be_asked_about(simulated, sample_videos):
-    with (
-        Library.open(simulated, device="cpu") as library,
-        pytest.raises(
-            WeightsNotFound, match="this library is simulated, no encoder made its vectors; search it by ids"
-        ),
-    ):
+def test_a_file_cannot_be_asked_about_nor_videos_be_added(simulated, sample_videos):
+    told = "this library is simulated, no encoder made its vectors; search it by ids"
+    with Library.open(simulated, device="cpu") as library, pytest.raises(WeightsNotFound, match=told):
         library.search(next(sample_videos.rglob("*.mp4")))
+    before = stored(simulated)
+    with pytest.raises(WeightsNotFound, match=told):
+        build_library(sample_videos, index=simulated, device="cpu")
+    with pytest.raises(EncoderMismatch):
+        build_library(sample_videos, index=simulated, backbone="energy", device="cpu")
+    assert stored(simulated) == before
 
 
 def test_its_vectors_are_clustered_like_those_it_was_fitted_to(simulated):
