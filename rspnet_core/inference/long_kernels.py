@@ -157,8 +157,8 @@ def _mixed(row: Sequence[Fraction], tensors: Sequence[Tensor]) -> Tensor:
 
 
 def with_long_kernels(network: nn.Module) -> nn.Module:
-    """A copy that computes its convolutions over seven moments so."""
-    network = deepcopy(network)
+    """One that computes its convolutions over seven moments so; it shares all other weights with ``network``."""
+    network = deepcopy(network, {id(weights): weights for weights in network.parameters()})
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv3d) and LongKernel.is_long(module):
             network.set_submodule(name, LongKernel(module))
