@@ -32,14 +32,14 @@ class OpenVinoBackend:
         With ``ranges`` its convolutions compute in INT8, all else in ``precision``. As many threads as there are
         ``streams`` may call it at once. Raises InvalidSetting where the ranges are of another network.
         """
-        form = folded(backbone)
-        if ranges is None and precision == torch.float32:  # in fewer bits its mixtures would lose too much
+        form, is_float32 = folded(backbone), ranges is None and precision == torch.float32
+        if is_float32:  # in fewer bits its mixtures would lose too much
             form = with_long_kernels(form)
         network = converted(form, geometry, normalisation)
         if ranges is not None:
             quantise(network, ranges)
         self._network: Any = compiled(network, precision, streams)
-        self._at_once = torch.get_num_threads() if precision == torch.float32 and ranges is None else None
+        self._at_once = torch.get_num_threads() if is_float32 else None
         """Clips; None for all that come. In float32 one keeps a thread busy, and more would only take more memory."""
         self._of_thread = threading.local()
 

@@ -82,6 +82,8 @@ def test_a_networks_features_stay_the_same_and_the_network_too(name: str) -> Non
     changed = with_long_kernels(form)
     assert isinstance(form.conv1, nn.Conv3d)
     assert isinstance(changed.conv1, LongKernel)
+    own = set(changed.parameters()) - set(form.parameters())
+    assert own == set(changed.conv1.parameters())
     clips = noise(2, 3, 16, 64, 64)
     assert_same(changed(clips), form(clips))
 
