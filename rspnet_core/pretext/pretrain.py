@@ -16,6 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+from lightning_fabric import Fabric
+
 from rspnet_core.config import EncoderSpec, Normalisation
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import TwoHeadModel
@@ -25,6 +28,7 @@ from rspnet_core.pretext.learners import build_learner, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.pretext.rendered import renderer_of
 from rspnet_core.pretext.store import store_feed
+from rspnet_core.training.fabric import reduced
 from rspnet_core.training.listener import Listener
 from rspnet_core.training.run import TrainingRun
 from rspnet_core.training.schedule import CosineSchedule, Schedule, TimedCosine, cosine_schedule
@@ -72,7 +76,7 @@ def pretrain(
         listener: told how it goes; None tells nobody.
 
     Raises:
-        UsageError: settings, lists or devices that do not fit; several processes on a store or for several tasks.
+        UsageError: settings, lists or devices that do not fit; several processes for several tasks.
         DatasetError: a store that is damaged, or of another frame rate; fewer videos than a batch.
         TrainingDiverged: the loss became NaN.
         WeightsError: a checkpoint cannot be read or written.
@@ -81,18 +85,21 @@ def pretrain(
     if is_store(data):
         _refuse(list_files=list_files, workers=workers, retrieval=retrieval)
         session = open_session(out, recipe, resume=resume, device=device, listener=listener)
-        if session.fabric.world_size > 1:
-            raise InvalidSetting("training on a store takes one process; start it without torchrun")
-        return run(session, store_feed(data, recipe, session.fabric.device))
+        _check_processes(recipe, session.fabric)
+        return run(session, store_feed(data, recipe, session.fabric))
     from rspnet_core.pretext.folder import folder_feed  # not above: these want the decoders to be installed
     from rspnet_core.training.decoding import decoding_session
 
     with decoding_session(
         out, recipe, resume=resume, device=device, workers=workers, max_unreadable=max_unreadable, listener=listener
     ) as session:
-        if session.fabric.world_size > 1 and isinstance(recipe, JointRecipe):
-            raise InvalidSetting("several tasks at once are learnt by one process; start it without torchrun")
+        _check_processes(recipe, session.fabric)
         return run(session, folder_feed(session, data, list_files or [], recipe, retrieval))
+
+
+def _check_processes(recipe: PretrainRecipe | JointRecipe, fabric: Fabric) -> None:
+    if fabric.world_size > 1 and isinstance(recipe, JointRecipe):
+        raise InvalidSetting("several tasks at once are learnt by one process; start it without torchrun")
 
 
 def _refuse(**given: object) -> None:
@@ -110,7 +117,7 @@ def _train(
     minutes: float | None,
     keep_every: int | None,
 ) -> TrainingRun:
-    schedule = _schedule(recipe, feed.steps_per_epoch, minutes)
+    schedule = _schedule(recipe, feed.steps_per_epoch, minutes, session.fabric)
     learner = build_learner(recipe, _FEWEST_STEPS if minutes is not None else schedule.num_steps, session.fabric)
     training = Training(
         task=learner.task,
@@ -133,7 +140,9 @@ def _maker(recipe: PretrainRecipe | JointRecipe) -> BatchMaker:
     return BatchMaker(recipe.view_plan(), recipe.clip_size, renderer)
 
 
-def _schedule(recipe: PretrainRecipe | JointRecipe, steps_per_epoch: int, minutes: float | None) -> Schedule:
+def _schedule(
+    recipe: PretrainRecipe | JointRecipe, steps_per_epoch: int, minutes: float | None, fabric: Fabric
+) -> Schedule:
     if isinstance(recipe, PretrainRecipe):
         if minutes is None:
             return cosine_schedule(recipe, steps_per_epoch)
@@ -141,8 +150,14 @@ def _schedule(recipe: PretrainRecipe | JointRecipe, steps_per_epoch: int, minute
     else:
         warmup_steps = recipe.warmup_steps
     if minutes is not None:
-        return TimedCosine(recipe.learning_rate, recipe.final_rate, minutes, warmup_steps)
-    return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
+        clocks = partial(_mean_of_clocks, fabric)
+        return TimedCosine(recipe.peak_rate, recipe.final_rate, minutes, warmup_steps, agree=clocks)
+    return CosineSchedule(recipe.peak_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
+
+
+def _mean_of_clocks(fabric: Fabric, seconds: float) -> float:
+    """So that no process ends before the others."""
+    return seconds if fabric.world_size == 1 else float(reduced(fabric, torch.tensor(seconds), "mean"))
 
 
 def _spec(model: TwoHeadModel, recipe: PretrainRecipe | JointRecipe, data_name: str, progress: str) -> EncoderSpec:

@@ -14,6 +14,7 @@ _RELEASE: dict[str, Any] = {
     "rsp_gradients": "anchor",
     "sgd_momentum": 0.9,
     "weight_decay": 1e-4,
+    "reference_batch_size": 64,
     "pairing": "release",
     "fps": 0,
 }
@@ -32,8 +33,9 @@ class PretrainRecipe(ViewRecipe):
     other."""
     release: bool = Field(default=False, strict=True)  # 'True' or 1 would set it and fill nothing
     """True takes what the authors' release does for every setting that is not given: c_j and c_k from one window, the
-    hinge on cosines divided by 0.07 with margin 2.0, both other clips as positives, momentum 0.9, weight decay 1e-4,
-    frames at the files' own rate, crops from 0.4 of the frame, colours always jittered, hue by 0.4, no blur."""
+    hinge on cosines divided by 0.07 with margin 2.0, both other clips as positives, momentum 0.9, weight decay 1e-4, a
+    rate that is of 64 videos a step, frames at the files' own rate, crops from 0.4 of the frame, colours always
+    jittered, hue by 0.4, no blur."""
 
     queue_size: int = Field(default=16384, ge=1)
     """K."""

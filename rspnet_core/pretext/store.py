@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from rspnet_core.config import ViewSampling
@@ -16,6 +16,7 @@ from rspnet_core.pretext.batches import BatchMaker, Feed, SeenVideos
 from rspnet_core.pretext.view_recipe import ViewRecipe
 from rspnet_core.pretext.views import ViewBatch
 from rspnet_core.training.schedule import Schedule
+from rspnet_core.video.clips.batch_part import BatchPart
 from rspnet_core.video.sampling import view_positions, windows_fit
 from rspnet_core.video.store.frame_store import FrameStore, open_store
 
@@ -29,6 +30,13 @@ class StoreReader:
     sampling: ViewSampling
     """``fps`` and ``frame_size`` are the store's own."""
     maker: BatchMaker
+    part: BatchPart = field(default_factory=BatchPart)
+    """Which of a step's videos are cut here."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Places of these videos in the plan's batch, int64 (n,). Raises InvalidSetting as ``BatchPart.rows`` does."""
+        return np.array(self.part.rows(self.maker.plan.num_videos), np.int64)
 
     def batch(self, step: int, progress: float) -> ViewBatch:
         """The batch of a step, when a part (0 to 1) of the run is over."""
@@ -43,7 +51,7 @@ class StoreReader:
         frames = self.store.clips(indices.swapaxes(0, 1).reshape(-1, frames_per_clip))
         return SeenVideos(
             step=step,
-            rows=np.arange(num),
+            rows=self.rows,
             frames=frames.view(clips, num, *frames.shape[1:]),
             aspects=np.array([listed[video].aspect for video in videos]),
             has_speeds=self._fits(step) & np.all(np.diff(indices, axis=2) > 0, axis=(1, 2)),
@@ -51,11 +59,11 @@ class StoreReader:
         )
 
     def indices(self, step: int) -> NDArray[np.int64]:
-        """Places among the store's frames, int64 (R, C, T)."""
+        """Places among the store's frames, int64 (n, C, T)."""
         videos = [self.store.index.videos[video] for video in self._videos_of(step)]
         lengths = np.array([video.frames for video in videos])[:, None]
         firsts = np.array([video.first for video in videos])[:, None, None]
-        sampling, views = self.sampling, self.maker.plan.drawn(step).views
+        sampling, views = self.sampling, self.maker.plan.drawn(step).views[self.rows]
         positions = view_positions(
             lengths, views, sampling.frames_per_clip, step=sampling.frame_step, stretches=sampling.stretches
         )
@@ -63,16 +71,16 @@ class StoreReader:
         return indices
 
     def _fits(self, step: int) -> NDArray[np.bool_]:
-        """Bool (R,): a video is long enough for all of its clips."""
+        """Bool (n,): a video is long enough for all of its clips."""
         lengths = np.array([self.store.index.videos[video].frames for video in self._videos_of(step)])
-        views, sampling = self.maker.plan.drawn(step).views, self.sampling
+        views, sampling = self.maker.plan.drawn(step).views[self.rows], self.sampling
         fits = windows_fit(lengths[:, None], views, sampling.frames_per_clip, step=sampling.frame_step)
         return np.asarray(fits.all(axis=1))
 
     def _videos_of(self, step: int) -> NDArray[np.int64]:
         """Each video once an epoch, in an order that depends on the epoch; the last batch is filled from the next."""
         num, plan = len(self.store.index.videos), self.maker.plan
-        places = np.arange(step * plan.num_videos, (step + 1) * plan.num_videos)
+        places = step * plan.num_videos + self.rows
         epochs = (places // num).tolist()
         orders = {epoch: np.random.default_rng((plan.seed, 7, epoch)).permutation(num) for epoch in set(epochs)}
         return np.array([orders[epoch][place] for epoch, place in zip(epochs, places % num, strict=True)], np.int64)
@@ -103,17 +111,23 @@ class StoreSource:
             progress = self.schedule.progress(step)
             if progress >= 1:
                 return
-            yield self.reader.batch(step, progress), self.reader.maker.plan.num_videos
+            yield self.reader.batch(step, progress), len(self.reader.rows)
 
 
-def store_feed(folder: Path, recipe: ViewRecipe, device: torch.device) -> Feed:
-    """Of a store that ``rspnet-train cache`` wrote. Raises DatasetError where it is damaged, or does not fit."""
-    store = open_store(folder)
+def store_feed(folder: Path, recipe: ViewRecipe, fabric: Fabric) -> Feed:
+    """Of a store that ``rspnet-train cache`` wrote; each process holds all of it.
+
+    Raises DatasetError where it is damaged, or does not fit, InvalidSetting where processes cannot share a batch.
+    """
+    part = BatchPart(fabric.global_rank, fabric.world_size)
+    part.rows(recipe.batch_size)
+    with fabric.rank_zero_first(local=True):  # which decodes the frames where nobody has yet
+        store = open_store(folder)
     _check(store, recipe, folder)
-    on_device = store.on(device)
+    on_device = store.on(fabric.device)
 
     def source(maker: BatchMaker, schedule: Schedule) -> StoreSource:
-        return StoreSource(StoreReader(on_device, recipe.sampling, maker), schedule)
+        return StoreSource(StoreReader(on_device, recipe.sampling, maker, part), schedule)
 
     return Feed(_steps_per_epoch(store, recipe.batch_size), source)
 

@@ -146,7 +146,7 @@ def _schedule(recipe: FinetuneRecipe, steps_per_epoch: int) -> Schedule:
     milestones = tuple(round(epoch * steps_per_epoch) for epoch in recipe.milestones)
     warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
     num_steps = recipe.epochs * steps_per_epoch
-    return StepSchedule(recipe.learning_rate, recipe.step_factor, milestones, num_steps, warmup_steps)
+    return StepSchedule(recipe.peak_rate, recipe.step_factor, milestones, num_steps, warmup_steps)
 
 
 def _aim(recipe: FinetuneRecipe, videos: LabelledVideos) -> str:

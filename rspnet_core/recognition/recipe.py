@@ -58,7 +58,7 @@ class FinetuneRecipe(TrainRecipe):
     @property
     def summary(self) -> str:
         """The rate and how it falls."""
-        return f"rate {self.learning_rate:g}, {self.schedule}"
+        return f"rate {self.peak_rate:g}, {self.schedule}"
 
     @property
     def sampling(self) -> SingleSampling:

@@ -17,7 +17,8 @@ from rspnet_core.training.recipe import TrainRecipe
 from rspnet_core.training.schedule import Schedule
 from rspnet_core.training.session import Session, open_session
 from rspnet_core.training.source import BatchSource
-from rspnet_core.video.clips.loader import Ask, ClipLoader, Sample, Shard
+from rspnet_core.video.clips.batch_part import BatchPart
+from rspnet_core.video.clips.loader import Ask, ClipLoader, Sample
 from rspnet_core.video.reading.sandbox import DecodePool
 
 
@@ -30,9 +31,9 @@ class DecodingSession(Session):
 
     def loader(self, data: Path, paths: list[str], ask: Ask) -> ClipLoader:
         """Of this process's part of the batches, whose clips ``ask`` asks for; raises as ``ClipLoader`` does."""
-        recipe, shard = self.recipe, Shard(self.fabric.global_rank, self.fabric.world_size)
+        recipe, part = self.recipe, BatchPart(self.fabric.global_rank, self.fabric.world_size)
         told = self.listener.unreadable
-        return ClipLoader(data, paths, ask, recipe.batch_size, recipe.seed, shard, self.max_unreadable, told)
+        return ClipLoader(data, paths, ask, recipe.batch_size, recipe.seed, part, self.max_unreadable, told)
 
     def source(self, loader: ClipLoader, make_batch: Callable[[list[Sample]], Any], schedule: Schedule) -> BatchSource:
         """The loader's batches, which ``make_batch`` puts on the device, augmented, as the task takes them."""

@@ -16,7 +16,7 @@ def optimiser_of(
 
     A group's ``rate_factor`` multiplies the schedule's rate.
     """
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+    rate, decay = recipe.peak_rate, recipe.weight_decay
     listed: list[Any] = list(parameters)
     fused = _is_on_gpu(listed)  # one kernel instead of some for each layer
     if recipe.optimiser == "adamw":

@@ -22,6 +22,9 @@ class TrainRecipe(Settings):
     batch_size: int = Field(default=64, ge=2)
     """Videos a step, of all processes together."""
     learning_rate: float = Field(default=0.1, gt=0)
+    reference_batch_size: int = Field(default=0, ge=0)
+    """Videos a step that ``learning_rate`` is of; other batches take it in proportion (Goyal et al. 2017, section 2.1,
+    https://arxiv.org/abs/1706.02677). 0 takes it as it is."""
     final_rate: float = Field(default=1e-3, ge=0, le=1)
     """The cosine schedule ends at this part of the rate (the release's)."""
     warmup_epochs: float = Field(default=0, ge=0)
@@ -50,6 +53,11 @@ class TrainRecipe(Settings):
     def toml_values(self) -> dict[str, Any]:
         """All settings as TOML can hold them, which has no null: ``fps`` None is 0, as it is typed."""
         return self.model_dump(mode="json") | ({"fps": 0} if self.fps is None else {})
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate of ``batch_size``."""
+        return self.learning_rate * (self.batch_size / self.reference_batch_size if self.reference_batch_size else 1)
 
     @property
     def summary(self) -> str:

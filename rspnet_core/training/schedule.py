@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,8 +54,12 @@ class TimedCosine:
     warmup_steps: int = 0
     spent_seconds: float = 0.0
     """By earlier parts of a run that is resumed."""
+    agree: Callable[[float], float] = float
+    """Makes one time of what the clocks of several processes say; each asks it once a step."""
     num_steps: int = 10**9
     _started: float | None = None
+    _now: tuple[int, float] = (-1, 0.0)
+    """The step that was asked for last, and its progress."""
 
     def seconds(self) -> float:
         """Spent so far; the clock starts when it is first asked."""
@@ -63,11 +68,13 @@ class TimedCosine:
         return self.spent_seconds + time.monotonic() - self._started
 
     def progress(self, step: int) -> float:
-        """Part of the minutes that is over."""
-        return min(self.seconds() / (60 * self.minutes), 1.0)
+        """Part of the minutes that was over when it was first asked for this step."""
+        if step != self._now[0]:
+            self._now = step, min(self.agree(self.seconds()) / (60 * self.minutes), 1.0)
+        return self._now[1]
 
     def rate_at(self, step: int) -> float:
-        """Learning rate of a step, now."""
+        """Learning rate of a step."""
         warm = min((step + 1) / max(self.warmup_steps, 1), 1.0)
         return warm * _cosine(self.peak, self.final_fraction, self.progress(step))
 
@@ -100,4 +107,4 @@ def _cosine(peak: float, final_fraction: float, done: float) -> float:
 def cosine_schedule(recipe: TrainRecipe, steps_per_epoch: int) -> CosineSchedule:
     """The cosine of a recipe."""
     warmup_steps = round(recipe.warmup_epochs * steps_per_epoch)
-    return CosineSchedule(recipe.learning_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)
+    return CosineSchedule(recipe.peak_rate, recipe.final_rate, recipe.epochs * steps_per_epoch, warmup_steps)

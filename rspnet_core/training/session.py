@@ -132,7 +132,13 @@ class Session:
         lines = opening_lines(
             self.recipe, self.machine, f"{amount} ({_end(self.recipe, schedule, '{} epochs')})", training.aim
         )
-        return [f"note: {note}" for note in training.notes] + lines
+        recipe, notes = self.recipe, list(training.notes)
+        if recipe.peak_rate != recipe.learning_rate:
+            notes.append(
+                f"learning rate {recipe.peak_rate:g}: {recipe.learning_rate:g} is that of "
+                f"{recipe.reference_batch_size} videos a step"
+            )
+        return [f"note: {note}" for note in notes] + lines
 
 
 def _end(recipe: TrainRecipe, schedule: Schedule, of_epochs: str) -> str:

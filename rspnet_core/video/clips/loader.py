@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
+from rspnet_core.errors import DatasetError, VideoError
+from rspnet_core.video.clips.batch_part import BatchPart
 from rspnet_core.video.reading.decode import RandomClips
 from rspnet_core.video.reading.sandbox import DecodePool
 
@@ -49,14 +50,6 @@ Ask = Callable[[DecodePool, Wanted], "Future[RandomClips]"]
 """Asks the pool for the clips of a video; the same each time it is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Which part of each batch this process makes: the ``rank``-th of ``world_size`` equal parts, in order."""
-
-    rank: int = 0
-    world_size: int = 1
-
-
 @dataclass
 class ClipLoader:
     """Makes the batches of steps 0, 1, 2, ... of a run. Use ``batches`` within the pool's context."""
@@ -68,7 +61,7 @@ class ClipLoader:
     batch_size: int
     """Videos a step, of all processes together; an epoch's last, incomplete batch is left out."""
     seed: int
-    shard: Shard = Shard()
+    part: BatchPart = field(default_factory=BatchPart)
     max_unreadable: float = 0.01
     """Part of the videos that may turn out unreadable before the run stops."""
     on_unreadable: Callable[[str, str], None] = lambda path, reason: None
@@ -80,8 +73,7 @@ class ClipLoader:
 
     def __post_init__(self) -> None:
         """Raise DatasetError when there is not one whole batch, InvalidSetting when it has no equal parts."""
-        if self.batch_size % self.shard.world_size:
-            raise InvalidSetting(f"batch_size {self.batch_size} does not divide by {self.shard.world_size} processes")
+        self.part.rows(self.batch_size)
         if len(self.paths) < self.batch_size:
             raise DatasetError(
                 f"{len(self.paths)} videos in {self.folder} are fewer than one batch of {self.batch_size}; "
@@ -105,11 +97,10 @@ class ClipLoader:
 
     def _ask(self, pool: DecodePool, step: int) -> list[tuple[Wanted, "Future[RandomClips]"]]:
         epoch, place = divmod(step, self.steps_per_epoch)
-        own_size = self.batch_size // self.shard.world_size
         order = self._order(epoch)[place * self.batch_size :].tolist()
-        rows = range(self.shard.rank * own_size, (self.shard.rank + 1) * own_size)
         wanted = [
-            Wanted(self.folder / self.paths[order[row]], (self.seed, epoch, order[row]), step, row) for row in rows
+            Wanted(self.folder / self.paths[order[row]], (self.seed, epoch, order[row]), step, row)
+            for row in self.part.rows(self.batch_size)
         ]
         return [(each, self.ask(pool, each)) for each in wanted]
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from torch import nn
 from typer.testing import CliRunner
 
 from rspnet_core.cli.main import app
@@ -11,7 +12,9 @@ from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import BACKBONES
 from rspnet_core.pretext.joint_recipe import JointRecipe
 from rspnet_core.pretext.recipe import PretrainRecipe
+from rspnet_core.training.optimiser import optimiser_of
 from rspnet_core.training.recipe_file import load_recipe, recipe_names, to_toml
+from rspnet_core.training.schedule import cosine_schedule
 
 OF_THE_PAPER = sorted(BACKBONES.keys() - {"small18"})
 
@@ -41,9 +44,21 @@ def test_the_papers_recipe_has_the_papers_numbers() -> None:
     assert load_recipe(PretrainRecipe, "table1-sp-avid", {}).objectives == ("sp", "avid")
 
 
+@pytest.mark.parametrize("name", ["k400-resnet18", "k100-c3d", "ucf101-s3dg", "table1-rsp", "release-resnet18"])
+def test_a_larger_batch_takes_the_papers_rate_in_proportion(name: str) -> None:
+    recipe = load_recipe(PretrainRecipe, name, {"batch_size": 512})
+    assert (recipe.learning_rate, recipe.peak_rate) == (0.1, pytest.approx(0.8))
+    assert load_recipe(PretrainRecipe, name, {}).peak_rate == 0.1
+    assert cosine_schedule(recipe, 10).rate_at(0) == pytest.approx(0.8)
+    assert optimiser_of(recipe, nn.Linear(2, 2).parameters()).param_groups[0]["lr"] == pytest.approx(0.8)
+    as_it_is = load_recipe(PretrainRecipe, name, {"batch_size": 512, "reference_batch_size": 0})
+    assert as_it_is.peak_rate == 0.1
+
+
 def test_the_release_fills_what_is_not_given() -> None:
     released = load_recipe(PretrainRecipe, None, {"release": True})
     assert (released.rsp_temperature, released.margin, released.positives) == (0.07, 2.0, "both")
+    assert released.reference_batch_size == 64
     assert (released.rsp_gradients, released.sgd_momentum, released.weight_decay) == ("anchor", 0.9, 1e-4)
     assert load_recipe(PretrainRecipe, None, {"release": True, "margin": 1.0}).margin == 1.0
     assert load_recipe(PretrainRecipe, None, {"release": "true"}) == released
@@ -78,6 +93,7 @@ def test_recipes_differ_only_in_what_their_backbone_needs(data: str, backbone: s
         backbone=backbone,
         frames_per_clip=8 if backbone == "tsm18" else 16,
         clip_size=224 if backbone == "s3dg" else 112,
+        reference_batch_size=64,
     )
 
 

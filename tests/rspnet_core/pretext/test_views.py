@@ -1,5 +1,7 @@
 """Which frames a step sees: index arithmetic of both pairings; batches depend on (seed, step) alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rspnet_core.config import Augmentation, ViewSampling
+from rspnet_core.errors import InvalidSetting
 from rspnet_core.pretext.batches import BatchMaker, SeenVideos
 from rspnet_core.pretext.rendered import Renderer
 from rspnet_core.pretext.store import StoreReader
 from rspnet_core.pretext.views import Covers, Pairing, ViewPlan
+from rspnet_core.video.clips.batch_part import BatchPart
 from rspnet_core.video.store.frame_store import FrameStore, Shard, StoredVideo, StoreIndex
 
 STILL = Augmentation(min_crop_area=1, flip=False, jitter_probability=0, grey_probability=0, blur_probability=0)
@@ -190,3 +194,25 @@ def test_roles_follow_each_other(programs: int) -> None:
     assert batch.places["covered"] == slice(12, 16)
     assert batch.places.get("rendered", slice(16, 16)) == slice(16, 16 + 2 * programs)
     assert batch.clips.isfinite().all()
+
+
+@settings(deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=6, max_size=9), step=st.integers(0, 30), processes=st.integers(1, 6)
+)
+def test_processes_cut_together_what_one_does(lengths: list[int], step: int, processes: int) -> None:
+    whole = reader_of(lengths, num_videos=6, pairing="independent")
+    if 6 % processes:
+        with pytest.raises(InvalidSetting, match=f"batch_size 6 does not divide by {processes} processes"):
+            replace(whole, part=BatchPart(0, processes)).seen(step)
+        return
+    parts = [replace(whole, part=BatchPart(rank, processes)) for rank in range(processes)]
+    expected, seen = whole.seen(step), [part.seen(step) for part in parts]
+    for name in ("rows", "aspects", "has_speeds", "video_ids"):
+        assert np.concatenate([getattr(each, name) for each in seen]).tolist() == getattr(expected, name).tolist()
+    assert torch.cat([each.frames for each in seen], dim=1).equal(expected.frames)
+    made, batches = whole.batch(step, 0.0), [part.batch(step, 0.0) for part in parts]
+    for role in ("anchor", "slow", "fast"):
+        assert torch.cat([batch.of(role) for batch in batches]).allclose(made.of(role), atol=1e-5)
+    for name in ("video_ids", "speed_places", "anchor_is_fast", "positive_is_fast", "has_speeds"):
+        assert torch.cat([getattr(batch, name) for batch in batches]).equal(getattr(made, name))

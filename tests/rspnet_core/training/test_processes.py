@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rspnet_core.config import WholeVideo
 from rspnet_core.models import create_model
 from rspnet_core.pretext.pretrain import pretrain
 from rspnet_core.recognition.finetune import finetune
+from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.video.store.write import write_store
 from tests.rspnet_core.recognition.test_finetune import SETTINGS as FINETUNE
 from tests.rspnet_core.recognition.test_finetune import recipe as finetune_recipe
 from tests.rspnet_core.training.runs import RECIPE, SETTINGS, assert_equal_runs, state, torchrun, weights
@@ -43,6 +46,29 @@ distributed.barrier()  # a rank that ends while the other still talks to it make
 distributed.destroy_process_group()
 """
 
+CLOCKS = """
+from pathlib import Path
+
+from torch import distributed
+from rspnet_core.pretext.pretrain import _schedule
+from rspnet_core.training.fabric import choose_machine
+from tests.rspnet_core.training.runs import RECIPE
+
+fabric = choose_machine("cpu", "fp32").fabric
+fabric.launch()
+schedule = _schedule(RECIPE, 4, 0.1, fabric)
+schedule.spent_seconds = 4.0 * fabric.global_rank  # of six: the second one would end long before the first
+told = []
+for step in range(200):
+    told.append((schedule.progress(step), schedule.rate_at(step)))
+every = [None, None]
+distributed.all_gather_object(every, told)
+assert every[0] == every[1] and 0.3 < every[0][0][0] < 0.4, every
+Path(__file__).with_name(f"same{fabric.global_rank}").touch()
+fabric.barrier()
+distributed.destroy_process_group()
+"""
+
 
 def command(videos: Path, out: Path, changes: dict[str, object]) -> list[str]:
     settings = [part for key, value in (SETTINGS | changes).items() for part in ("--set", f"{key}={value}")]
@@ -52,6 +78,13 @@ def command(videos: Path, out: Path, changes: dict[str, object]) -> list[str]:
 def test_the_gathered_queue_is_the_same_on_every_rank(tmp_path: Path) -> None:
     script = tmp_path / "gather.py"
     script.write_text(GATHER)
+    torchrun(str(script))
+    assert sorted(path.name for path in tmp_path.glob("same*")) == ["same0", "same1"]
+
+
+def test_no_process_ends_before_another_by_its_own_clock(tmp_path: Path) -> None:
+    script = tmp_path / "clocks.py"
+    script.write_text(CLOCKS)
     torchrun(str(script))
     assert sorted(path.name for path in tmp_path.glob("same*")) == ["same0", "same1"]
 
@@ -80,6 +113,21 @@ def test_two_processes_fill_the_queue_of_one(sample_videos: Path, tmp_path: Path
     (one, _), (two, _) = state(tmp_path / "one"), state(tmp_path / "two")
     assert one["queue/video_ids"].equal(two["queue/video_ids"])
     assert float((one["queue/keys"] * two["queue/keys"]).sum(dim=1).min()) > 0.9999
+
+
+def test_two_processes_on_a_store_learn_what_one_does(sample_videos: Path, tmp_path: Path) -> None:
+    """Of frames that no process has decoded before."""
+    changes = {"epochs": 1, "batch_size": 32, "learning_rate": 0.01}
+    files = {path.name: path for path in sorted(sample_videos.rglob("*.mp4"))}
+    with DecodePool(1) as pool:
+        for name in ("one", "two"):
+            write_store(files, tmp_path / f"{name}.store", WholeVideo(frame_size=40), pool)
+    pretrain(tmp_path / "one.store", tmp_path / "one", RECIPE.model_copy(update=changes), device="cpu")
+    torchrun(*command(tmp_path / "two.store", tmp_path / "two", changes))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert max(float((one[name] - two[name]).abs().max()) for name in one if "num_batches" not in name) < 1e-4
+    (one_state, _), (two_state, _) = state(tmp_path / "one"), state(tmp_path / "two")
+    assert one_state["queue/video_ids"].equal(two_state["queue/video_ids"])
 
 
 def test_two_processes_fine_tune_as_one(sample_videos: Path, tmp_path: Path) -> None:

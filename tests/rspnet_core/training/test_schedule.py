@@ -36,3 +36,11 @@ def test_a_run_by_the_clock_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (clock.progress(8), clock.rate_at(8)) == (1.0, pytest.approx(0.01))
     resumed = TimedCosine(peak=1.0, final_fraction=0.01, minutes=2, spent_seconds=90)
     assert resumed.progress(0) == 0.75
+
+
+def test_processes_agree_on_the_time_once_a_step() -> None:
+    asked: list[float] = []
+    clock = TimedCosine(peak=1.0, final_fraction=0.01, minutes=2, agree=lambda own: asked.append(own) or 60.0)
+    assert [clock.progress(0), clock.rate_at(0), clock.progress(0)] == [0.5, pytest.approx(0.505), 0.5]
+    assert clock.progress(1) == 0.5
+    assert len(asked) == 2
