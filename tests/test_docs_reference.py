@@ -314,7 +314,7 @@ def test_documents_of_the_pretext_task_and_of_a_step(few_videos: Path, small_wei
     (few_videos / "bad.mp4").write_text("<html>")
     told = train_document("pretext", few_videos, "--triplets", 1, "--weights", small_weights)
     assert_described("rspnet-train-pretext", told)
-    costs = StepCosts({"rspnet": [1.0], "plain": [2.0]}, {"rspnet": 1, "plain": 2}, 0.0, 0.0)
+    costs = StepCosts({"rspnet": [1.0], "plain": [2.0]}, {"rspnet": 1, "plain": 2}, 0.0, 0.0, 1.0)
     assert_described("rspnet-train-speed", costs.document())
 
 

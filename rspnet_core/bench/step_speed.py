@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from rspnet_core.bench.clock import seconds_of
 from rspnet_core.bench.plain_step import PlainStep, apply_one_by_one
@@ -50,11 +51,15 @@ class StepCosts:
     """|loss - plain| / |plain|, in float32, the larger of two steps."""
     gradient_difference: float
     """The same of the gradients: ||g - plain|| / ||plain||."""
+    flops: float
+    """Of a step of rspnet's as PyTorch counts them: convolutions and products, forward and backward, a multiplication
+    and an addition being two."""
 
     def document(self) -> dict[str, Any]:
         """What ``speed --json`` prints."""
         ours, plain = (self.seconds[kind] for kind in KINDS)
         return {
+            "flops": self.flops,
             "seconds": self.seconds,
             "median_seconds": {kind: median(seconds) for kind, seconds in self.seconds.items()},
             "speedup": median(theirs / own for own, theirs in zip(ours, plain, strict=True)),
@@ -93,7 +98,7 @@ def compare_steps(recipe: PretrainRecipe, num_steps: int, device: str = "auto") 
         for process in processes.values():
             process.end()
     # Last, as a child's peak would count what its parent holds when it starts.
-    return StepCosts(seconds, peaks, *_differences(recipe, device))
+    return StepCosts(seconds, peaks, *_differences(recipe, device), _flops(recipe, device))
 
 
 def noise_videos(recipe: PretrainRecipe, number: int, device: torch.device) -> SeenVideos:
@@ -135,6 +140,15 @@ def _differences(recipe: PretrainRecipe, device: str) -> tuple[float, float]:
         objective.after_step(outcome)
         plain.update_keys()
     return loss_difference, gradient_difference
+
+
+def _flops(recipe: PretrainRecipe, device: str) -> float:
+    fabric = choose_machine(device, "fp32").fabric
+    objective = on_device(build_objective(recipe, num_steps=1), fabric)
+    batch = batch_of(noise_videos(recipe, 0, fabric.device), recipe)
+    with FlopCounterMode(display=False) as counter:
+        fabric.backward(objective.loss(batch, objective.query).loss)
+    return float(counter.get_total_flops())
 
 
 def _gradients(model: nn.Module) -> torch.Tensor:

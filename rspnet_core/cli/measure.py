@@ -45,6 +45,8 @@ def speed_command(
     for kind, name in (("plain", "plain Algorithm 1"), ("rspnet", "rspnet")):
         seconds, held = document["median_seconds"][kind], document["peak_bytes"][kind] / 1e9
         print(f"  {name:<18} {seconds:8.3f} s a step (median), {held:6.2f} GB at most")
+    rate = document["flops"] / document["median_seconds"]["rspnet"]
+    print(f"  {document['flops'] / 1e9:.3g} GFLOP a step, rspnet at {rate / 1e9:.3g} GFLOP/s")
     print(
         f"  {document['speedup']:.2f}x as fast (median of pairs); relative difference of the loss "
         f"{document['loss_difference']:.1e}, of the gradients {document['gradient_difference']:.1e}"

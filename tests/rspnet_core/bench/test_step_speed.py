@@ -14,6 +14,7 @@ from rspnet_core.bench.step_speed import batch_of, compare_steps, noise_videos
 from rspnet_core.cli.main import app
 from rspnet_core.config import Normalisation
 from rspnet_core.errors import DeviceUnavailable, InvalidSetting, UnknownBackbone
+from rspnet_core.models import create_model
 from rspnet_core.pretext.learners import build_objective, new_optimiser
 from rspnet_core.pretext.recipe import PretrainRecipe
 from rspnet_core.video.clips import augment
@@ -109,3 +110,21 @@ def test_the_command_tells_seconds_memory_and_differences_of_both() -> None:
     assert min(told["peak_bytes"].values()) > 1e8
     assert told["loss_difference"] < 1e-5
     assert told["gradient_difference"] < 1e-4
+    of_each = flops_of_convolutions(RECIPE, "tsm18")
+    passes = 3 * 3 * sum(of_each) - 3 * of_each[0] + sum(of_each)  # c_i, c_j, c_k there and back, pixels without; a key
+    assert told["flops"] == pytest.approx(passes, rel=0.01)
+
+
+def flops_of_convolutions(recipe: PretrainRecipe, backbone: str) -> list[float]:
+    """Of one clip of each video forward, layer by layer: two for each weight at each place of the output."""
+    found: list[float] = []
+
+    def count(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+        found.append(2.0 * output.numel() * layer.weight[0].numel())
+
+    model = create_model(backbone)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    model.features(torch.zeros(recipe.batch_size, 3, recipe.frames_per_clip, recipe.clip_size, recipe.clip_size))
+    return found
