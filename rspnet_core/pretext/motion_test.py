@@ -1,7 +1,8 @@
 """What an encoder knows of motion, measured offline on stores of frames that it was not trained on.
 
-retrieval     each video finds others of its class: by part of the vector; its own recording left out, or against the
-              gallery of another store; as it is, with the middle frame repeated, with frames shuffled
+retrieval     each video finds others of its class, by part of the vector: in the gallery of another store, or, where
+              that holds queries too, in all but its own recording; as it is, with the middle frame repeated, with
+              frames shuffled
 programs      rendered motion, whose truth is known: the motion head finds the same program in another look before the
               same look in another program, the appearance head the reverse
 speed         by a run's own read-outs: which of two clips is the faster, and the triplets of Eq. 2
@@ -199,7 +200,8 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
     Args:
         run: folder of a run on a store.
         stores: of labelled videos.
-        galleries: in the order of ``stores``; where there is none, a store searches itself.
+        galleries: in the order of ``stores``; where there is none, a store searches itself. One that shares videos
+            with its store is searched with the query's own recording left out.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -226,12 +228,13 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
     for place, path in enumerate(stores):
         queries = open_store(path).on(target)
         gallery = open_store(galleries[place]).on(target) if place < len(galleries) else queries
+        leave_out = queries.index.shares_videos(gallery.index)
         documents.append(
             {
                 "store": path.name,
                 "videos": len(queries.index.videos),
-                "against": "own recording left out" if gallery is queries else f"against {galleries[place].name}",
-                "retrieval": _retrieval(model, spec, queries, gallery),
+                "against": searched(galleries[place] if place < len(galleries) else None, leave_out=leave_out),
+                "retrieval": _retrieval(model, spec, queries, gallery, leave_out=leave_out),
                 "speed": speed_scores(joint, recipe, queries),
                 "programs": program_scores(model, recipe, queries) if recipe.num_programs else {},
             }
@@ -239,7 +242,15 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
     return {"run": str(run), "source": spec.source, "stores": documents}
 
 
-def _retrieval(model: TwoHeadModel, spec: EncoderSpec, queries: FrameStore, gallery: FrameStore) -> dict[str, Any]:
+def searched(gallery: Path | None, *, leave_out: bool) -> str:
+    """What is said of the gallery that videos search; None is their own store."""
+    parts = [f"against {gallery.name}"] if gallery else []
+    return ", ".join([*parts, "own recording left out"] if leave_out else parts)
+
+
+def _retrieval(
+    model: TwoHeadModel, spec: EncoderSpec, queries: FrameStore, gallery: FrameStore, *, leave_out: bool
+) -> dict[str, Any]:
     known, theirs = Labelled.of(queries.paths), Labelled.of(gallery.paths)
     kept = embed_store(model, spec, gallery)
     found: dict[str, Any] = {}
@@ -252,7 +263,7 @@ def _retrieval(model: TwoHeadModel, spec: EncoderSpec, queries: FrameStore, gall
             pairs = {"plain": (own, other), "centred": centred(own, other)}
             found[changed][part] = {
                 name: {
-                    str(k): float(retrieval_hits(a, b, known, theirs, k, leave_out=gallery is queries).float().mean())
+                    str(k): float(retrieval_hits(a, b, known, theirs, k, leave_out=leave_out).float().mean())
                     for k in (1, 5)
                 }
                 for name, (a, b) in pairs.items()

@@ -45,7 +45,7 @@ class Comparison:
     """Store of labelled videos that search."""
     out: Path
     gallery: Path | None = None
-    """Store that they search; None: each other, their own recording left out."""
+    """Store that they search; None: each other. Where videos are in both, their own recording is left out."""
     tasks: tuple[str, ...] = tuple(name for name in OBJECTIVES if name not in _RENDERED)
     """Rows: tasks, or several joined by ``+``, learnt together."""
     seeds: tuple[int, ...] = (1, 2)

@@ -121,14 +121,15 @@ def video_scores(
         recipe: tells the clips, and the two speeds.
         learnt: videos that the read-out of speed is fitted on.
         held_out: labelled by their names, as UCF101's.
-        gallery: what they search; where it is ``held_out`` itself, each leaves its own recording out.
+        gallery: what they search; where it shares videos with ``held_out``, each leaves its own recording out.
         num_clips: of each video, for retrieval.
     """
     geometry = recipe.embedding_geometry.model_copy(update={"num_clips": num_clips})
     theirs = store_vectors(describer, geometry, gallery)
     own = theirs if gallery is held_out else store_vectors(describer, geometry, held_out)
     known, found = Labelled.of(held_out.paths), Labelled.of(gallery.paths)
-    hits = {f"top_{k}": retrieval_hits(own, theirs, known, found, k, leave_out=gallery is held_out) for k in (1, 5)}
+    leave_out = held_out.index.shares_videos(gallery.index)
+    hits = {f"top_{k}": retrieval_hits(own, theirs, known, found, k, leave_out=leave_out) for k in (1, 5)}
     scores: Scores = {name: rows.float().tolist() for name, rows in hits.items()}
     return scores | _speed_scores(describer, recipe, learnt, held_out)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rspnet_core.pretext.motion_test import Labelled
+from rspnet_core.pretext.motion_test import Labelled, searched
 from rspnet_core.recognition.estimates import BOOTSTRAP_SAMPLES
 from rspnet_core.reports.bootstrap import Interval, difference_intervals, draw_units, mean_intervals
 from rspnet_core.tables.compare_tasks import UNTRAINED, Comparison
@@ -31,24 +31,24 @@ _TITLES = {"top_1": "top-1", "top_5": "top-5", "speed_ranking": "speed ranking",
 def task_document(plan: Comparison, found: dict[str, dict[int, Scores]]) -> Document:
     """All rows as JSON, parts from 0 to 1; chance first."""
     recipe = plan.recipe_of(plan.tasks[0], plan.seeds[0])
-    videos = read_index(plan.held_out).videos
-    known = Labelled.of([video.path for video in videos])
+    index, searched_index = read_index(plan.held_out), read_index(plan.gallery or plan.held_out)
+    leave_out = index.shares_videos(searched_index)
+    known, gallery = (Labelled.of([video.path for video in each.videos]) for each in (index, searched_index))
     recordings = [f"{label}/{group}" for label, group in zip(known.labels, known.groups, strict=True)]
-    gallery = Labelled.of([video.path for video in read_index(plan.gallery).videos]) if plan.gallery else None
     steps = recipe.epochs * -(-len(read_index(plan.learnt).videos) // recipe.batch_size)
     table = _Table(known, recordings)
     return {
         "learnt_from": plan.learnt.name,
         "held_out": plan.held_out.name,
-        "against": f"against {plan.gallery.name}" if plan.gallery else "own recording left out",
-        "videos": len(videos),
+        "against": searched(plan.gallery, leave_out=leave_out),
+        "videos": len(index.videos),
         "recordings": len(set(recordings)),
         "steps": steps,
         "batch_size": recipe.batch_size,
         "clips": plan.num_clips,
         "published": {"title": published_table(_RETRIEVAL).title, "source": published().source},
         "rows": [
-            {"task": "chance", "figures": table.chance(gallery), "published": None},
+            {"task": "chance", "figures": table.chance(gallery, leave_out=leave_out), "published": None},
             *(table.row(name, scores, found[UNTRAINED]) for name, scores in found.items()),
         ],
     }
@@ -60,13 +60,12 @@ class _Table:
         self._units = draw_units([str(number) for number in range(len(recordings))], recordings)[1]
         self._labels = np.unique(known.labels, return_inverse=True)[1]
 
-    def chance(self, gallery: Labelled | None) -> Document:
-        """What an order of the gallery by lot gets, exactly."""
-        theirs = gallery or self._known
-        labels, groups = np.array(theirs.labels), np.array(theirs.groups)
+    def chance(self, gallery: Labelled, *, leave_out: bool) -> Document:
+        """What an order of the gallery by lot gets, exactly; ``leave_out`` takes the query's own recording out."""
+        labels, groups = np.array(gallery.labels), np.array(gallery.groups)
         parts = []
         for label, group in zip(self._known.labels, self._known.groups, strict=True):
-            kept = labels if gallery else labels[groups != group]
+            kept = labels[groups != group] if leave_out else labels
             parts.append([hit_by_lot(len(kept), int((kept == label).sum()), k) for k in (1, 5)])
         top_1, top_5 = np.mean(parts, axis=0).tolist()
         values = {"top_1": top_1, "top_5": top_5, "speed_ranking": 0.5, "faster_clip": 0.5}

@@ -74,6 +74,10 @@ class StoreIndex(Settings):
         """Of all videos together."""
         return self.videos[-1].first + self.videos[-1].frames
 
+    def shares_videos(self, other: "StoreIndex") -> bool:
+        """Whether a file's content is in both: then what searches the other has to leave its own recording out."""
+        return not {video.sha256 for video in self.videos}.isdisjoint(video.sha256 for video in other.videos)
+
 
 @dataclass(frozen=True)
 class FrameStore:

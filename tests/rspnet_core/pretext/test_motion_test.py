@@ -94,8 +94,9 @@ def test_a_run_is_measured_on_stores(store: Path, tmp_path: Path) -> None:  # no
     assert 0 <= parts["motion"]["centred"]["1"] <= parts["motion"]["centred"]["5"] <= 1
     assert {"order_accuracy", "rsp_slow_accuracy"} <= found["speed"].keys()
     assert {"motion_top1", "motion_before_other", "appearance_before_other"} <= found["programs"].keys()
-    lines = CliRunner().invoke(app, [*command, "--gallery", str(store)]).stdout
-    assert "against twelve.store" in lines
+    named = json.loads(CliRunner().invoke(app, [*command, "--gallery", str(store), "--json"]).stdout)["stores"][0]
+    assert named["against"] == "against twelve.store, own recording left out"
+    assert named["retrieval"] == found["retrieval"]
     with pytest.raises(InvalidSetting, match="2 galleries for 1"):
         motion_test(tmp_path / "run", [store], [store, store], "cpu")
 

@@ -16,12 +16,13 @@ from rspnet_core.config import ClipGeometry, WholeVideo
 from rspnet_core.errors import InvalidSetting
 from rspnet_core.models import create_model
 from rspnet_core.pretext.joint_recipe import JointRecipe
-from rspnet_core.pretext.motion_test import embed_store
+from rspnet_core.pretext.motion_test import Labelled, embed_store, retrieval_hits
 from rspnet_core.pretext.tasks import OBJECTIVES
 from rspnet_core.tables.compare_tasks import Comparison, compare_tasks
 from rspnet_core.tables.steps import Stopped
 from rspnet_core.tables.task_scores import (
     Describer,
+    by_colour,
     by_energy,
     by_network,
     speed_direction,
@@ -31,6 +32,7 @@ from rspnet_core.tables.task_scores import (
 from rspnet_core.tables.task_table import _PUBLISHED, _published, hit_by_lot
 from rspnet_core.training.recipe_file import to_toml
 from rspnet_core.video.reading.sandbox import DecodePool
+from rspnet_core.video.store.frame_store import open_store
 from rspnet_core.video.store.write import write_store
 from rspnet_core.weights.checkpoint import describe
 from tests.conftest import Once
@@ -132,6 +134,28 @@ def test_a_describer_that_sees_speed_ranks_all_and_one_that_sees_pictures_does_n
     energy, picture = measured(by_energy()), measured(Describer(mean_colour, mean_colour))
     assert energy["speed_ranking"] == energy["faster_clip"] == [1, 1, None, 1, 1]  # the third is too short
     assert picture["speed_ranking"] != energy["speed_ranking"]
+
+
+@pytest.mark.parametrize("others", ["its own", "both halves"])
+def test_a_gallery_that_holds_the_queries_is_searched_without_their_recordings(
+    stores: tuple[Path, Path], sample_videos: Path, tmp_path: Path, others: str
+) -> None:
+    """Otherwise each would find itself: the same store named twice, or one that was written of all videos."""
+    learnt, held_out = (open_store(path) for path in stores)
+    gallery = open_store(stores[1])
+    if others == "both halves":
+        files = {path: sample_videos / path for path in (*learnt.paths, *held_out.paths)}
+        with DecodePool(1) as pool:
+            write_store(files, tmp_path / "all.store", WholeVideo(frame_size=40), pool)
+        gallery = open_store(tmp_path / "all.store")
+    found = video_scores(by_colour(), SMALL, learnt, held_out, gallery, num_clips=1)["top_1"]
+    known, theirs = Labelled.of(held_out.paths), Labelled.of(gallery.paths)
+    geometry = SMALL.embedding_geometry.model_copy(update={"num_clips": 1})
+    own, kept = (store_vectors(by_colour(), geometry, store) for store in (held_out, gallery))
+    hits = retrieval_hits(own, kept, known, theirs, leave_out=True)
+    assert found == hits.float().tolist()
+    assert not all(found)
+    assert all(retrieval_hits(own, kept, known, theirs, leave_out=False))
 
 
 def test_networks_are_embedded_as_an_index_embeds_them() -> None:
