@@ -4,7 +4,6 @@ A network that runs on all cores waits, layer by layer, for the one that a decod
 wait for each other, and what of a video takes one core leaves none idle.
 """
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from threading import Barrier
 import torch
 
 from indexer.ingest.encoder import ClipEncoder, Encoded
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.video.reading.sandbox import DecodeResult
 
 _VIDEOS_PER_BATCH = {"cpu": 1, "cuda": 16}
@@ -41,16 +41,15 @@ def encoded(encoder: ClipEncoder, results: Iterable[DecodeResult]) -> Generator[
     As many batches, of what the device takes at once, as the encoder has ``streams`` are encoded side by side, and one
     waits. What is being encoded when the iterator is closed is finished, and dropped.
     """
-    waiting: deque[tuple[list[DecodeResult], Future[list[Encoded]]]] = deque()
     with _threads(encoder.streams) as threads:
         threads.submit(encoder.prepare)
-        for batch in _batches(iter(results), _VIDEOS_PER_BATCH[encoder.device.type]):
-            frames = [result.clips.frames for result in batch if result.clips is not None]
-            waiting.append((batch, threads.submit(encoder.encode, frames)))
-            if len(waiting) > encoder.streams:
-                yield from _paired(*waiting.popleft())
-        while waiting:
-            yield from _paired(*waiting.popleft())
+
+        def ask(batch: list[DecodeResult]) -> "Future[list[Encoded]]":
+            return threads.submit(encoder.encode, [result.clips.frames for result in batch if result.clips is not None])
+
+        batches = _batches(iter(results), _VIDEOS_PER_BATCH[encoder.device.type])
+        for batch, encoding in asked_ahead(batches, ask, encoder.streams):
+            yield from _paired(batch, encoding)
 
 
 def _batches(results: Iterator[DecodeResult], size: int) -> Iterator[list[DecodeResult]]:

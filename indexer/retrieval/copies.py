@@ -8,8 +8,7 @@ What was compared is kept (``footage_file.py``): the next time only new videos a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +21,7 @@ from indexer.catalogue.catalogue import VideoRow, video_key
 from indexer.retrieval.footage_file import FILE_NAME, FootageFile, Pair, content_of
 from indexer.retrieval.footage_reading import compared, frames_of
 from indexer.retrieval.library import Library
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.config import WholeVideo
 from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
@@ -100,7 +100,8 @@ def _read(
     if not missing:
         return []
     with DecodePool(min(usable_cores(), len(missing))) as pool:
-        for done, (content, future) in enumerate(_asked_ahead(library, missing, pool), 1):
+        asked = asked_ahead(missing, lambda content: frames_of(library, missing[content], pool, FRAMES), _VIDEOS_AHEAD)
+        for done, (content, future) in enumerate(asked, 1):
             try:
                 pictures, _ = future.result()
                 file.keep(content, Footage.of(pictures))
@@ -108,17 +109,6 @@ def _read(
                 unreadable += [(video, str(error)) for video in missing[content]]
             progress("reading", done, len(missing))
     return unreadable
-
-
-def _asked_ahead(
-    library: Library, missing: Mapping[str, list[VideoRow]], pool: DecodePool
-) -> Iterator[tuple[str, "Future[Any]"]]:
-    waiting: list[tuple[str, Future[Any]]] = []
-    for content, videos in missing.items():
-        waiting.append((content, frames_of(library, videos, pool, FRAMES)))
-        if len(waiting) > _VIDEOS_AHEAD:
-            yield waiting.pop(0)
-    yield from waiting
 
 
 def _candidates(library: Library, by_content: Mapping[str, list[VideoRow]]) -> list[Pair]:

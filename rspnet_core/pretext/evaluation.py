@@ -5,8 +5,7 @@ head ranking     sample videos, whose truth is known: of a video's two relatives
                  another texture and one of the same look with another motion, which one does a head find nearer?
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.config import Augmentation, EncoderSpec, ViewSampling
 from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.models import TwoHeadModel
@@ -107,7 +107,7 @@ def evaluate_pretext(
 
     ranked: dict[str, float] = {}
     unreadable: dict[str, str] = {}
-    for video, futures in _asked_ahead(len(paths), ask):
+    for video, futures in asked_ahead(range(len(paths)), ask, _VIDEOS_AHEAD):
         try:
             clips = [future.result() for future in futures]
         except VideoError as error:
@@ -124,18 +124,6 @@ def evaluate_pretext(
     if manifest is not None:
         relatives = motion_before_look(_head_vectors(model, spec, data, list(ranked), pool), manifest)
     return PretextScores(np.array(list(ranked.values())), relatives, unreadable)
-
-
-def _asked_ahead(
-    num_videos: int, ask: Callable[[int], list[Future[RandomClips]]]
-) -> Iterator[tuple[int, list[Future[RandomClips]]]]:
-    """Each video with what was asked for it, few videos ahead, so that few clips are held at once."""
-    ahead: deque[tuple[int, list[Future[RandomClips]]]] = deque()
-    for video in range(num_videos):
-        ahead.append((video, ask(video)))
-        if len(ahead) > _VIDEOS_AHEAD:
-            yield ahead.popleft()
-    yield from ahead
 
 
 @torch.inference_mode()

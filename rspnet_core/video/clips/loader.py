@@ -5,15 +5,16 @@ run has the same clips when it is reached without a break, after a restart, or b
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.errors import DatasetError, VideoError
 from rspnet_core.video.clips.batch_part import BatchPart
 from rspnet_core.video.reading.decode import RandomClips
@@ -87,13 +88,9 @@ class ClipLoader:
 
     def batches(self, pool: DecodePool, first_step: int, num_steps: int) -> Iterator[list[Sample]]:
         """The batches of ``num_steps`` steps from ``first_step``. Raises DatasetError above ``max_unreadable``."""
-        ahead: deque[list[tuple[Wanted, Future[RandomClips]]]] = deque()
-        for step in range(first_step, first_step + num_steps):
-            ahead.append(self._ask(pool, step))
-            if len(ahead) > _BATCHES_AHEAD:
-                yield self._take(ahead.popleft())
-        while ahead:
-            yield self._take(ahead.popleft())
+        steps = range(first_step, first_step + num_steps)
+        for _, asked in asked_ahead(steps, partial(self._ask, pool), _BATCHES_AHEAD):
+            yield self._take(asked)
 
     def _ask(self, pool: DecodePool, step: int) -> list[tuple[Wanted, "Future[RandomClips]"]]:
         epoch, place = divmod(step, self.steps_per_epoch)

@@ -1,12 +1,12 @@
 """A folder of videos -> a store of their frames, each video decoded once by the decoders that survive hostile files."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.config import WholeVideo
 from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
@@ -56,7 +56,8 @@ def write_store(
     waiting: list[Frames] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path, future in _asked_ahead(files, wanted, pool):
+        asked = asked_ahead(files, lambda path: pool.frames(files[path], wanted), _VIDEOS_AHEAD)
+        for path, future in asked:
             try:
                 frames, aspect = future.result()
             except VideoError as error:
@@ -82,17 +83,6 @@ def write_store(
     except OSError as error:
         raise DatasetError(f"cannot write {out} ({error.strerror}); name a folder with room to write to") from error
     return index, unreadable
-
-
-def _asked_ahead(
-    files: Mapping[str, Path], wanted: WholeVideo, pool: DecodePool
-) -> Iterator[tuple[str, "Future[tuple[Frames, float]]"]]:
-    ahead: list[tuple[str, Future[tuple[Frames, float]]]] = []
-    for path, file in files.items():
-        ahead.append((path, pool.frames(file, wanted)))
-        if len(ahead) > _VIDEOS_AHEAD:
-            yield ahead.pop(0)
-    yield from ahead
 
 
 def _write_shard(out: Path, shards: list[Shard], waiting: list[Frames], fps: float | None) -> Shard:
