@@ -40,7 +40,7 @@ def folder_feed(
     Raises DatasetError where there are fewer than a batch, InvalidSetting where processes cannot share a batch.
     """
     ask = ask_for_views(recipe.view_plan(), recipe.sampling)
-    loader = session.loader(data, listed_videos(data, list_files, partial(_note, session)), ask)
+    loader = session.loader(data, listed_videos(data, list_files, session.note), ask)
 
     def source(maker: BatchMaker, schedule: Schedule) -> BatchSource:
         to_device = partial(make_batch, maker=maker, schedule=schedule, device=session.fabric.device)
@@ -52,11 +52,6 @@ def folder_feed(
         return retrieval_judge(retrieval, model, recipe.embedding_geometry, session.fabric, session.pool)
 
     return Feed(loader.steps_per_epoch, source, judge)
-
-
-def _note(session: DecodingSession, note: str) -> None:
-    if session.fabric.is_global_zero:
-        session.listener.say(f"note: {note}")
 
 
 def ask_for_views(plan: ViewPlan, sampling: ViewSampling) -> Ask:

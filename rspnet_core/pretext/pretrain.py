@@ -86,7 +86,7 @@ def pretrain(
         _refuse(list_files=list_files, workers=workers, retrieval=retrieval)
         session = open_session(out, recipe, resume=resume, device=device, listener=listener)
         _check_processes(recipe, session.fabric)
-        return run(session, store_feed(data, recipe, session.fabric))
+        return run(session, store_feed(session, data, recipe))
     from rspnet_core.pretext.folder import folder_feed  # not above: these want the decoders to be installed
     from rspnet_core.training.decoding import decoding_session
 

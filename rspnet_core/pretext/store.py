@@ -1,21 +1,24 @@
-"""Batches out of a store of frames, all on the device: nothing is decoded, and nothing waited for."""
+"""Batches out of a store of frames: nothing is decoded, and nothing waited for where the device holds all frames."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
+from rspnet_core.ahead import asked_ahead
 from rspnet_core.config import ViewSampling
 from rspnet_core.errors import DatasetError
 from rspnet_core.pretext.batches import BatchMaker, Feed, SeenVideos
 from rspnet_core.pretext.view_recipe import ViewRecipe
 from rspnet_core.pretext.views import ViewBatch
 from rspnet_core.training.schedule import Schedule
+from rspnet_core.training.session import Session
 from rspnet_core.video.clips.batch_part import BatchPart
 from rspnet_core.video.sampling import view_positions, windows_fit
 from rspnet_core.video.store.frame_store import FrameStore, open_store
@@ -26,7 +29,7 @@ class StoreReader:
     """Cuts the clips of a step by index."""
 
     store: FrameStore
-    """On the device that trains."""
+    """Whose clips are on the device that trains."""
     sampling: ViewSampling
     """``fps`` and ``frame_size`` are the store's own."""
     maker: BatchMaker
@@ -107,24 +110,42 @@ class StoreSource:
 
     def batches(self, first_step: int, num_steps: int) -> Iterator[tuple[Any, int]]:
         """Each batch with its number of videos, until the schedule is over."""
-        for step in range(first_step, first_step + num_steps):
-            progress = self.schedule.progress(step)
+        for seen in self._seen(range(first_step, first_step + num_steps)):
+            progress = self.schedule.progress(seen.step)
             if progress >= 1:
                 return
-            yield self.reader.batch(step, progress), len(self.reader.rows)
+            yield self.reader.maker.batch(seen, progress), len(self.reader.rows)
+
+    def _seen(self, steps: range) -> Iterator[SeenVideos]:
+        """The frames of steps; where they are copied to the device, those of the next step meanwhile."""
+        if self.reader.store.copied_to is None:
+            yield from map(self.reader.seen, steps)
+            return
+        with ThreadPoolExecutor(1) as executor:
+            for _, reading in asked_ahead(steps, lambda step: executor.submit(self.reader.seen, step), 1):
+                began = time.perf_counter()
+                seen = reading.result()
+                self.waited_seconds += time.perf_counter() - began
+                yield seen
 
 
-def store_feed(folder: Path, recipe: ViewRecipe, fabric: Fabric) -> Feed:
-    """Of a store that ``rspnet-train cache`` wrote; each process holds all of it.
+def store_feed(session: Session, folder: Path, recipe: ViewRecipe) -> Feed:
+    """Of a store that ``rspnet-train cache`` wrote; each process holds all of it, or copies what its GPU cannot hold.
 
     Raises DatasetError where it is damaged, or does not fit, InvalidSetting where processes cannot share a batch.
     """
+    fabric = session.fabric
     part = BatchPart(fabric.global_rank, fabric.world_size)
     part.rows(recipe.batch_size)
     with fabric.rank_zero_first(local=True):  # which decodes the frames where nobody has yet
         store = open_store(folder)
     _check(store, recipe, folder)
     on_device = store.on(fabric.device)
+    if on_device.copied_to:
+        session.note(
+            f"the store's frames take {store.frames.numel() / 1e9:.1f} GB, too much for {fabric.device}: they stay on "
+            "the disk, and each batch is copied; a smaller --side or --fps of `rspnet-train cache` may fit"
+        )
 
     def source(maker: BatchMaker, schedule: Schedule) -> StoreSource:
         return StoreSource(StoreReader(on_device, recipe.sampling, maker, part), schedule)

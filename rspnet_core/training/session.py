@@ -72,6 +72,11 @@ class Session:
         """Device and processes."""
         return self.machine.fabric
 
+    def note(self, note: str) -> None:
+        """Tell something about the run, by the first process."""
+        if self.fabric.is_global_zero:
+            self.listener.say(f"note: {note}")
+
     def train(self, training: Training) -> TrainingRun:
         """Make the folder, train to the end or to Ctrl-C, and draw the curves.
 

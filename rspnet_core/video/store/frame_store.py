@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -30,7 +30,7 @@ INDEX = "index.json"
 MAX_SHARD_FRAMES = 4096
 """More than this are not decoded at once."""
 _MOST_OF_GPU = 0.6
-"""Part of a GPU's free memory that frames may take."""
+"""Part of a GPU's free memory that frames may take; the rest is for training."""
 
 Frames = NDArray[np.uint8]
 
@@ -86,6 +86,8 @@ class FrameStore:
     index: StoreIndex
     frames: Tensor
     """uint8 (N, side, side, 3), RGB: mapped from the disk, or on a device after ``on``."""
+    copied_to: torch.device | None = None
+    """The GPU that each clip is copied to, where its memory is too small for all frames."""
 
     @property
     def paths(self) -> list[str]:
@@ -93,24 +95,25 @@ class FrameStore:
         return [video.path for video in self.index.videos]
 
     def on(self, device: torch.device) -> "FrameStore":
-        """The same with all frames in the memory of a device; on a CPU they stay mapped.
+        """The same whose clips are on a device, with all frames in its memory; on a CPU they stay mapped.
 
-        Raises DatasetError where they would leave too little of a GPU's memory to train in.
+        They stay mapped too where they would take more than 0.6 of what is free of a GPU's memory, and each clip is
+        copied (``copied_to``).
         """
         if device.type == "cpu":
             return self
-        free, needed = torch.cuda.mem_get_info(device)[0], self.frames.numel()
-        if needed > _MOST_OF_GPU * free:
-            raise DatasetError(
-                f"the store's frames take {needed / 1e9:.1f} GB, the GPU has {free / 1e9:.1f} GB free and needs most "
-                "of it to train; cache fewer videos, or a smaller --side or --fps"
-            )
+        if self.frames.numel() > _MOST_OF_GPU * torch.cuda.mem_get_info(device)[0]:
+            return replace(self, copied_to=device)
         return FrameStore(self.index, self.frames.to(device))
 
     def clips(self, indices: NDArray[np.int64]) -> Tensor:
         """Frames by their places among all: int64 (N, T) -> uint8 (N, T, side, side, 3), on the store's device."""
         places = torch.from_numpy(indices).to(self.frames.device, non_blocking=True)
-        return self.frames[places.flatten()].view(*places.shape, *self.frames.shape[1:])
+        clips = self.frames[places.flatten()].view(*places.shape, *self.frames.shape[1:])
+        if self.copied_to is None:
+            return clips
+        pinned = clips.pin_memory() if self.copied_to.type == "cuda" else clips
+        return pinned.to(self.copied_to, non_blocking=True)
 
 
 def open_store(folder: Path, *, workers: int | None = None) -> FrameStore:

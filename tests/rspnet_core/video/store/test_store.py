@@ -64,11 +64,18 @@ def test_clips_are_cut_by_index(store: Path) -> None:
     assert clips[1, 0].equal(clips[1, 1])
 
 
-def test_frames_that_would_fill_a_gpu_are_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**6, 10**9))
-    with pytest.raises(DatasetError, match=r"0\.0 GB free and needs most of it"):
-        open_store(store).on(torch.device("cuda"))
-    assert open_store(store).on(torch.device("cpu")).frames.device.type == "cpu"
+@pytest.mark.parametrize(("part", "stays"), [(0.59, False), (0.61, True)])
+def test_frames_that_would_fill_a_gpu_stay_where_they_are_and_clips_are_copied(
+    store: Path, monkeypatch: pytest.MonkeyPatch, part: float, stays: bool
+) -> None:
+    opened = open_store(store)
+    free = round(opened.frames.numel() / part)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
+    on_gpu = opened.on(torch.device("meta"))  # in a GPU's place: of what lies there, only the device is known
+    assert on_gpu.frames.device.type == ("cpu" if stays else "meta")
+    clips = on_gpu.clips(np.array([[0, 2], [1, 1], [5, 4]]))
+    assert (clips.device.type, clips.shape, clips.dtype) == ("meta", (3, 2, 64, 64, 3), torch.uint8)
+    assert opened.on(torch.device("cpu")) is opened
 
 
 def test_of_a_long_video_the_middle_is_taken(tmp_path: Path) -> None:
