@@ -71,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
 """Room -> rooms of its own package that it may import. A folder below a room that is not named here belongs to it;
 ``cli`` and the files in a package's root stand above all rooms, or (errors, settings) below them."""
 
-_ROOT_FILES = ("errors", "config", "text", "ahead", "atomic", "cores", "heap", "cli/command")
+_ROOT_FILES = ("errors", "config", "text", "ahead", "atomic", "cores", "heap", "progress", "cli/command")
 FOUNDATIONS = {"rspnet_core", *(f"rspnet_core/{name}" for name in _ROOT_FILES)}
 """Files that every room may import."""
 FACES = {"rspnet_core/checkpoint", "rspnet_core/losses", "rspnet_core/cam", "rspnet_core/video/decode"}

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from indexer.cli.output import IndexOption, JsonOption, log, print_json, say, show
 from rspnet_core.cli.command import SOME_FAILED
+from rspnet_core.cli.progress import shown_on
 from rspnet_core.text import counted, printable, told_apart
 
 if TYPE_CHECKING:
@@ -29,15 +29,8 @@ def duplicates(index: IndexOption, as_json: JsonOption = False) -> None:
     from indexer.retrieval.copies import copies_document, find_copies
     from indexer.retrieval.library import Library
 
-    with Library.open(index, device="cpu") as library, _bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        found = find_copies(library, advance)
+    with Library.open(index, device="cpu") as library, shown_on(log) as progress:
+        found = find_copies(library, progress)
         document = copies_document(library, found)
     if as_json:
         print_json(document)
@@ -48,11 +41,6 @@ def duplicates(index: IndexOption, as_json: JsonOption = False) -> None:
         say(line)
     if found.unreadable:
         raise typer.Exit(SOME_FAILED)
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=log, disable=not log.is_terminal)
 
 
 def _closing_lines(document: dict[str, Any]) -> Iterator[str]:

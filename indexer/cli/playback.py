@@ -1,13 +1,14 @@
 """``rspnet-index playback``: whether a library's encoder tells faster from slower."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from indexer.cli.output import DeviceOption, IndexOption, JsonOption, log, print_json, say
 from rspnet_core.cli.command import OwnBackboneOption
+from rspnet_core.cli.progress import shown_on
 
 
 def playback(
@@ -27,16 +28,9 @@ def playback(
     from indexer.retrieval.playback import measure_playback
     from indexer.retrieval.speed import check_can_keep
 
-    columns = (TextColumn("replayed"), BarColumn(), MofNCompleteColumn())
-    with (
-        Library.open(index, device=device, backbone=backbone) as library,
-        Progress(*columns, console=log, disable=not log.is_terminal) as bar,
-    ):
+    with Library.open(index, device=device, backbone=backbone) as library, shown_on(log) as progress:
         check_can_keep(library.place.folder)
-        task = bar.add_task("replayed", total=None)
-        found = measure_playback(
-            library, most=videos, advance=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        found = measure_playback(library, most=videos, advance=partial(progress, "replayed"))
         found.write(library.place.folder)
     if as_json:
         document = asdict(found) | {"tells": found.tells}

@@ -8,7 +8,7 @@ What was compared is kept (``footage_file.py``): the next time only new videos a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -25,6 +25,7 @@ from rspnet_core.ahead import asked_ahead
 from rspnet_core.config import WholeVideo
 from rspnet_core.cores import usable_cores
 from rspnet_core.errors import VideoError
+from rspnet_core.progress import Progress, silent
 from rspnet_core.video.footage import FRAMES, Footage, grey
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.video.same_footage import SAME_FOOTAGE, detail_frames
@@ -38,7 +39,6 @@ _FOOTAGE_HELD = 256
 _DETAILS_HELD = 12
 """Videos whose larger pictures are in memory, up to 8 MB each."""
 
-Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
@@ -54,7 +54,7 @@ class Copies:
     """Files that could not be read again, with reasons; only their content's hash was compared."""
 
 
-def find_copies(library: Library, progress: Progress = lambda what, done, total: None) -> Copies:
+def find_copies(library: Library, progress: Progress = silent) -> Copies:
     """The copies among all videos of a library; reads those that were not compared before."""
     by_content = _by_content(library.catalogue.videos(status="indexed"))
     with FootageFile.open(library.place.folder) as file:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rspnet_core.cli.command import SOME_FAILED
+from rspnet_core.cli.progress import shown_on
 from rspnet_core.cli.training import JsonOption, WorkersOption, log
 from rspnet_core.text import as_line, printable
 
@@ -36,6 +37,7 @@ def cache_command(
     Example: rspnet-train cache archive holidays --out all.store --side 96
     """
     from rspnet_core.config import WholeVideo
+    from rspnet_core.cores import usable_cores
     from rspnet_core.errors import InvalidSetting
     from rspnet_core.video.datasets.listed import listed_videos
     from rspnet_core.video.reading.sandbox import DecodePool
@@ -50,8 +52,8 @@ def cache_command(
         for path in listed_videos(folder, list_files or [], _say)
     }
     wanted = WholeVideo(frame_size=side, fps=fps or None, max_frames=max_frames)
-    with DecodePool(workers or 1) as pool:
-        index, unreadable = write_store(files, out, wanted, pool)
+    with DecodePool(workers or usable_cores()) as pool, shown_on(log) as progress:
+        index, unreadable = write_store(files, out, wanted, pool, progress=progress)
     num_bytes = sum((out / shard.file).stat().st_size for shard in index.shards)
     for path, reason in unreadable.items():
         log.print(printable(f"unreadable, left out: {path}: {reason}"), markup=False, soft_wrap=True)

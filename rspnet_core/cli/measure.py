@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from rspnet_core.cli.command import SOME_FAILED, OwnBackboneOption
-from rspnet_core.cli.training import parsed_settings
+from rspnet_core.cli.progress import shown_on
+from rspnet_core.cli.training import log, parsed_settings
 from rspnet_core.text import as_line, printable
 
 
@@ -84,8 +85,10 @@ def pretext_command(
     model, spec = load_encoder(weights, backbone)
     if not isinstance(model, TwoHeadModel):
         raise MissingHead(f"{weights} has no motion head to rank speeds by; use weights of an RSPNet model")
-    with DecodePool(workers=1) as pool:
-        found = evaluate_pretext(model, spec, data, pool, list_files=list_files, triplets=triplets, say=_say)
+    with DecodePool(workers=1) as pool, shown_on(log) as progress:
+        found = evaluate_pretext(
+            model, spec, data, pool, list_files=list_files, triplets=triplets, say=_say, progress=progress
+        )
     for path, reason in found.unreadable.items():
         print(printable(f"unreadable, left out: {path}: {reason}"), file=sys.stderr)
     if as_json:

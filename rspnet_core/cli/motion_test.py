@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rspnet_core.cli.training import DeviceOption, JsonOption
+from rspnet_core.cli.progress import shown_on
+from rspnet_core.cli.training import DeviceOption, JsonOption, log
 from rspnet_core.text import as_line
 
 
@@ -33,7 +34,8 @@ def motion_test_command(
     """
     from rspnet_core.pretext.motion_test import motion_test
 
-    document = motion_test(run, stores, galleries or [], device)
+    with shown_on(log) as progress:
+        document = motion_test(run, stores, galleries or [], device, progress)
     if as_json:
         print(as_line(document))
         return

@@ -25,6 +25,7 @@ from rspnet_core.models.features import clip_features
 from rspnet_core.models.two_head import project
 from rspnet_core.pretext.losses import speed_gaps
 from rspnet_core.pretext.views import ViewPlan
+from rspnet_core.progress import Progress, silent
 from rspnet_core.video.clips import augment
 from rspnet_core.video.clips.draws import centre_square
 from rspnet_core.video.clips.video_rows import video_rows
@@ -75,6 +76,7 @@ def evaluate_pretext(
     list_files: list[Path] | None = None,
     triplets: int = 4,
     say: Callable[[str], None] = lambda line: None,
+    progress: Progress = silent,
 ) -> PretextScores:
     """Measure both rankings on the videos of a folder.
 
@@ -86,6 +88,7 @@ def evaluate_pretext(
         list_files: lists of the videos to take; None takes all.
         triplets: draws a video.
         say: told of lines of the lists that name no video.
+        progress: told after each video.
 
     Raises:
         DatasetError: no video can be read, or lists name none of them.
@@ -108,6 +111,7 @@ def evaluate_pretext(
     ranked: dict[str, float] = {}
     unreadable: dict[str, str] = {}
     for video, futures in asked_ahead(range(len(paths)), ask, _VIDEOS_AHEAD):
+        progress("speeds ranked", video, len(paths))
         try:
             clips = [future.result() for future in futures]
         except VideoError as error:
@@ -117,6 +121,7 @@ def evaluate_pretext(
             ranked[paths[video]] = float(
                 np.mean([_is_ranked_rightly(model, spec, *each) for each in zip(clips, is_fast, strict=True)])
             )
+    progress("speeds ranked", len(paths), len(paths))
     if not ranked:
         raise DatasetError(f"no video of {data} can be read; give a folder of videos")
     manifest = read_manifest(data)

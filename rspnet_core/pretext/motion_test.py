@@ -8,8 +8,10 @@ programs      rendered motion, whose truth is known: the motion head finds the s
 speed         by a run's own read-outs: which of two clips is the faster, and the triplets of Eq. 2
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +31,7 @@ from rspnet_core.pretext.rendered import renderer_of
 from rspnet_core.pretext.store import StoreReader
 from rspnet_core.pretext.tasks.objective import Seen
 from rspnet_core.pretext.tasks.programs import pairs_in_ring
+from rspnet_core.progress import Progress, silent
 from rspnet_core.training.fabric import choose_machine
 from rspnet_core.training.recipe_file import load_recipe
 from rspnet_core.training.run_folder import RunFolder
@@ -49,7 +52,11 @@ _VIDEOS_AT_ONCE = 32
 
 @torch.inference_mode()
 def embed_store(
-    model: TwoHeadModel, spec: EncoderSpec, store: FrameStore, changed: Changed = "as it is"
+    model: TwoHeadModel,
+    spec: EncoderSpec,
+    store: FrameStore,
+    changed: Changed = "as it is",
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Tensor]:
     """Unit vectors of all videos by the ten-clip protocol (section 4.3), as an index holds them.
 
@@ -58,6 +65,7 @@ def embed_store(
         spec: the clips that it sees.
         store: of the spec's frame rate.
         changed: what is done to the clips.
+        advance: told how many videos are embedded, and how many there are.
 
     Returns:
         ``backbone``, ``motion`` and ``appearance``: float32 (videos, D), on the device.
@@ -87,6 +95,7 @@ def embed_store(
         parts |= {name: project(features, head) for name, head in model.heads.items()}
         for name, part in parts.items():
             found[name].append(F.normalize(part.view(len(videos), geometry.num_clips, -1).mean(dim=1), dim=1))
+        advance(first + len(videos), len(store.index.videos))
     return {name: torch.cat(rows) for name, rows in found.items()}
 
 
@@ -194,7 +203,9 @@ def plain_reader(recipe: JointRecipe, store: FrameStore, *, is_rendered: bool = 
     return StoreReader(store, plain.sampling, maker)
 
 
-def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: str) -> dict[str, Any]:
+def motion_test(
+    run: Path, stores: list[Path], galleries: list[Path], device: str, progress: Progress = silent
+) -> dict[str, Any]:
     """All of it for the encoder of a run, as ``rspnet-train motion-test --json`` prints it.
 
     Args:
@@ -203,6 +214,7 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
         galleries: in the order of ``stores``; where there is none, a store searches itself. One that shares videos
             with its store is searched with the query's own recording left out.
         device: ``auto``, ``cpu`` or ``cuda``.
+        progress: told of the videos that are embedded.
 
     Raises:
         UsageError: more galleries than stores, no such device, a run of Algorithm 1's objectives.
@@ -224,17 +236,23 @@ def motion_test(run: Path, stores: list[Path], galleries: list[Path], device: st
     target = choose_machine(device, "fp32").fabric.device
     joint.to(target).eval()
     model = joint.exported()
+    opened = lru_cache(maxsize=2)(lambda path: open_store(path).on(target))
+
+    @cache
+    def embedded(path: Path, changed: Changed) -> dict[str, Tensor]:
+        return embed_store(model, spec, opened(path), changed, partial(progress, f"{path.name}, {changed}"))
+
     documents = []
-    for place, path in enumerate(stores):
-        queries = open_store(path).on(target)
-        gallery = open_store(galleries[place]).on(target) if place < len(galleries) else queries
-        leave_out = queries.index.shares_videos(gallery.index)
+    for path, gallery in zip_longest(stores, galleries):
+        queries, other = opened(path), opened(gallery or path)
+        leave_out = queries.index.shares_videos(other.index)
+        find = partial(_retrieval, Labelled.of(queries.paths), Labelled.of(other.paths), leave_out=leave_out)
         documents.append(
             {
                 "store": path.name,
                 "videos": len(queries.index.videos),
-                "against": searched(galleries[place] if place < len(galleries) else None, leave_out=leave_out),
-                "retrieval": _retrieval(model, spec, queries, gallery, leave_out=leave_out),
+                "against": searched(gallery, leave_out=leave_out),
+                "retrieval": find(partial(embedded, path), embedded(gallery or path, "as it is")),
                 "speed": speed_scores(joint, recipe, queries),
                 "programs": program_scores(model, recipe, queries) if recipe.num_programs else {},
             }
@@ -249,21 +267,24 @@ def searched(gallery: Path | None, *, leave_out: bool) -> str:
 
 
 def _retrieval(
-    model: TwoHeadModel, spec: EncoderSpec, queries: FrameStore, gallery: FrameStore, *, leave_out: bool
+    of_queries: Labelled,
+    of_gallery: Labelled,
+    embedded: Callable[[Changed], dict[str, Tensor]],
+    gallery: dict[str, Tensor],
+    *,
+    leave_out: bool,
 ) -> dict[str, Any]:
-    known, theirs = Labelled.of(queries.paths), Labelled.of(gallery.paths)
-    kept = embed_store(model, spec, gallery)
     found: dict[str, Any] = {}
     changes: tuple[Changed, ...] = ("as it is", "frozen", "shuffled")
     for changed in changes:
-        asked = kept if changed == "as it is" and gallery is queries else embed_store(model, spec, queries, changed)
+        queries = embedded(changed)
         found[changed] = {}
-        for part in (*asked, "backbone + motion"):
-            own, other = (torch.cat([side[name] for name in part.split(" + ")], dim=1) for side in (asked, kept))
+        for part in (*queries, "backbone + motion"):
+            own, other = (torch.cat([side[name] for name in part.split(" + ")], dim=1) for side in (queries, gallery))
             pairs = {"plain": (own, other), "centred": centred(own, other)}
             found[changed][part] = {
                 name: {
-                    str(k): float(retrieval_hits(a, b, known, theirs, k, leave_out=leave_out).float().mean())
+                    str(k): float(retrieval_hits(a, b, of_queries, of_gallery, k, leave_out=leave_out).float().mean())
                     for k in (1, 5)
                 }
                 for name, (a, b) in pairs.items()

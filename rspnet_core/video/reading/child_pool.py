@@ -23,6 +23,9 @@ P = ParamSpec("P")
 class ChildPool:
     """Threads that each ask a decoder process of their own; use it as a context manager, which ends them."""
 
+    workers: int
+    """How many."""
+
     def __init__(
         self,
         workers: int,
@@ -37,7 +40,7 @@ class ChildPool:
                 f"got workers={workers}, timeout_seconds={timeout_seconds:g}, memory_bytes={memory_bytes}, "
                 f"requests_per_child={requests_per_child}: each must be above 0"
             )
-        self._workers = workers
+        self.workers = workers
         self._timeout_seconds = timeout_seconds
         self._memory_bytes = memory_bytes
         self._requests_per_child = requests_per_child

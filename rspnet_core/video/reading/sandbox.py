@@ -98,7 +98,7 @@ class DecodePool(ChildPool):
         waiting: set[Future[DecodeResult]] = set()
         try:
             while True:
-                for request in islice(remaining, self._workers + 2 - len(waiting)):
+                for request in islice(remaining, self.workers + 2 - len(waiting)):
                     waiting.add(self.submit(self._decode, request))
                 if not waiting:
                     return

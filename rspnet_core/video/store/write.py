@@ -1,7 +1,7 @@
 """A folder of videos -> a store of their frames, each video decoded once by the decoders that survive hostile files."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from rspnet_core.ahead import asked_ahead
 from rspnet_core.atomic import replaced_when_complete
 from rspnet_core.config import WholeVideo
 from rspnet_core.errors import DatasetError, InvalidSetting, VideoError
+from rspnet_core.progress import Progress, silent
 from rspnet_core.video.making.encode import write_video
 from rspnet_core.video.reading.sandbox import DecodePool
 from rspnet_core.video.reading.sniff import open_regular
@@ -19,7 +20,6 @@ SHARD_FRAMES = 2048
 """A shard is closed once it has as many."""
 _QUALITY = 24
 """x264's constant rate factor."""
-_VIDEOS_AHEAD = 4
 _RECORDED_FPS = 25
 """What shards say of frames whose videos have rates of their own."""
 
@@ -30,7 +30,7 @@ def write_store(
     wanted: WholeVideo,
     pool: DecodePool,
     *,
-    on_video: Callable[[], None] = lambda: None,
+    progress: Progress = silent,
 ) -> tuple[StoreIndex, dict[str, str]]:
     """Decode videos and keep their frames.
 
@@ -38,8 +38,8 @@ def write_store(
         files: name in the store -> video.
         out: the store's folder, which must be new or empty.
         wanted: size and rate of the frames.
-        pool: decodes.
-        on_video: called after each video.
+        pool: decodes, two videos more than it has processes ahead.
+        progress: told after each video.
 
     Returns:
         The store's index, and the reasons of videos that cannot be read, by path; these are left out.
@@ -56,8 +56,8 @@ def write_store(
     waiting: list[Frames] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        asked = asked_ahead(files, lambda path: pool.frames(files[path], wanted), _VIDEOS_AHEAD)
-        for path, future in asked:
+        asked = asked_ahead(files, lambda path: pool.frames(files[path], wanted), pool.workers + 2)
+        for done, (path, future) in enumerate(asked, 1):
             try:
                 frames, aspect = future.result()
             except VideoError as error:
@@ -67,7 +67,7 @@ def write_store(
                 digest = _sha256(files[path])
                 videos.append(StoredVideo(path=path, first=first, frames=len(frames), aspect=aspect, sha256=digest))
                 waiting.append(frames)
-            on_video()
+            progress("videos", done, len(files))
             if sum(map(len, waiting)) >= SHARD_FRAMES:
                 shards.append(_write_shard(out, shards, waiting, wanted.fps))
                 waiting.clear()

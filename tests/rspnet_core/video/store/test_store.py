@@ -55,6 +55,16 @@ def test_the_frames_of_a_store_are_those_of_the_videos(store: Path, sample_video
         assert 10 * np.log10(255**2 / error) > 30  # dB: one more encoding
 
 
+def test_a_store_is_the_same_whatever_the_number_of_decoders(store: Path, sample_videos: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    with DecodePool(3) as pool:
+        index, _ = write_store(
+            named(sample_videos, 6), tmp_path / "x.store", WANTED, pool, progress=lambda *how_far: told.append(how_far)
+        )
+    assert index == read_index(store)
+    assert told == [("videos", done, 6) for done in range(1, 7)]
+
+
 def test_clips_are_cut_by_index(store: Path) -> None:
     opened = open_store(store)
     first = opened.index.videos[2].first
