@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rspnet_core.cli.command import SOME_FAILED
+from rspnet_core.cli.command import INTERRUPTED, SOME_FAILED
 from rspnet_core.cli.progress import shown_on
 from rspnet_core.cli.training import JsonOption, WorkersOption, log
 from rspnet_core.text import as_line, printable
@@ -30,7 +30,8 @@ def cache_command(
 ) -> None:
     """Decode videos once into a store of small frames, which `rspnet-train pretrain` reads as fast as it computes.
 
-    Where several folders are given, their names stand before the paths; --list is for one folder.
+    Where several folders are given, their names stand before the paths; --list is for one folder. Stopped or killed,
+    the same command goes on.
 
     Example: rspnet-train cache ucf101 --list trainlist01.txt --out ucf101.store
 
@@ -52,8 +53,12 @@ def cache_command(
         for path in listed_videos(folder, list_files or [], _say)
     }
     wanted = WholeVideo(frame_size=side, fps=fps or None, max_frames=max_frames)
-    with DecodePool(workers or usable_cores()) as pool, shown_on(log) as progress:
-        index, unreadable = write_store(files, out, wanted, pool, progress=progress)
+    try:
+        with DecodePool(workers or usable_cores()) as pool, shown_on(log) as progress:
+            index, unreadable = write_store(files, out, wanted, pool, progress=progress)
+    except KeyboardInterrupt:
+        log.print("stopped; the same command goes on where it was")
+        raise typer.Exit(INTERRUPTED) from None
     num_bytes = sum((out / shard.file).stat().st_size for shard in index.shards)
     for path, reason in unreadable.items():
         log.print(printable(f"unreadable, left out: {path}: {reason}"), markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -30,6 +31,7 @@ def write_video(
     *,
     fps: float = 25,
     crf: int = 23,
+    preset: Literal["fast", "medium"] = "medium",
 ) -> None:
     """Write RGB frames as an MP4 (H.264, yuv420p, index in front), whole or not at all.
 
@@ -42,6 +44,7 @@ def write_video(
             planes: an odd side gets its last row or column a second time.
         fps: frames a second, above 0 and at most 240.
         crf: x264's constant rate factor, 0 (lossless) to 51 (worst).
+        preset: x264's, how hard it looks for fewer bytes.
 
     Raises:
         InvalidSetting: no frames, frames of another dtype or shape, or a setting out of range.
@@ -62,7 +65,13 @@ def write_video(
     try:
         handle, temporary = tempfile.mkstemp(prefix=_prefix(target), suffix=_SUFFIX, dir=target.parent)
         os.close(handle)
-        _encode(temporary, first, chain([first], iterator), Fraction(fps).limit_denominator(1001), crf)
+        _encode(
+            temporary,
+            first,
+            chain([first], iterator),
+            Fraction(fps).limit_denominator(1001),
+            {"crf": str(crf), "preset": preset},
+        )
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
         temporary = None
@@ -85,10 +94,10 @@ def _prefix(target: Path) -> str:
     return f".{target.name[:32]}."
 
 
-def _encode(path: str, first: Frames, frames: Iterable[Frames], fps: Fraction, crf: int) -> None:
+def _encode(path: str, first: Frames, frames: Iterable[Frames], fps: Fraction, options: Mapping[str, str]) -> None:
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         height, width = first.shape[:2]
-        stream = add_h264(container, width + width % 2, height + height % 2, fps=fps, options={"crf": str(crf)})
+        stream = add_h264(container, width + width % 2, height + height % 2, fps=fps, options=options)
         for frame in frames:
             _check(frame, first)
             picture = av.VideoFrame.from_ndarray(_even(frame), format="rgb24")

@@ -101,6 +101,8 @@ def test_a_file_that_is_no_video_is_left_out_and_named(sample_videos: Path, tmp_
     files = {**named(sample_videos, 1), "noise.mp4": tmp_path / "noise.mp4"}
     with DecodePool(1) as pool:
         index, unreadable = write_store(files, tmp_path / "out.store", WANTED, pool)
+        with pytest.raises(DatasetError, match="no videos to write"):
+            write_store({}, tmp_path / "none.store", WANTED, pool)
         with pytest.raises(DatasetError, match="none of 1 videos"):
             write_store({"noise.mp4": tmp_path / "noise.mp4"}, tmp_path / "none.store", WANTED, pool)
     assert (len(index.videos), list(unreadable)) == (1, ["noise.mp4"])
