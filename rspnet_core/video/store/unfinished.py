@@ -62,14 +62,14 @@ def unfinished(out: Path, wanted: WholeVideo) -> Iterator[Unfinished]:
     """
     journal, kind = out / _JOURNAL, f"{wanted.model_dump_json()}\n"
     out.mkdir(parents=True, exist_ok=True)
-    if not journal.exists() and any(path.name != _LOCK for path in out.iterdir()):
-        raise InvalidSetting(f"{out} holds files already; name a new folder")
     lock = FileLock(out / _LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise InvalidSetting(f"{out} is being written by another process; wait for it, or name a new folder") from None
     try:
+        if not journal.exists() and any(path.name != _LOCK for path in out.iterdir()):
+            raise InvalidSetting(f"{out} holds files already; name a new folder")
         yield Unfinished(journal, _pieces(journal, kind))
         if (out / INDEX).exists():
             journal.unlink()
