@@ -27,6 +27,8 @@ from rspnet_core.config import Settings, WholeVideo
 from rspnet_core.errors import DatasetError, VideoError
 
 INDEX = "index.json"
+JOURNAL = "unfinished.jsonl"
+"""What there is instead while a store is written; see ``unfinished``."""
 MAX_SHARD_FRAMES = 4096
 """More than this are not decoded at once."""
 _MOST_OF_GPU = 0.6
@@ -139,12 +141,17 @@ def open_store(folder: Path, *, workers: int | None = None) -> FrameStore:
 
 
 def is_store(folder: Path) -> bool:
-    """Whether a folder is a store rather than one of videos."""
-    return (folder / INDEX).is_file()
+    """Whether a folder is a store rather than one of videos. Raises DatasetError for one that is not finished."""
+    if (folder / INDEX).is_file():
+        return True
+    if (folder / JOURNAL).is_file():
+        raise DatasetError(f"{folder} is a store that was not finished; give its `rspnet-train cache` command again")
+    return False
 
 
 def read_index(folder: Path) -> StoreIndex:
     """The index of a store. Raises DatasetError where there is none, or one whose parts do not fit together."""
+    is_store(folder)  # says where one is not finished
     try:
         index = StoreIndex.model_validate_json((folder / INDEX).read_bytes())
     except OSError as error:

@@ -15,9 +15,8 @@ from pydantic import ValidationError
 
 from rspnet_core.config import Settings, WholeVideo
 from rspnet_core.errors import InvalidSetting
-from rspnet_core.video.store.frame_store import INDEX, Shard, StoredVideo
+from rspnet_core.video.store.frame_store import INDEX, JOURNAL, Shard, StoredVideo
 
-_JOURNAL = "unfinished.jsonl"
 _LOCK = ".writing"
 
 
@@ -60,7 +59,7 @@ def unfinished(out: Path, wanted: WholeVideo) -> Iterator[Unfinished]:
         InvalidSetting: ``out`` holds other files, a complete store, or one of other settings; or it is being written.
         OSError: it cannot be written to.
     """
-    journal, kind = out / _JOURNAL, f"{wanted.model_dump_json()}\n"
+    journal, kind = out / JOURNAL, f"{wanted.model_dump_json()}\n"
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / _LOCK, timeout=0)
     try:
@@ -70,9 +69,12 @@ def unfinished(out: Path, wanted: WholeVideo) -> Iterator[Unfinished]:
     try:
         if not journal.exists() and any(path.name != _LOCK for path in out.iterdir()):
             raise InvalidSetting(f"{out} holds files already; name a new folder")
-        yield Unfinished(journal, _pieces(journal, kind))
-        if (out / INDEX).exists():
-            journal.unlink()
+        begun = Unfinished(journal, _pieces(journal, kind))
+        try:
+            yield begun
+        finally:
+            if not begun.pieces or (out / INDEX).exists():
+                journal.unlink()
     finally:
         (out / _LOCK).unlink(missing_ok=True)
         lock.release()
