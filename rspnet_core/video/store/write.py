@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from rspnet_core.ahead import asked_ahead
 from rspnet_core.atomic import replaced_when_complete
@@ -139,9 +138,8 @@ def _groups(decoded: Iterable[tuple[StoredVideo, Frames]], number: int) -> Itera
 def _written(out: Path, fps: float | None, group: _Group) -> Piece:
     path = out / f"shard-{group.number:03d}.mp4"
     remove_left_overs(path)
-    frames = np.concatenate(group.frames)
-    write_video(path, frames, fps=fps or _RECORDED_FPS, crf=_QUALITY, preset="fast")
-    shard = Shard(file=path.name, first=group.videos[0].first, frames=len(frames), sha256=_sha256(path))
+    write_video(path, chain.from_iterable(group.frames), fps=fps or _RECORDED_FPS, crf=_QUALITY, preset="fast")
+    shard = Shard(file=path.name, first=group.videos[0].first, frames=sum(map(len, group.frames)), sha256=_sha256(path))
     return Piece(shard=shard, videos=tuple(group.videos))
 
 
